@@ -1,0 +1,21 @@
+# The targets of the manual. Each works in a fresh clone, and again without harm.
+.PHONY: setup demo demo-down test lint lock
+
+setup:       ## make .venv from the hashed lock
+	@scripts/setup
+
+demo:        ## three machines ws-1 to ws-3 in the rehearsal cloud, checked, with URLs and passwords
+	@scripts/demo
+
+demo-down:   ## remove the rehearsal cloud and everything it made; the container engine stays
+	@scripts/setup
+	@scripts/rehearsal down
+
+test:        ## everything that must pass
+	@scripts/test
+
+lint: setup  ## what can be said without running it
+	@scripts/lint
+
+lock: setup  ## resolve requirements.in anew
+	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.12 --no-header --upgrade requirements.in -o requirements.txt
