@@ -1,0 +1,56 @@
+"""Filters of the playbooks: what needs a loop or a condition over data, kept out of Jinja."""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# A configured module_utils folder is importable from modules only, not from plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+
+import probcomp_names
+
+DOCUMENTATION = """
+name: probcomp_network_stack
+short_description: Describe the stack of a network
+description: Turns a network's name into the item that the module cloudformation_stacks takes.
+positional: parameters
+options:
+  _input:
+    description: Name of the network.
+    type: str
+    required: true
+  parameters:
+    description: Values of the template's parameters that all networks share.
+    type: dict
+    required: true
+"""
+
+EXAMPLES = """
+stacks: "{{ ['shared'] | map('probcomp_network_stack', {'AdminCidr': '203.0.113.7/32'}) }}"
+"""
+
+RETURN = """
+_value:
+  description: The stack with C(name), C(user), C(parameters) and C(tags).
+  type: dict
+"""
+
+
+def network_stack(network: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return the request for one network's stack, labelled with the network's name in messages."""
+    return {
+        "name": probcomp_names.network_stack_name(network),
+        "user": network,
+        "parameters": {"Network": network, **parameters},
+        "tags": {},
+    }
+
+
+class FilterModule:
+    """Registers the filters."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        return {"probcomp_network_stack": network_stack}
