@@ -1,0 +1,25 @@
+"""One rehearsal for all tests of a run: made by the demo's own path, removed at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.workshop import OUTPUT, Workshop
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    """The demo's workshop of three, ws-1 to ws-3, in a home of its own."""
+    OUTPUT.mkdir(exist_ok=True)
+    (OUTPUT / "commands.log").unlink(missing_ok=True)
+    workshop = Workshop(OUTPUT / "rehearsal")
+    workshop.shell("scripts/rehearsal down", rehearsed=False)
+    try:
+        demo = workshop.shell("scripts/demo", timeout=2400, rehearsed=False)
+        (OUTPUT / "demo.txt").write_text(demo.text)
+        assert demo.status == 0, demo.text
+        yield workshop
+    finally:
+        workshop.shell("scripts/rehearsal down", rehearsed=False)

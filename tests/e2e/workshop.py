@@ -1,0 +1,141 @@
+"""What the end-to-end tests share: a rehearsal of their own beside any demo that runs, and a browser that trusts it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import BrowserContext, sync_playwright
+
+ROOT = Path(__file__).resolve().parents[2]
+OUTPUT = ROOT / "test-output"
+CHROMIUM_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass
+class Result:
+    """A finished command: exit status, and standard output and error together without colours."""
+
+    status: int
+    text: str
+
+
+@dataclass
+class Workshop:
+    """The rehearsal in `home`, and ways to run commands in it as an administrator would from a shell."""
+
+    home: Path
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the running rehearsal wrote about itself."""
+        facts: dict[str, Any] = json.loads((self.home / "rehearsal.json").read_text())
+        return facts
+
+    @property
+    def state(self) -> Path:
+        """Folder of the per-user files."""
+        return Path(self.facts["state_dir"])
+
+    def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
+        """Run `command` in bash from the root, by default after `eval "$(scripts/rehearsal env)"`."""
+        prefix = 'environment=$(scripts/rehearsal env) && eval "$environment" && ' if rehearsed else ""
+        done = subprocess.run(
+            ["bash", "-c", prefix + command],
+            cwd=ROOT,
+            env={**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+        )
+        with (OUTPUT / "commands.log").open("a") as log:
+            log.write(f"\n$ {command}\n{done.stdout}[exit status {done.returncode}]\n")
+        return Result(done.returncode, done.stdout)
+
+    def play(self, arguments: str, timeout: float = 1200) -> Result:
+        """Run ansible-playbook with `arguments`."""
+        return self.shell(f"ansible-playbook {arguments}", timeout)
+
+    def succeed(self, command: str, timeout: float = 1200) -> str:
+        """Run `command`, require exit status 0, and return its output."""
+        result = self.shell(command, timeout)
+        assert result.status == 0, f"$ {command}\n{result.text}"
+        return result.text
+
+    def aws(self, arguments: str) -> Any:
+        """The JSON that the aws CLI answers."""
+        text = self.succeed(f"aws {arguments} --output json")
+        return json.loads(text) if text.strip() else None
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Every machine that is not terminated, by its user, as EC2 describes it."""
+        found: dict[str, dict[str, Any]] = {}
+        for reservation in self.aws("ec2 describe-instances")["Reservations"]:
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                if instance["State"]["Name"] not in ("terminated", "shutting-down"):
+                    found[tags["Name"].removesuffix("/instance")] = instance
+        return found
+
+    def password_file(self, user: str) -> Path:
+        """Where the pass phrase of `user` lies."""
+        return self.state / "jupyter-passwords" / f"{user}.passwd"
+
+    def password(self, user: str) -> str:
+        """The pass phrase that is on the card of `user`."""
+        return self.password_file(user).read_text().splitlines()[0]
+
+    def url(self, user: str, path: str = "/") -> str:
+        """Address of the machine of `user` in a browser."""
+        return f"https://{user}.stack.localhost:{self.facts['https_port']}{path}"
+
+    def on_machine(self, user: str, command: str) -> str:
+        """Run `command` as root on the machine of `user`, by ssh with its pinned key."""
+        return self.succeed(f"ansible -m ansible.builtin.raw -b -a {shlex.quote(command)} {user}", timeout=120)
+
+    def boot_time(self, user: str) -> str:
+        """Identity of the present boot: changes with every start of the machine."""
+        words = self.on_machine(user, "stat -c started-%Y /proc/1")
+        return re.search(r"started-\d+", words).group()  # type: ignore[union-attr]
+
+    @contextmanager
+    def browser(self, profile: Path) -> Iterator[BrowserContext]:
+        """A new headless Chromium whose certificate store has the rehearsal's authority and nothing is ignored."""
+        store = profile / ".pki/nssdb"
+        store.mkdir(parents=True)
+        database = f"sql:{store}"
+        subprocess.run(["certutil", "-N", "-d", database, "--empty-password"], check=True)
+        authority = ["-n", "rehearsal", "-t", "C,,", "-i", self.facts["ca_bundle"]]
+        subprocess.run(["certutil", "-A", "-d", database, *authority], check=True)
+        with sync_playwright() as playwright:
+            context = playwright.chromium.launch_persistent_context(
+                str(profile / "profile"),
+                executable_path=shutil.which("chromium"),
+                headless=True,
+                args=CHROMIUM_ARGUMENTS,
+                env={**os.environ, "HOME": str(profile)},
+                viewport={"width": 1280, "height": 800},
+            )
+            try:
+                yield context
+            finally:
+                context.close()
