@@ -8,6 +8,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,6 +86,11 @@ class Workshop:
         """The JSON that the aws CLI answers."""
         text = self.succeed(f"aws {arguments} --output json")
         return json.loads(text) if text.strip() else None
+
+    def control(self, path: str) -> Any:
+        """What the rehearsal itself answers at /rehearsal/`path`."""
+        with urllib.request.urlopen(f"{self.facts['api']}/rehearsal/{path}", timeout=10) as answer:
+            return json.load(answer)
 
     def machines(self) -> dict[str, dict[str, Any]]:
         """Every machine that is not terminated, by its user, as EC2 describes it."""

@@ -1,0 +1,153 @@
+"""Turns the names given by -e into a checked list of machines.
+
+Values of -e are code to Ansible: naming them in a template runs what is inside. So this plugin takes them raw from the
+task's variables, and a play templates nothing but what comes back from here. It reads a roster, and writes nothing.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_names
+import probcomp_settings
+
+_WAYS = 'user=alice, users=ws-3,ws-17, "base=ws low=1 high=40" or roster=people.csv'
+_MOST_PROBLEMS = 30
+
+
+class ActionModule(ActionBase):
+    """Returns `machines`, one entry per machine, and `label`, a name for files about all of them."""
+
+    _VALID_ARGS = frozenset({"names_required"})
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check the names and settings in `task_vars`; fails with one line per problem."""
+        super().run(tmp, task_vars)
+        arguments = {"names_required": {"type": "bool", "default": True}}
+        _result, options = self.validate_argument_spec(argument_spec=arguments)
+        found = Names(task_vars or {}, options["names_required"])
+        found.check_settings(load_extra_vars(self._loader))
+        if found.problems:
+            shown = found.problems[:_MOST_PROBLEMS]
+            if rest := len(found.problems) - len(shown):
+                shown.append(f"and {rest} more problems")
+            return {"failed": True, "msg": "\n".join(shown)}
+        return {"changed": False, "machines": found.machines, "label": found.label}
+
+
+class Names:
+    """Machines as named by `variables`, or `problems` in words."""
+
+    def __init__(self, variables: dict[str, Any], required: bool) -> None:
+        self.machines: list[dict[str, Any]] = []
+        self.label = ""
+        self.problems: list[str] = []
+        readers: dict[str, Callable[[dict[str, Any]], None]] = {
+            "user": self._read_user,
+            "users": self._read_users,
+            "base": self._read_fleet,
+            "roster": self._read_roster,
+        }
+        given = [way for way in readers if way in variables]
+        range_only = [name for name in ("low", "high") if name in variables and "base" not in variables]
+        if len(given) > 1:
+            self.problems.append(f"names are given in {len(given)} ways, {' and '.join(given)}: choose one, -e {_WAYS}")
+        elif range_only:
+            self.problems.append(f'{" and ".join(range_only)} without base: give -e "base=ws low=1 high=40"')
+        elif given:
+            readers[given[0]](variables)
+        elif required:
+            self.problems.append(f"no machine is named: give -e {_WAYS}")
+        if len(self.machines) > probcomp_names.MACHINES_PER_NETWORK:
+            self.problems.append(
+                f"{len(self.machines)} machines are named: a network carries at most "
+                f"{probcomp_names.MACHINES_PER_NETWORK}, so name them in several commands with a network= for each"
+            )
+
+    def check_settings(self, given: dict[str, Any]) -> None:
+        """Add a problem for each of the settings in `given` (those of -e) that is not well-formed."""
+        found = (probcomp_settings.setting_problem(name, given[name]) for name in sorted(given))
+        self.problems.extend(problem for problem in found if problem)
+
+    def _read_user(self, variables: dict[str, Any]) -> None:
+        user = variables["user"]
+        names = [part.strip() for part in user.split(",")] if isinstance(user, str) else []
+        if len(names) > 1 and all(probcomp_names.USER_NAME.fullmatch(name) for name in names):
+            self.problems.append(f"user={probcomp_names.shown(user)} is more than one: give users={','.join(names)}")
+        elif self._is_valid(user):
+            self._add(user)
+            self.label = self.machines[0]["user"]
+
+    def _read_users(self, variables: dict[str, Any]) -> None:
+        users = variables["users"]
+        if isinstance(users, str):
+            users = [part.strip(" ") for part in users.split(",")]
+        elif not isinstance(users, list):
+            users = [users]
+        for user in users:
+            if self._is_valid(user):
+                self._add(user)
+        names = [machine["user"] for machine in self.machines]
+        for name in sorted({name for name in names if names.count(name) > 1}):
+            self.problems.append(f"{name} is named twice in users=")
+        if names:
+            self.label = names[0] if len(names) == 1 else f"{names[0]}-and-{len(names) - 1}-more"
+
+    def _read_fleet(self, variables: dict[str, Any]) -> None:
+        base = variables["base"]
+        missing = [name for name in ("low", "high") if name not in variables]
+        if missing:
+            wanted = '"base=ws low=1 high=40", with the quotes'
+            self.problems.append(f"base={probcomp_names.shown(base)} without {' and '.join(missing)}: give -e {wanted}")
+            return
+        try:
+            users = probcomp_names.fleet_users(base, variables["low"], variables["high"])
+        except probcomp_names.InvalidName as error:
+            self.problems.append(str(error))
+            return
+        self.label = _plain(base)
+        for user in users:
+            self._add(user, fleet=self.label)
+
+    def _read_roster(self, variables: dict[str, Any]) -> None:
+        given = variables["roster"]
+        if not isinstance(given, str) or not given or probcomp_settings.has_template(given):
+            self.problems.append(f"roster={probcomp_names.shown(given)}: give the name of a CSV file")
+            return
+        path = pathlib.Path(_plain(given)).expanduser()
+        self.label = path.stem
+        self._is_valid(path.stem, "roster file's name, which becomes the fleet's,")
+        roster = probcomp_settings.read_roster(path)
+        self.problems.extend(roster.problems)
+        for user, settings in roster.settings.items():
+            self._add(user, fleet=path.stem, settings=settings)
+        if path.stem in roster.settings:
+            self.problems.append(
+                f"{path.stem} would be a user and also the fleet, named after the roster file: rename the file"
+            )
+
+    def _is_valid(self, name: object, what: str = "user name") -> bool:
+        try:
+            probcomp_names.check_user_name(name, what)
+        except probcomp_names.InvalidName as error:
+            self.problems.append(str(error))
+            return False
+        return True
+
+    def _add(self, user: str, fleet: str = "", settings: dict[str, str] | None = None) -> None:
+        self.machines.append({"user": _plain(user), "fleet": fleet, "settings": settings or {}})
+
+
+def _plain(text: str) -> str:
+    # Ansible's strings remember that they came by -e and may be run as templates; a copy does not.
+    return "".join(list(text))

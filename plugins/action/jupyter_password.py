@@ -1,0 +1,85 @@
+"""Controller's side of jupyter_password: reads the password file, compares, and sends a new hash only when needed.
+
+Options and behaviour are described in plugins/modules/jupyter_password.py. One round trip when nothing is to be done,
+two otherwise.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_jupyter_hash
+import probcomp_password_files
+
+_MODULE = "jupyter_password"
+_FOR_THE_MODULE = ("owner", "service", "port", "timeout")
+
+
+class ActionModule(ActionBase):
+    """Sets a machine's Jupyter password from a file on the controller."""
+
+    _VALID_ARGS = frozenset({"password_file", "minimum_length", *_FOR_THE_MODULE})
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return `changed`, `msg`, and warnings about the password file; fail in one line."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(
+            {
+                "password_file": {"type": "path", "required": True},
+                "minimum_length": {"type": "int", "default": 12},
+                **{name: {"type": "raw"} for name in _FOR_THE_MODULE},
+            }
+        )
+        options = {name: arguments[name] for name in _FOR_THE_MODULE if arguments[name] is not None}
+        notes: list[str] = []
+        try:
+            password = probcomp_password_files.read_password(
+                arguments["password_file"],
+                arguments["minimum_length"],
+                notes,
+                mend=not self._task.check_mode,
+                decrypt=self._decrypt,
+            )
+        except probcomp_password_files.PasswordFileError as error:
+            return result | {"failed": True, "msg": str(error)}
+        if notes:
+            result["warnings"] = notes
+        # What comes back holds the machine's hash, and the connection would print it at -vvv. The task has no no_log,
+        # so that its errors are seen.
+        self._connection._play_context.no_log = True
+        found = self._execute_module(_MODULE, {**options, "state": "read"}, task_vars=task_vars)
+        if found.get("failed"):
+            return result | _without_hash(found)
+        old_hash = str(found.get("hash", ""))
+        is_right = probcomp_jupyter_hash.is_hash_of(old_hash, password)
+        if is_right and found.get("is_well"):
+            return result | {"changed": False}
+        if self._task.check_mode:
+            return result | {"changed": True}
+        new_hash = old_hash if is_right else probcomp_jupyter_hash.make_hash(password)
+        done = self._execute_module(_MODULE, {**options, "state": "present", "hash": new_hash}, task_vars=task_vars)
+        return result | _without_hash(done)
+
+    def _decrypt(self, data: bytes) -> bytes:
+        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
+        try:
+            return self._loader._vault.decrypt(data)
+        except AnsibleError as error:
+            raise ValueError("no vault password fits") from error
+
+
+def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return of a module's answer what people need; the rest, and words with a hash in them, stay here."""
+    kept = {name: answer[name] for name in ("changed", "failed", "msg", "unreachable", "exception") if name in answer}
+    if "$argon2" in str(kept):
+        kept |= {"msg": "the machine's answer cannot be shown, it holds its password's hash"}
+        kept.pop("exception", None)
+    return kept

@@ -1,0 +1,285 @@
+"""Screen output for people who run forty machines: one line per failure, plain text for plans, a summary at the end.
+
+Set as stdout_callback in ansible.cfg. Writes to the terminal only. With -v it is Ansible's default output.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: fleet
+type: stdout
+short_description: One line per failure, plans as plain text, and a summary of the fleet
+description:
+  - Without C(-v), a failure is one line C(FAILED alice) with the reason; several problems of a task that runs once
+    for all are one line each. Tasks that change nothing show their name alone, and skipped ones nothing.
+  - The text of C(debug) is printed as it is, a list one entry per line.
+  - At the end, the machines that failed are named with the first reason of each. Warnings stay.
+  - With C(-v) and above everything is shown as Ansible's default output does.
+  - Control characters in text from machines are removed.
+extends_documentation_fragment:
+  - default_callback
+  - result_format_callback
+requirements:
+  - set as stdout in configuration
+author:
+  - probcomp-stack
+"""
+
+import pathlib
+import re
+import sys
+from typing import Any
+
+from ansible import constants as C
+from ansible import context
+from ansible.executor.stats import AggregateStats
+from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
+from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+from probcomp_failures import failure_lines, unreachable_line
+from probcomp_text import one_line, printable_lines
+
+_NAMES_IN_A_LINE = 8
+_REASON_IN_SUMMARY = 160
+
+
+class CallbackModule(DefaultCallback):
+    """Short output at normal verbosity, the default callback's otherwise."""
+
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "stdout"
+    CALLBACK_NAME = "fleet"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last_task_banner: str | None = None
+        self._unprinted_play: str | None = None
+        self._changed_hosts: list[str] = []
+        self._first_reasons: dict[str, str] = {}
+        self._filed_under: set[str] = set()
+
+    @property
+    def _is_short(self) -> bool:
+        return self._display.verbosity == 0
+
+    # Banners
+
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        """Keep the play's name until one of its tasks has something to show."""
+        if not self._is_short:
+            super().v2_playbook_on_play_start(play)
+            return
+        self._end_task()
+        self._play = play
+        self._unprinted_play = play.get_name().strip()
+
+    def _task_start(self, task: Task, prefix: str | None = None) -> None:
+        if not self._is_short:
+            super()._task_start(task, prefix)
+            return
+        self._end_task()
+        self._last_task_name = task.get_name().strip()
+        # A task with a condition may be skipped everywhere; its name comes with its first result. One without may
+        # take minutes, and people want to know what they wait for.
+        if not task.when and task.action not in (*C._ACTION_DEBUG, *C._ACTION_META, *C._ACTION_ALL_INCLUDES):
+            self._print_task_banner(task)
+
+    def _print_task_banner(self, task: Task) -> None:
+        if not self._is_short:
+            super()._print_task_banner(task)
+            return
+        if self._last_task_banner == task._uuid:
+            return
+        self._last_task_banner = task._uuid
+        mode = " (check mode)" if task.check_mode else ""
+        if self._unprinted_play:
+            self._display.display(f"\n== {self._unprinted_play}{mode}")
+            self._unprinted_play = None
+        self._display.display(f"- {one_line(self._last_task_name or task.get_name())}")
+
+    def _end_task(self) -> None:
+        """Print who was changed by the task that has ended; forty lines of one word would hide what matters."""
+        if self._changed_hosts:
+            self._display.display(f"  changed: {_names(self._changed_hosts)}", color=C.COLOR_CHANGED)
+            self._changed_hosts = []
+
+    # Results
+
+    def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
+        """Print the text of debug, and remember who was changed."""
+        if not self._is_short:
+            super().v2_runner_on_ok(result)
+            return
+        self._handle_warnings(result.result)
+        if "results" in result.result and result.task.loop:
+            return  # The items were printed one by one.
+        if _is_message(result):
+            self._print_message(result)
+        elif result.task.action in C._ACTION_DEBUG:
+            super().v2_runner_on_ok(result)
+        elif result.result.get("changed", False):
+            self._print_task_banner(result.task)
+            self._changed_hosts.append(result.host.get_name())
+
+    def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
+        """Print an item that was changed, by its label."""
+        if not self._is_short:
+            super().v2_runner_item_on_ok(result)
+            return
+        self._handle_warnings(result.result)
+        if _is_message(result):
+            self._print_message(result)
+        elif result.result.get("changed", False):
+            self._print_task_banner(result.task)
+            label = one_line(str(self._get_item_label(result.result)), limit=80)
+            host = result.host.get_name()
+            whose = label if _speaks_for_all(result) or label == host else f"{host}: {label}"
+            self._display.display(f"  changed: {whose}", color=C.COLOR_CHANGED)
+
+    def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
+        """Print one line: FAILED, whose machine, why."""
+        lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
+        if not ignore_errors:
+            self._remember(result, lines[0])
+        if not self._is_short:
+            super().v2_runner_on_failed(result, ignore_errors)
+            return
+        self._handle_warnings(result.result)
+        if "results" in result.result and result.task.loop:
+            return  # The items were printed one by one.
+        self._print_failure(result, lines, "ignored" if ignore_errors else "FAILED")
+
+    def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
+        """Print one line for an item that failed."""
+        lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
+        if not result.task.ignore_errors:
+            self._remember(result, lines[0])
+        if not self._is_short:
+            super().v2_runner_item_on_failed(result)
+            return
+        self._handle_warnings(result.result)
+        label = one_line(str(self._get_item_label(result.result)), limit=80)
+        self._print_failure(result, [f"{label}: {line}" for line in lines], "FAILED")
+
+    def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
+        """Print one line: UNREACHABLE, whose machine, why, and what to do."""
+        line = unreachable_line(result.result)
+        if not result.task.ignore_unreachable:
+            self._remember(result, line)
+        if not self._is_short:
+            super().v2_runner_on_unreachable(result)
+            return
+        self._handle_warnings(result.result)
+        self._print_failure(result, [line], "UNREACHABLE")
+
+    def _remember(self, result: CallbackTaskResult, reason: str) -> None:
+        host = result.host.get_name()
+        if _speaks_for_all(result):
+            self._filed_under.add(host)  # It is named in the statistics, and is no worse off than the others.
+        else:
+            self._first_reasons.setdefault(host, reason)
+
+    def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
+        self._end_task()
+        self._print_task_banner(result.task)
+        whose = "" if _speaks_for_all(result) else f" {result.host.get_name()}"
+        color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
+        for line in lines:
+            self._display.display(
+                f"{word}{whose}: {line}", color=color, stderr=self.get_option("display_failed_stderr")
+            )
+
+    def _print_message(self, result: CallbackTaskResult) -> None:
+        message = result.result["msg"]
+        self._end_task()
+        whose = "" if _speaks_for_all(result) else f"{result.host.get_name()}: "
+        for entry in message if isinstance(message, list) else [message]:
+            for line in printable_lines(str(entry)) or [""]:
+                self._display.display(f"{whose}{line}")
+
+    # What the default output says and nobody needs
+
+    def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
+        """Print warnings only."""
+        if not self._is_short:
+            super().v2_runner_on_skipped(result)
+            return
+        self._handle_warnings(result.result)
+
+    def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
+        """Print nothing."""
+        if not self._is_short:
+            super().v2_runner_item_on_skipped(result)
+
+    def v2_playbook_on_include(self, included_file: Any) -> None:
+        """Print nothing."""
+        if not self._is_short:
+            super().v2_playbook_on_include(included_file)
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        """Print nothing: a play on machines that dropped out, or of a kind that nobody has."""
+        if not self._is_short:
+            super().v2_playbook_on_no_hosts_matched()
+
+    def v2_playbook_on_no_hosts_remaining(self) -> None:
+        """Print nothing: the summary names those that failed."""
+        if not self._is_short:
+            super().v2_playbook_on_no_hosts_remaining()
+
+    def v2_runner_retry(self, result: CallbackTaskResult) -> None:
+        """Print nothing: waiting is no news."""
+        if not self._is_short:
+            super().v2_runner_retry(result)
+
+    # The end
+
+    def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
+        """Print the summary: the recap in one line, and the machines that failed with the first reason of each."""
+        self._end_task()
+        machines = sorted((host for host in stats.processed if host != "localhost"), key=_by_number)
+        failed = [host for host in machines if (stats.failures.get(host) or stats.dark.get(host))]
+        named = [host for host in failed if host not in self._filed_under or host in self._first_reasons]
+        if not self._is_short:
+            super().v2_playbook_on_stats(stats)
+        elif not stats.processed:
+            self._display.display("nothing to do: no machine matched")
+        elif machines and not self._filed_under:
+            changed = sum(bool(stats.changed.get(host)) for host in machines)
+            line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed} changed, {len(failed)} failed"
+            self._display.display(f"\n{line}", color=C.COLOR_ERROR if failed else C.COLOR_OK)
+        if named:
+            reasons = (one_line(self._first_reasons.get(host, "see above"), _REASON_IN_SUMMARY) for host in named)
+            listed = ", ".join(f"{host} ({reason})" for host, reason in zip(named, reasons, strict=True))
+            self._display.display(f"{_count(named)} failed: {listed}", color=C.COLOR_ERROR)
+            self._display.display("The same command again does only what is missing.")
+        if self._is_short and context.CLIARGS.get("check"):
+            self._display.display("check mode: nothing was changed")
+
+
+def _is_message(result: CallbackTaskResult) -> bool:
+    return result.task.action in C._ACTION_DEBUG and isinstance(result.result.get("msg"), str | list)
+
+
+def _speaks_for_all(result: CallbackTaskResult) -> bool:
+    """Tell whether the result is about the command as a whole, not about the machine that it was filed under."""
+    return bool(result.task.run_once) or result.host.get_name() == "localhost"
+
+
+def _count(machines: list[str]) -> str:
+    return "1 machine" if len(machines) == 1 else f"{len(machines)} machines"
+
+
+def _by_number(host: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ws-9 before ws-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", host)]
+
+
+def _names(hosts: list[str]) -> str:
+    ordered = sorted(hosts, key=_by_number)
+    rest = len(ordered) - _NAMES_IN_A_LINE
+    shown = ", ".join(ordered[:_NAMES_IN_A_LINE])
+    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -1,0 +1,272 @@
+"""Inventory of our machines: one host per EC2 instance whose Name tag is `<user>/instance`.
+
+The first part of ours that runs in every command, so it also answers names in -l that do not exist, and an -l that is
+missing or out of place. It only reads, from EC2 and from the playbooks on the command line.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: probcomp_ec2
+short_description: Machines of users on EC2, by the names of their users
+description:
+  - Every instance whose tag C(Name) is C(<user>/instance), and that is not terminated or shutting down, becomes the
+    host C(<user>) in the group C(users).
+  - Hosts are grouped by state (C(state_running), C(state_stopped), C(state_pending), C(state_stopping)) and by the tag
+    C(fleet). The group of a fleet bears the name of its base; a dash becomes an underscore, for Ansible warns of group
+    names with dashes, so C(-l ws) means the fleet with the base C(ws), and C(-l my_class) the one with C(my-class).
+  - A fleet with the name of a user's machine gets no group, so that C(-l) with it means the machine alone; a warning
+    says so. So does a fleet whose tag is no valid name.
+  - A name in C(-l) that is neither a host nor a group is an error, with the nearest names, even beside names that do
+    exist; patterns with wildcards, slices or regular expressions are left to Ansible.
+  - A command of this repository that wants C(-l) and has none, or has one and takes its names by C(-e), is refused.
+  - When the command starts on the controller, an unreachable AWS is a warning; for others it is an error. After a
+    refresh within a run it is an error always.
+  - For C(--syntax-check), C(--list-tags) and C(--list-tasks) nothing is asked of AWS.
+extends_documentation_fragment:
+  - inventory_cache
+  - constructed
+  - amazon.aws.boto3
+  - amazon.aws.common.plugins
+  - amazon.aws.region.plugins
+  - amazon.aws.assume_role.plugins
+author:
+  - probcomp-stack
+options:
+  plugin:
+    description: Name of this plugin, to tell its files from those of others.
+    required: true
+    choices: [probcomp_ec2]
+  check_limit:
+    description:
+      - Whether a name in C(-l) must be known to this source or to one read before it.
+      - Turn it off where machines of another source, read later, are to be chosen by name.
+    type: bool
+    default: true
+notes:
+  - "Variables of a host: C(probcomp_user), C(probcomp_instance_id), C(probcomp_address) (public IPv4 address or an
+    empty text), C(probcomp_private_address), C(probcomp_state), C(probcomp_instance_type), C(probcomp_image),
+    C(probcomp_zone) (availability zone), C(probcomp_network), C(probcomp_fleet), C(probcomp_owner),
+    C(probcomp_organization), C(probcomp_purpose), C(probcomp_note), C(probcomp_expires), C(probcomp_admin_user),
+    C(probcomp_key_name), C(probcomp_launch_time) (ISO 8601), C(probcomp_stack_id). Missing ones are empty texts."
+  - "Variables of the group C(all): C(probcomp_region), and C(probcomp_inventory_error), a sentence when AWS could not
+    be asked, else empty."
+"""
+
+EXAMPLES = r"""
+# inventory/probcomp_ec2.yml
+plugin: probcomp_ec2
+
+# Another region than AWS_REGION or the profile says, and groups by organization
+plugin: probcomp_ec2
+region: eu-west-1
+keyed_groups:
+  - key: probcomp_organization
+    prefix: organization
+"""
+
+import contextlib
+import hashlib
+import pathlib
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any, NoReturn
+
+from ansible import context
+from ansible.errors import AnsibleParserError, ExitCode
+from ansible.inventory.manager import split_host_pattern
+from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
+
+with contextlib.suppress(ImportError):  # require_aws_sdk reports it.
+    import boto3
+    from botocore import exceptions
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_aws
+import probcomp_command
+import probcomp_names
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_STATES = ("pending", "running", "stopping", "stopped")
+_TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires", "admin_user", "network")
+_FILTERS = [
+    {"Name": "tag:Name", "Values": [probcomp_names.instance_tag("*")]},
+    {"Name": "instance-state-name", "Values": list(_STATES)},
+]
+
+
+class InventoryModule(AWSInventoryBase):
+    """Reads our machines of one region."""
+
+    NAME = "probcomp_ec2"
+    INVENTORY_FILE_SUFFIXES = ("probcomp_ec2.yml", "probcomp_ec2.yaml")
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Fill `inventory` from the source at `path`; `cache` is False when a run refreshes its inventory."""
+        try:
+            self._parse(inventory, loader, path, cache)
+        except AnsibleParserError as error:
+            self._stop(error)
+
+    def _parse(self, inventory: Any, loader: Any, path: str, cache: bool) -> None:
+        limit = context.CLIARGS.get("subset")
+        playbooks = probcomp_command.our_playbooks(context.CLIARGS.get("args"), _ROOT)
+        reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
+        # --flush-cache, too, makes the first reading one without cache.
+        is_refresh = not cache and not context.CLIARGS.get("flush_cache")
+        if not reads_only_playbooks and (message := probcomp_command.misuse(playbooks, limit)):
+            raise AnsibleParserError(message)
+        failure = ""
+        machines: list[dict[str, Any]] = []
+        try:
+            super().parse(inventory, loader, path, cache=cache)
+            if not reads_only_playbooks:
+                machines = self._machines(path, cache)
+        except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+            failure = probcomp_aws.explain(error)
+            if is_refresh or not probcomp_command.starts_on_localhost(playbooks):
+                raise AnsibleParserError(f"the machines cannot be listed: {failure}") from None
+            self.warn(f"the machines that exist cannot be listed: {failure}")
+        inventory.set_variable("all", "probcomp_region", self.region or "")
+        inventory.set_variable("all", "probcomp_inventory_error", failure)
+        self.populate(machines)
+        if not (failure or is_refresh or reads_only_playbooks) and self.get_option("check_limit"):
+            check_limit(limit, inventory.hosts, inventory.groups)
+
+    def _machines(self, path: str, cache: bool) -> list[dict[str, Any]]:
+        boto3.session.Session(profile_name=self.get_option("profile") or None)  # Raises if there is none of that name.
+        if not self.region:
+            raise exceptions.NoRegionError
+        was_cached, machines = self.get_cached_result(path, cache)
+        if not was_cached:
+            machines = self.query(self.client("ec2", config=probcomp_aws.CLIENT_SETTINGS))
+        self.update_cached_result(path, cache, machines)
+        return machines
+
+    def get_cache_key(self, path: str) -> str:
+        """Return the cache's key for `path`: another region, endpoint or account must not answer for this one."""
+        endpoint = self.client("ec2").meta
+        parts = (endpoint.region_name, endpoint.endpoint_url, self.get_option("profile"), self.get_option("access_key"))
+        digest = hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:12]
+        return f"{super().get_cache_key(path)}_{digest}"
+
+    def query(self, client: Any) -> list[dict[str, Any]]:
+        """Return what `client` (EC2) tells of our machines, as the variables of hosts, sorted by user.
+
+        Raises AnsibleParserError when two machines have one user's name.
+        """
+        pages = probcomp_aws.patiently(
+            lambda: list(client.get_paginator("describe_instances").paginate(Filters=_FILTERS))
+        )
+        found: dict[str, dict[str, Any]] = {}
+        for instance in _instances(pages):
+            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+            user = probcomp_names.user_of_instance_tag(tags.get("Name", ""))
+            if user is None:
+                name = probcomp_names.shown(tags.get("Name", ""))
+                self.warn(f"instance {instance['InstanceId']} is left out: {name} names no valid user")
+                continue
+            if user in found:
+                ids = " and ".join(sorted((found[user]["probcomp_instance_id"], instance["InstanceId"])))
+                raise AnsibleParserError(f"two machines are named {user}: {ids}; terminate one or change its tag Name")
+            found[user] = _variables(user, instance, tags)
+        return [found[user] for user in sorted(found)]
+
+    def populate(self, machines: list[dict[str, Any]]) -> None:
+        """Put `machines` (as query returns them) into the inventory, with their groups."""
+        self.inventory.add_group("users")
+        for state in _STATES:
+            self.inventory.add_group(f"state_{state}")
+        fleets = self._fleet_groups(machines)
+        for variables in machines:
+            user = variables["probcomp_user"]
+            self.inventory.add_host(user, group="users")
+            self.inventory.add_child(f"state_{variables['probcomp_state']}", user)
+            if group := fleets.get(variables["probcomp_fleet"]):
+                self.inventory.add_child(self.inventory.add_group(group), user)
+            for key, value in variables.items():
+                self.inventory.set_variable(user, key, value)
+            strict = self.get_option("strict")
+            self._set_composite_vars(self.get_option("compose"), variables, user, strict=strict)
+            self._add_host_to_composed_groups(self.get_option("groups"), variables, user, strict=strict)
+            self._add_host_to_keyed_groups(self.get_option("keyed_groups"), variables, user, strict=strict)
+
+    def _fleet_groups(self, machines: list[dict[str, Any]]) -> dict[str, str]:
+        """Return the group of each fleet that gets one."""
+        users = {variables["probcomp_user"] for variables in machines}
+        groups = {}
+        for fleet in sorted({variables["probcomp_fleet"] for variables in machines} - {""}):
+            group = fleet.replace("-", "_")
+            try:
+                probcomp_names.check_user_name(fleet, "fleet")
+            except probcomp_names.InvalidName as error:
+                self.warn(f"no group for a fleet: {error}")
+                continue
+            if fleet in users:
+                self.warn(
+                    f"{fleet} is a machine and also a fleet: -l {fleet} means the machine, the fleet has no group"
+                )
+            elif group in {f"state_{state}" for state in _STATES}:
+                self.warn(f"no group for the fleet {fleet}: {group} is the group of machines in that state")
+            else:
+                groups[fleet] = group
+        return groups
+
+    def _do_fail(self, message: str) -> NoReturn:
+        # amazon.aws calls this for what it finds wrong in the options.
+        raise AnsibleParserError(" ".join(message.split()))
+
+    def _stop(self, error: AnsibleParserError) -> NoReturn:
+        """End with one line. Core would wrap an error of a plugin into a warning of five lines and a second error."""
+        if not context.CLIARGS:
+            raise error  # Used as a library: ending the process is not ours to do.
+        self.display.error(str(error))
+        raise SystemExit(int(ExitCode.GENERIC_ERROR))
+
+
+def check_limit(limit: str | None, hosts: Iterable[str], groups: Iterable[str]) -> None:
+    """Raise AnsibleParserError when -l names something that is neither in `hosts` nor in `groups`.
+
+    Files (@...), wildcards, slices and regular expressions are Ansible's to judge.
+    """
+    known = {*hosts, *groups, "localhost"}
+    names = [pattern.lstrip("!&") for pattern in split_host_pattern(limit or "") if not pattern.startswith(("@", "~"))]
+    unknown = [name for name in names if name not in known and not set(name) & set("*?[]~@")]
+    if not unknown:
+        return
+    candidates = known - {"all", "ungrouped", "localhost"}
+    near = dict.fromkeys(found for name in unknown for found in probcomp_names.nearest(name, candidates))
+    shown = ", ".join(_plain(name) for name in unknown)
+    hint = f"nearest: {', '.join(near)}" if near else "ansible-inventory --graph shows those that exist"
+    raise AnsibleParserError(f"no such machine: {shown}; {hint}")
+
+
+def _plain(name: str) -> str:
+    return name if probcomp_names.USER_NAME.fullmatch(name) else probcomp_names.shown(name)
+
+
+def _instances(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for page in pages:
+        for reservation in page["Reservations"]:
+            yield from reservation["Instances"]
+
+
+def _variables(user: str, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
+    """Return a host's variables; plain texts only, so that a cache can keep them."""
+    variables = {
+        "probcomp_user": user,
+        "probcomp_instance_id": instance["InstanceId"],
+        "probcomp_address": instance.get("PublicIpAddress", ""),
+        "probcomp_private_address": instance.get("PrivateIpAddress", ""),
+        "probcomp_state": instance["State"]["Name"],
+        "probcomp_instance_type": instance.get("InstanceType", ""),
+        "probcomp_image": instance.get("ImageId", ""),
+        "probcomp_zone": instance.get("Placement", {}).get("AvailabilityZone", ""),
+        "probcomp_key_name": instance.get("KeyName", ""),
+        "probcomp_launch_time": instance["LaunchTime"].isoformat() if "LaunchTime" in instance else "",
+        "probcomp_fleet": tags.get("fleet", ""),
+        "probcomp_stack_id": tags.get("aws:cloudformation:stack-id", ""),
+    }
+    variables.update({f"probcomp_{tag}": tags.get(tag, "") for tag in _TEXT_TAGS})
+    return variables

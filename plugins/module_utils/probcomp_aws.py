@@ -1,0 +1,153 @@
+"""How our modules and the inventory plugin talk to AWS: client settings, patience with throttling, errors in words."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports the missing library in its own words.
+    from botocore import exceptions
+
+CLIENT_SETTINGS: dict[str, Any] = {
+    "retries": {"mode": "adaptive", "total_max_attempts": 4},
+    "connect_timeout": 10,
+    "read_timeout": 30,
+}
+"""botocore settings: `module.client("ec2", config=CLIENT_SETTINGS)`. Times in seconds."""
+
+_THROTTLED = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "TooManyRequestsException",
+        "SlowDown",
+        "BandwidthLimitExceeded",
+        "PriorRequestNotComplete",  # Route 53: the change before is not done yet.
+    }
+)
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_REFUSED = frozenset(
+    {
+        "InvalidClientTokenId",
+        "AuthFailure",
+        "UnrecognizedClientException",
+        "SignatureDoesNotMatch",
+        "InvalidAccessKeyId",
+        "IncompleteSignature",
+        "InvalidSignatureException",
+        "MissingAuthenticationToken",
+    }
+)
+_FORBIDDEN = frozenset(
+    {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Client.UnauthorizedOperation", "Forbidden"}
+)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Time as the waiting code sees it; tests give one whose sleep takes no time."""
+
+    now: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+
+def error_code(error: BaseException) -> str:
+    """Return AWS's code of `error`, or "" when it is no answer of AWS."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def error_message(error: BaseException) -> str:
+    """Return what AWS wrote in `error`, on one line; the text of the exception when it is no answer of AWS."""
+    response = getattr(error, "response", None)
+    message = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
+    return " ".join(str(message or error).split())
+
+
+def is_credentials_error(error: BaseException) -> bool:
+    """Tell whether no further call can succeed with the credentials at hand."""
+    kinds = (
+        exceptions.NoCredentialsError,
+        exceptions.PartialCredentialsError,
+        exceptions.CredentialRetrievalError,
+        exceptions.ProfileNotFound,
+        exceptions.TokenRetrievalError,
+        exceptions.SSOError,
+    )
+    return isinstance(error, kinds) or error_code(error) in _EXPIRED | _REFUSED
+
+
+def is_temporary(error: BaseException) -> bool:
+    """Tell whether the same call may succeed a little later: throttled, cut, timed out, or a fault on AWS's side."""
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return not isinstance(error, (exceptions.SSLError, exceptions.ProxyConnectionError))
+    if error_code(error) in _THROTTLED:
+        return True
+    response = getattr(error, "response", None)
+    status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) if isinstance(response, dict) else 0
+    return bool(status >= 500)
+
+
+def patiently[T](call: Callable[[], T], seconds: float = 90, clock: Clock | None = None) -> T:
+    """Return what `call` returns, repeating it after temporary errors for up to `seconds`; then the error is raised.
+
+    botocore has retried a few times already when an error arrives here. Pauses double from about 1 s up to about
+    15 s, with jitter, so that several commands at once do not keep in step. `call` must be safe to repeat.
+    """
+    clock = clock or Clock()
+    end = clock.now() + seconds
+    pause = 1.0
+    while True:
+        try:
+            return call()
+        except (exceptions.BotoCoreError, exceptions.ClientError) as error:
+            wait = pause * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
+            if not is_temporary(error) or clock.now() + wait > end:
+                raise
+        clock.sleep(wait)
+        pause = min(2 * pause, 15.0)
+
+
+def explain(error: BaseException) -> str:
+    """Return one sentence for the user about an error of botocore: what is wrong and what to do."""
+    code, message = error_code(error), error_message(error)
+    operation = getattr(error, "operation_name", "the request")
+    if code in _EXPIRED:
+        return "the AWS credentials have expired: get new ones and give the same command again"
+    if code in _REFUSED:
+        return f"AWS does not accept these credentials ({code}): check the profile or the access key"
+    if code in _FORBIDDEN:
+        return f"the AWS credentials do not allow {operation}: ask for that permission ({_bounded(message)})"
+    if code in _THROTTLED:
+        return f"AWS takes no more requests at the moment ({operation}: {code}): wait a minute, then the same again"
+    if code:
+        return f"{operation}: {_bounded(message)} ({code})"
+    return _explain_without_answer(error, message)
+
+
+def _explain_without_answer(error: BaseException, message: str) -> str:
+    if isinstance(error, (exceptions.NoCredentialsError, exceptions.PartialCredentialsError)):
+        return "no AWS credentials found: set AWS_PROFILE, or log in with the aws command"
+    if isinstance(error, (exceptions.SSOError, exceptions.TokenRetrievalError, exceptions.CredentialRetrievalError)):
+        return f"the AWS credentials cannot be had: log in again ({_bounded(message)})"
+    if isinstance(error, exceptions.ProfileNotFound):
+        return f"{_bounded(message)}: check AWS_PROFILE"
+    if isinstance(error, exceptions.NoRegionError):
+        return "no AWS region: set `region` in inventory/probcomp_ec2.yml, or AWS_REGION"
+    if isinstance(error, exceptions.SSLError):
+        return f"the connection to AWS is not trusted: check the certificates and AWS_CA_BUNDLE ({_bounded(message)})"
+    if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
+        return f"cannot connect to AWS: check the network and the region ({_bounded(message)})"
+    return f"AWS: {_bounded(message)}"
+
+
+def _bounded(text: str) -> str:
+    return text if len(text) <= 300 else text[:300] + "..."

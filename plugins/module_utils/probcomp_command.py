@@ -1,0 +1,67 @@
+"""Whether a command line fits its command: -l for machines that exist, -e for names to be made or removed.
+
+Called by the inventory plugin, the first part of ours that runs in any command. Ansible by itself skips a play on
+localhost under -l, and ends with status 0 as if all were well. Reads playbooks, touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+_IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
+_DEEPEST_IMPORT = 5
+
+
+def our_playbooks(arguments: object, root: Path) -> list[Path]:
+    """Return those of the command's `arguments` that are playbooks of ours: in `root` or in its `playbooks` folder.
+
+    For a command other than ansible-playbook (ad-hoc: a pattern as text; ansible-inventory: none) the list is empty.
+    """
+    if not isinstance(arguments, list | tuple):
+        return []
+    folders = (root.resolve(), root.resolve() / "playbooks")
+    paths = (Path(str(argument)).resolve() for argument in arguments)
+    return [path for path in paths if path.is_file() and path.parent in folders]
+
+
+def first_hosts(playbook: Path, depth: int = 0) -> str | None:
+    """Return `hosts` of the first play that runs when `playbook` runs; None when that cannot be told."""
+    try:
+        plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return None  # Ansible says better what is wrong with a playbook that cannot be read.
+    first = plays[0] if isinstance(plays, list) and plays else None
+    if not isinstance(first, dict):
+        return None
+    imported = next((first[key] for key in _IMPORT_KEYS if key in first), None)
+    if imported is not None:
+        return first_hosts(playbook.parent / str(imported), depth + 1) if depth < _DEEPEST_IMPORT else None
+    hosts = first.get("hosts")
+    if isinstance(hosts, list) and len(hosts) == 1:
+        hosts = hosts[0]
+    return hosts if isinstance(hosts, str) else None
+
+
+def starts_on_localhost(playbooks: Iterable[Path]) -> bool:
+    """Tell whether the first of `playbooks` begins on the controller: it makes or removes machines, or only reports."""
+    first = next(iter(playbooks), None)
+    return first is not None and first_hosts(first) == "localhost"
+
+
+def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
+    """Return the error message when `limit` (-l) is given to, or missing for, a command of ours; else None."""
+    for playbook in playbooks:
+        hosts = first_hosts(playbook)
+        if hosts == "localhost" and limit:
+            return (
+                f"{playbook.name} takes its names by -e (user=, users=, base= low= high=, roster=); "
+                "-l chooses machines that exist: leave it out"
+            )
+        if hosts == "users" and not limit:
+            return (
+                f"{playbook.name}: say which machines with -l: -l alice, -l ws, -l users for all; nothing was touched"
+            )
+    return None

@@ -1,0 +1,73 @@
+"""Results of failed tasks, and of machines that cannot be reached, as lines for the administrator. Pure functions.
+
+Everything in a result may come from a machine that its user controls, so all of it is made printable first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from probcomp_text import one_line, printable_lines
+
+# What core and its ssh connection put before the message that matters.
+_CORE_PREFIX = re.compile(
+    r"\A(?:(?:Task|Module|Action) failed[:.]\s*"
+    r"|Data could not be sent to remote host .*? over ssh:\s*"
+    r"|Failed to connect to the host via ssh:\s*)+",
+    re.DOTALL,
+)
+_NO_REASON = re.compile(r"non-zero return code", re.IGNORECASE)
+_HINTS = (
+    (
+        r"host key verification failed|host identification has changed|no .*host key is known",
+        "its host key is not the one in known_hosts: unless you know why, do not connect",
+    ),
+    (r"permission denied", "is private_key_file the key of its key pair, or the agent loaded with it?"),
+    (r"timed out|no route to host|unreachable", "is it running, and is admin_cidr the network that you are in?"),
+    (r"connection refused|connection reset|connection closed", "it may still be starting: try again in a minute"),
+    (r"could not resolve hostname|name or service not known", "it has no address: is it running?"),
+)
+
+
+def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False) -> list[str]:
+    """Return why a task failed: one line, or with `keep_lines` one per line of its message. Never empty.
+
+    `task` is the task's name, for failures without words.
+    """
+    if "censored" in result:
+        return [f"{one_line(task)}: failed; its output holds a secret and is not shown"]
+    if items := _failed_items(result):
+        return failure_lines(items[0], task, keep_lines)
+    message = _CORE_PREFIX.sub("", str(result.get("msg") or ""))
+    if details := _details(result, message):
+        message = f"{message.rstrip('.: ')}: {details}" if message and not _NO_REASON.search(message) else details
+    lines = [line for line in printable_lines(message) if line] if keep_lines else [one_line(message)]
+    return lines if any(lines) else [f"{one_line(task)}: failed without a message; -v shows more"]
+
+
+def unreachable_line(result: Mapping[str, Any]) -> str:
+    """Return why a machine cannot be reached and what to do."""
+    reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
+    hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
+    return f"{reason}; {hint}" if hint else reason
+
+
+def _failed_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    items = result.get("results")
+    if not isinstance(items, list):
+        return []
+    return [item for item in items if isinstance(item, Mapping) and (item.get("failed") or item.get("unreachable"))]
+
+
+def _details(result: Mapping[str, Any], message: str) -> str:
+    """Return what the message itself leaves out: wrong arguments, or the last words of a program that failed."""
+    errors = result.get("argument_errors")
+    if isinstance(errors, list):
+        return "; ".join(str(error) for error in errors if str(error) not in message)
+    if "rc" in result and (not message or _NO_REASON.search(message)):
+        output = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "")
+        last = [line for line in printable_lines(output) if line]
+        return f"exit status {result['rc']}: {one_line(last[-1], limit=300)}" if last else f"exit status {result['rc']}"
+    return ""

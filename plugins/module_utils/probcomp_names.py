@@ -1,0 +1,129 @@
+"""The names of users, stacks and tags: their rules, how one follows from another, and the answers to wrong ones.
+
+Used by the plugins on the controller and by our modules; standard library only. It decides nothing about what exists:
+that is preflight's part.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+
+MAXIMUM_LENGTH = 32
+"""Longest user name: it is a DNS label, a tag, a file name and part of a stack name; 32 keeps all of them legal."""
+
+USER_NAME = re.compile(r"\A[a-z](?:[a-z0-9]|-(?!-)){0,30}[a-z0-9]\Z|\A[a-z]\Z")
+"""What a user name, the base of a fleet and the name of a network look like. Use with fullmatch."""
+
+RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www"})
+"""Names with a meaning of their own: Ansible's groups, ours, and labels below a user's domain."""
+
+MACHINES_PER_NETWORK = 100
+"""Rules and target groups per load balancer (AWS default quotas), so machines per network."""
+
+_RULE = (
+    "use lower-case letters, digits and single dashes, begin with a letter, end with a letter or digit, "
+    f"at most {MAXIMUM_LENGTH} characters"
+)
+_INSTANCE_TAG_END = "/instance"
+_WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
+
+
+class InvalidName(ValueError):
+    """A name or range that is refused; str() is one line for the user."""
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Return `value` as it may be printed: on one line, escaped, quoted if text, at most `limit` characters of it."""
+    text = value if isinstance(value, str) else str(value)
+    # A plain copy: Ansible's strings are of subclasses of its own, whose representation is not ours to rely on.
+    plain = "".join(text[: limit + 1])
+    short = plain if len(plain) <= limit else plain[:limit] + "..."
+    return repr(short) if isinstance(value, str) else short.encode("unicode_escape").decode("ascii")
+
+
+def check_user_name(name: object, what: str = "user name") -> None:
+    """Raise InvalidName unless `name` may be a user's; `what` says in the message what the name is for."""
+    if not isinstance(name, str):
+        raise InvalidName(f"{what} {shown(name)} is not text: {what}s must be text: quote it")
+    if name in RESERVED:
+        raise InvalidName(f"{what} {shown(name)} is reserved: take another")
+    if name.lower().startswith("xn--"):
+        raise InvalidName(f"{what} {shown(name)} is reserved: names that begin with xn-- mean other letters in DNS")
+    if USER_NAME.fullmatch(name):
+        return
+    if len(name) > MAXIMUM_LENGTH:
+        raise InvalidName(f"{what} {shown(name)} is too long by {_characters(len(name) - MAXIMUM_LENGTH)}: {_RULE}")
+    raise InvalidName(f"{what} {shown(name)} is not valid: {_RULE}{_suggestion(name)}")
+
+
+def fleet_users(base: object, low: object, high: object, maximum: int = MACHINES_PER_NETWORK) -> list[str]:
+    """Return the names `base`-`low` to `base`-`high`, in order.
+
+    `low` and `high` come as text (from -e) or as numbers. Raises InvalidName for a base that breaks the rule of user
+    names, a range that is none or has more than `maximum` members, and names that would be too long.
+    """
+    check_user_name(base, "base")
+    wanted = f"low and high must be whole numbers without leading zeros, 1 <= low <= high, at most {maximum} machines"
+    given = f"low={shown(low)} high={shown(high)}"
+    first, last = _whole_number(low), _whole_number(high)
+    if first is None or last is None:
+        raise InvalidName(f"{given}: {wanted}")
+    count = max(0, last - first + 1)
+    if not 1 <= count <= maximum:
+        raise InvalidName(f"{given} means {count} machines: {wanted}")
+    longest = f"{base}-{last}"
+    if len(longest) > MAXIMUM_LENGTH:
+        excess = _characters(len(longest) - MAXIMUM_LENGTH)
+        raise InvalidName(f"base {shown(base)}: the longest name, {longest}, is too long by {excess}: {_RULE}")
+    return [f"{base}-{number}" for number in range(first, last + 1)]
+
+
+def stack_name(user: str) -> str:
+    """Return the name of the CloudFormation stack of one user's machine."""
+    return f"probcomp-stack-{user}"
+
+
+def network_stack_name(network: str) -> str:
+    """Return the name of the CloudFormation stack of a network."""
+    return f"probcomp-network-{network}"
+
+
+def instance_tag(user: str) -> str:
+    """Return the value of the Name tag of a user's instance."""
+    return f"{user}{_INSTANCE_TAG_END}"
+
+
+def user_of_instance_tag(tag: str) -> str | None:
+    """Return whose machine a Name tag belongs to, or None when it is not one of ours or names no valid user."""
+    user = tag.removesuffix(_INSTANCE_TAG_END)
+    if user == tag:
+        return None
+    try:
+        check_user_name(user)
+    except InvalidName:
+        return None
+    return user
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """Return up to three of `known` that look like `name`, the likest first."""
+    return difflib.get_close_matches(name, sorted(known), n=3)
+
+
+def _whole_number(value: object) -> int | None:
+    # bool is a kind of int in Python, and `low: yes` is not 1.
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return int(value) if _WHOLE_NUMBER.fullmatch(str(value)) else None
+
+
+def _suggestion(name: str) -> str:
+    candidate = re.sub(r"[\s_.-]+", "-", name.strip().lower())
+    valid = USER_NAME.fullmatch(candidate) and candidate not in RESERVED
+    return f"; did you mean {candidate}?" if valid else ""
+
+
+def _characters(count: int) -> str:
+    return "1 character" if count == 1 else f"{count} characters"

@@ -1,0 +1,90 @@
+"""Preflight: may we work here at all? Programs of this computer, the ssh network, credentials, account and region."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+from ansible.module_utils.probcomp_aws import error_code, explain
+from ansible.module_utils.probcomp_names import nearest
+from ansible.module_utils.probcomp_preflight import Cloud, Findings, Settings
+
+with suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "rsync": "rsync", "tar": "tar"}
+"""Programs that the commands call, and the Debian package of each."""
+
+
+def check_programs(findings: Findings, programs: Iterable[str] = PROGRAMS) -> None:
+    """Find the programs that are missing on this computer."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
+        findings.problem(f"not installed here: {', '.join(missing)}", f"apt-get install {packages}")
+
+
+def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
+    """Find out whether `admin_cidr` says who may open an ssh connection."""
+    setting = f"admin_cidr {admin_cidr!r}"
+    wanted = "give your own network in CIDR notation, e.g. admin_cidr=203.0.113.7/32"
+    if not admin_cidr:
+        findings.problem("admin_cidr is not set: nobody could open an ssh connection", wanted)
+        return
+    try:
+        interface = ipaddress.ip_interface(admin_cidr)
+    except ValueError:
+        findings.problem(f"{setting} is no network", wanted)
+        return
+    if interface.version != 4:
+        findings.problem(f"{setting} is no IPv4 network, and the machines have IPv4 addresses only", wanted)
+    elif "/" not in admin_cidr or str(interface.network) != admin_cidr:
+        meant = f"{admin_cidr}/32" if "/" not in admin_cidr else str(interface.network)
+        findings.problem(f"{setting} is not the address of a network", f"did you mean {meant}?")
+    elif interface.network.prefixlen == 0:
+        findings.note("risk: admin_cidr 0.0.0.0/0 lets the whole Internet try ssh on every machine")
+
+
+def check_account(findings: Findings, cloud: Cloud, settings: Settings) -> str:
+    """Return the account that the credentials belong to, "" when AWS cannot be asked at all."""
+    try:
+        account = str(cloud.read("sts", "get_caller_identity")["Account"])
+    except (BotoCoreError, ClientError) as error:
+        fix = explain(error)
+        if error_code(error) in ("InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"):
+            fix += f"; a region like {settings.region} may also have to be enabled for the account first"
+        findings.problem("AWS does not let us in", fix)
+        return ""
+    if settings.account_id and settings.account_id != account:
+        findings.problem(
+            f"the credentials belong to account {account}, not to {settings.account_id}",
+            "change the profile, or account_id in group_vars/all.yml",
+        )
+    return account
+
+
+def check_region(findings: Findings, region: str, known: Iterable[str]) -> bool:
+    """Find out whether `region` is one of the `known`; without a region nothing else can be asked."""
+    if not region:
+        findings.problem("no AWS region is set", "set region in inventory/probcomp_ec2.yml, or AWS_REGION")
+        return False
+    regions = list(known)
+    if region in regions:
+        return True
+    alike = nearest(region, regions)
+    findings.problem(
+        f"there is no AWS region {region!r}", f"did you mean {', '.join(alike)}?" if alike else "see the AWS console"
+    )
+    return False
+
+
+def is_rehearsal(endpoint_url: str) -> bool:
+    """Tell whether AWS is asked at an address of this computer: the rehearsal's."""
+    host = urlsplit(endpoint_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")

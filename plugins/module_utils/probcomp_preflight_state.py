@@ -1,0 +1,153 @@
+"""Preflight: what is there already. Stacks, machines and networks, seen in a few requests for all, and what follows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ansible.module_utils.probcomp_names import network_stack_name, stack_name, user_of_instance_tag
+from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, people, tags_of
+
+LIVE_STATES = ("pending", "running", "stopping", "stopped")
+
+_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
+# What create deletes, or waits for, and then makes anew.
+_MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All stacks by name but deleted ones, and all instances of the region but terminated ones."""
+
+    stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    instances: tuple[dict[str, Any], ...] = ()
+
+    def machine(self, user: str) -> dict[str, Any] | None:
+        """Return the live instance of `user`."""
+        return self.machines().get(user)
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Return the live instances that are users' machines, by user."""
+        named = ((user_of_instance_tag(tags_of(item).get("Name", "")), item) for item in self.instances)
+        return {user: item for user, item in named if user and item["State"]["Name"] in LIVE_STATES}
+
+    def fleets(self) -> dict[str, str]:
+        """Return the fleet, "" for none, of each user who has a machine."""
+        return {user: tags_of(item).get("fleet", "") for user, item in self.machines().items()}
+
+    def status(self, name: str) -> str:
+        """Return the state of the stack `name`, "" when there is none."""
+        return str(self.stacks.get(name, {}).get("StackStatus", ""))
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """Return the outputs of the stack `name`."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self.stacks.get(name, {}).get("Outputs", [])}
+
+    def parameters(self, name: str) -> dict[str, str]:
+        """Return the parameters of the stack `name`."""
+        given = self.stacks.get(name, {}).get("Parameters", [])
+        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in given}
+
+    def has_network(self, network: str) -> bool:
+        """Tell whether the network stands and needs nothing new."""
+        status = self.status(network_stack_name(network))
+        return bool(status) and status not in _MADE_ANEW and status != "DELETE_COMPLETE"
+
+
+def survey(cloud: Cloud) -> Survey:
+    """Look at all stacks and instances: two requests, paginated, however many machines are asked for."""
+    stacks = cloud.read_all("cloudformation", "describe_stacks", "Stacks")
+    states = [{"Name": "instance-state-name", "Values": [*LIVE_STATES, "shutting-down"]}]
+    reservations = cloud.read_all("ec2", "describe_instances", "Reservations", Filters=states)
+    return Survey(
+        {stack["StackName"]: stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"},
+        tuple(instance for reservation in reservations for instance in reservation["Instances"]),
+    )
+
+
+def check_machines(findings: Findings, cloud: Cloud, seen: Survey, asked: list[Asked]) -> set[str]:
+    """Return the users whose machine exists; find the stacks that create cannot go on with."""
+    existing = set()
+    gone, busy, undone = [], [], []
+    for machine in asked:
+        name, user = stack_name(machine.user), machine.user
+        status, instance = seen.status(name), seen.machine(machine.user)
+        if status in _COMPLETE or (status.endswith("_IN_PROGRESS") and status not in _MADE_ANEW):
+            if instance is not None:
+                existing.add(user)
+                _note_differences(findings, seen, machine, instance)
+            elif status in _COMPLETE:
+                gone.append(user)
+            if status == "UPDATE_ROLLBACK_COMPLETE":
+                undone.append(user)
+        elif status and status not in _MADE_ANEW:
+            _refuse(findings, cloud, name, status, user)
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            busy.append(user)
+        if not status and instance is not None:
+            what = f"instance {instance['InstanceId']} has the name of this user's machine but no stack made it"
+            findings.problem(what, "terminate it, or change its Name tag", user)
+    if gone:
+        findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
+    if busy:
+        findings.note(f"{people(busy)}: the stack is busy; create waits for it")
+    if undone:
+        findings.note(f"{people(undone)}: the last update failed and was undone")
+    return existing
+
+
+def check_network(findings: Findings, cloud: Cloud, seen: Survey, network: str) -> None:
+    """Find out whether create can go on with the stack of `network`."""
+    name = network_stack_name(network)
+    status = seen.status(name)
+    if not status or status in _COMPLETE or status in _MADE_ANEW:
+        return
+    if status.endswith("_IN_PROGRESS"):
+        findings.note(f"network {network}: the stack is busy ({status}); create waits for it")
+        return
+    _refuse(findings, cloud, name, status, "", f"network_delete.yml -e network={network}")
+
+
+def _refuse(findings: Findings, cloud: Cloud, name: str, status: str, user: str, delete: str = "") -> None:
+    """Add the problem of a stack in a state that needs a person."""
+    delete = f"ansible-playbook {delete or f'stack_delete.yml -e user={user}'} -e confirm=yes"
+    if status == "UPDATE_ROLLBACK_FAILED":
+        what, fix = (
+            "its last update failed and could not be undone",
+            (f"aws cloudformation continue-update-rollback --region {cloud.region} --stack-name {name}"),
+        )
+    elif status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
+        what, fix = f"its creation failed and left {_leftovers(findings, cloud, name)}", f"delete it first: {delete}"
+    elif status == "DELETE_FAILED":
+        what, fix = (
+            f"its deletion failed and left {_leftovers(findings, cloud, name)}",
+            f"delete the rest first: {delete}",
+        )
+    else:
+        what, fix = "it needs a person", "look at its events in the AWS console"
+    findings.problem(f"stack {name} is {status}: {what}", fix, user)
+
+
+def _leftovers(findings: Findings, cloud: Cloud, name: str) -> str:
+    found: list[dict[str, Any]] = []
+    with findings.checking(f"what stack {name} left"):
+        found = cloud.read_all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
+    left = [item for item in found if item.get("PhysicalResourceId") and item["ResourceStatus"] != "DELETE_COMPLETE"]
+    return people([f"{item['LogicalResourceId']} {item['PhysicalResourceId']}" for item in left]) or "nothing"
+
+
+def _note_differences(findings: Findings, seen: Survey, machine: Asked, instance: dict[str, Any]) -> None:
+    """Say what create does not do to a machine that exists."""
+    state = instance["State"]["Name"]
+    if state in ("stopping", "stopped"):
+        findings.note(
+            f"{machine.user}: the machine is {state}; start it: ansible-playbook -l {machine.user} stack_start.yml"
+        )
+    if instance["InstanceType"] != machine.instance:
+        findings.note(
+            f"{machine.user}: the machine exists and stays a {instance['InstanceType']}; "
+            f"ansible-playbook -l {machine.user} stack_update.yml -e instance={machine.instance} changes it"
+        )
+    network = seen.parameters(stack_name(machine.user)).get("Network") or tags_of(instance).get("network", "")
+    if network and network != machine.network:
+        findings.note(f"{machine.user}: the machine exists and stays in the network {network}, not {machine.network}")

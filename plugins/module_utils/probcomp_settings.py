@@ -1,0 +1,170 @@
+"""What may be said of machines that are to be made: the given settings, and rosters. Texts in, problems in words out.
+
+Used by the action plugin fleet_names before any template sees a value. Standard library only.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import io
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import probcomp_names
+
+TEXT_LIMIT = 256
+"""Longest value of a tag (AWS)."""
+ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
+
+_ROSTER_BYTES = 1_000_000
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
+_IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TEXTS = ("owner", "organization", "purpose", "note")
+_VOLUME_GIB = (8, 16384)
+
+
+@dataclass
+class Roster:
+    """People read from a CSV file: settings by user, and what is wrong with the file, one line each."""
+
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def has_template(value: object) -> bool:
+    """Tell whether Ansible would run something in `value`, given by -e."""
+    return isinstance(value, str) and any(mark in value for mark in _TEMPLATE_MARKS)
+
+
+def setting_problem(name: str, value: object) -> str | None:
+    """Return what is wrong with the given setting, or None; names that are none of ours are not judged."""
+    check = {
+        "instance": _instance_problem,
+        "ami": _image_problem,
+        "network": _network_problem,
+        "volume_size": _volume_problem,
+        "expires": _date_problem,
+        **dict.fromkeys(_TEXTS, _text_problem),
+    }.get(name)
+    if check is None:
+        return None
+    if has_template(value):
+        problem: str | None = "templates are not allowed in it"
+    else:
+        problem = check(value)
+    return f"{name}={probcomp_names.shown(value)}: {problem}" if problem else None
+
+
+def read_roster(path: Path) -> Roster:
+    """Read the roster at `path`: UTF-8 CSV with a header of ROSTER_COLUMNS, of which only `user` is required."""
+    roster = Roster()
+    shown = probcomp_names.shown(str(path))
+    try:
+        if path.stat().st_size > _ROSTER_BYTES:
+            roster.problems.append(f"roster {shown} is larger than {_ROSTER_BYTES} bytes: is it the right file?")
+            return roster
+        text = path.read_text(encoding="utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [column.strip() for column in next(reader, [])]
+        if problem := _header_problem(header):
+            roster.problems.append(f"roster {shown}, line 1: {problem}")
+            return roster
+        first_lines: dict[str, int] = {}
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                where = f"roster {shown}, line {reader.line_num}"
+                _read_person(roster, where, header, [cell.strip() for cell in cells], first_lines, reader.line_num)
+    except OSError as error:
+        roster.problems.append(f"roster {shown} cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError:
+        roster.problems.append(f"roster {shown} is not UTF-8 text: save it as CSV in UTF-8")
+    except (csv.Error, ValueError) as error:  # ValueError: a path with a null character
+        roster.problems.append(f"roster {shown} is no CSV: {error}")
+    if not roster.settings and not roster.problems:
+        roster.problems.append(f"roster {shown} names nobody")
+    return roster
+
+
+def _read_person(
+    roster: Roster, where: str, header: list[str], cells: list[str], first_lines: dict[str, int], line: int
+) -> None:
+    if len(cells) != len(header):
+        roster.problems.append(f"{where}: {len(cells)} values for {len(header)} columns")
+        return
+    row = dict(zip(header, cells, strict=True))
+    user = row.pop("user")
+    try:
+        probcomp_names.check_user_name(user)
+    except probcomp_names.InvalidName as error:
+        roster.problems.append(f"{where}: {error}")
+        return
+    if user in first_lines:
+        roster.problems.append(f"{where}: {user} stands already on line {first_lines[user]}")
+        return
+    first_lines[user] = line
+    settings = {name: value for name, value in row.items() if value}
+    problems = (setting_problem(name, value) for name, value in settings.items())
+    roster.problems.extend(f"{where}: {problem}" for problem in problems if problem)
+    roster.settings[user] = settings
+
+
+def _header_problem(header: list[str]) -> str | None:
+    known = ", ".join(ROSTER_COLUMNS)
+    unknown = [column for column in header if column not in ROSTER_COLUMNS]
+    if "user" not in header:
+        return f"the first line must be a header with the column user; columns are {known}"
+    if unknown:
+        return f"no such column: {', '.join(probcomp_names.shown(column) for column in unknown)}; columns are {known}"
+    if len(set(header)) != len(header):
+        return "a column stands twice"
+    return None
+
+
+def _instance_problem(value: object) -> str | None:
+    valid = isinstance(value, str) and _INSTANCE_TYPE.fullmatch(value)
+    return None if valid else "an instance type looks like t3.medium"
+
+
+def _image_problem(value: object) -> str | None:
+    valid = value == "" or (isinstance(value, str) and _IMAGE.fullmatch(value))
+    return None if valid else "an image looks like ami-0123456789abcdef0"
+
+
+def _network_problem(value: object) -> str | None:
+    try:
+        probcomp_names.check_user_name(value, "network name")
+    except probcomp_names.InvalidName as error:
+        return str(error)
+    return None
+
+
+def _volume_problem(value: object) -> str | None:
+    low, high = _VOLUME_GIB
+    is_number = (
+        isinstance(value, str | int) and not isinstance(value, bool) and re.fullmatch(r"[1-9][0-9]{0,5}", str(value))
+    )
+    valid = is_number and low <= int(str(value)) <= high
+    return None if valid else f"a whole number of GiB from {low} to {high}"
+
+
+def _date_problem(value: object) -> str | None:
+    if value == "":
+        return None
+    try:
+        valid = isinstance(value, str) and datetime.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        valid = False
+    return None if valid else "a date like 2030-12-31"
+
+
+def _text_problem(value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be text: quote it"
+    if len(value) > TEXT_LIMIT:
+        return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
+    if not value.isprintable():
+        return "control characters are not allowed in it"
+    return None

@@ -1,0 +1,292 @@
+"""Makes or deletes many CloudFormation stacks of one template; the work is in module_utils/probcomp_stack_*."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudformation_stacks
+short_description: Make or delete many stacks of one template together
+description:
+  - Submits all stacks at a steady rate, then looks at all of them with one paginated request per round until each has
+    come to its end or the time is over, and reads the end states again by stack id.
+  - A stack that is complete is left alone. One that is busy is waited for. One whose creation was rolled back, or that
+    never got beyond a change set, is deleted and made again. One that needs a person is refused, what is left named.
+  - A stack that fails does not stop the others; RV(failed_users) names them. The module itself fails only when nothing
+    could be done at all.
+  - Answers of AWS that got lost, throttling and cut connections are waited out within bounds.
+options:
+  state:
+    description: Whether the stacks shall exist.
+    type: str
+    choices: [present, absent]
+    default: present
+  stacks:
+    description: The stacks.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the stack.
+        type: str
+        required: true
+      user:
+        description: Key in the result and name in messages; the stack's name when not given.
+        type: str
+      parameters:
+        description: Values of the template's parameters, as text.
+        type: dict
+        default: {}
+      tags:
+        description: Tags of the stack, which CloudFormation puts on its resources as well. Empty ones are left out.
+        type: dict
+        default: {}
+  template_body:
+    description: The template as text. Required for O(state=present).
+    type: str
+  stack_policy:
+    description: Stack policy as JSON text, set when a stack is made.
+    type: str
+  termination_protection:
+    description: Whether a stack that is made is protected. O(state=absent) lifts the protection.
+    type: bool
+    default: false
+  allocate_priority:
+    description:
+      - Choose the priority of each new stack's listener rule, the lowest that no rule of the listener and no stack
+        whose name begins with C(probcomp-stack-) has. A stack that exists keeps its own.
+      - When somebody else takes it at the same moment, another one is tried once.
+    type: dict
+    suboptions:
+      parameter:
+        description: Name of the parameter for the priority.
+        type: str
+        required: true
+      listener_parameter:
+        description: Name of the parameter that holds the ARN of the listener.
+        type: str
+        required: true
+  instance_logical_id:
+    description: When given, a complete stack whose instance of this name was terminated is deleted and made again.
+    type: str
+  update:
+    description:
+      - Update a stack whose template, given parameters or tags differ from what is wanted.
+      - Leave it off for machines, which an update can replace.
+    type: bool
+    default: false
+  submissions_per_second:
+    description: Highest rate of CreateStack, UpdateStack and DeleteStack.
+    type: float
+    default: 2.0
+  timeout:
+    description: Seconds after which stacks that are not finished count as failed.
+    type: int
+    default: 1800
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Says what would be done, with reading requests only.
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Make the machines
+  cloudformation_stacks:
+    template_body: "{{ lookup('ansible.builtin.file', 'stack.cfn.yml') }}"
+    termination_protection: true
+    instance_logical_id: Instance
+    allocate_priority:
+      parameter: RulePriority
+      listener_parameter: ListenerArn
+    stacks:
+      - name: probcomp-stack-alice
+        user: alice
+        parameters: {User: alice, ListenerArn: "{{ listener_arn }}"}
+        tags: {owner: alice}
+  register: made
+
+- name: Delete them
+  cloudformation_stacks:
+    state: absent
+    stacks:
+      - {name: probcomp-stack-alice, user: alice}
+"""
+
+RETURN = r"""
+stacks:
+  description: What became of each stack, by user.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: C(ready), C(absent) or C(failed); in check mode C(planned) for what would be done.
+      type: str
+    changed:
+      description: Whether something was submitted for it.
+      type: bool
+    action:
+      description: C(none), C(create), C(replace), C(update) or C(delete).
+      type: str
+    stack_id:
+      description: The stack's id.
+      type: str
+    stack_status:
+      description: CloudFormation's word for its state.
+      type: str
+    outputs:
+      description: The stack's outputs.
+      type: dict
+    parameters:
+      description: The stack's parameters.
+      type: dict
+    reason:
+      description: Why it failed, in words; for a stack that is ready, why its last update was undone.
+      type: str
+    replaced_terminated:
+      description: Whether it was made again because its instance was terminated.
+      type: bool
+    retained:
+      description: Resources that could not be deleted and were left behind.
+      type: list
+failed_users:
+  description: Those whose stack failed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+import contextlib
+from typing import Any
+
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
+from ansible.module_utils.probcomp_priorities import Priorities
+from ansible.module_utils.probcomp_stack_api import StackApi
+from ansible.module_utils.probcomp_stack_fleet import read_again, without_instance, work_off
+from ansible.module_utils.probcomp_stack_jobs import Job
+from ansible.module_utils.probcomp_stack_make import Maker, Wanted
+from ansible.module_utils.probcomp_stack_remove import Remover
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+_STACK = {
+    "name": {"type": "str", "required": True},
+    "user": {"type": "str"},
+    "parameters": {"type": "dict", "default": {}},
+    "tags": {"type": "dict", "default": {}},
+}
+_PRIORITY = {
+    "parameter": {"type": "str", "required": True},
+    "listener_parameter": {"type": "str", "required": True},
+}
+ARGUMENTS = {
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
+    "template_body": {"type": "str"},
+    "stack_policy": {"type": "str"},
+    "termination_protection": {"type": "bool", "default": False},
+    "allocate_priority": {"type": "dict", "options": _PRIORITY},
+    "instance_logical_id": {"type": "str"},
+    "update": {"type": "bool", "default": False},
+    "submissions_per_second": {"type": "float", "default": 2.0},
+    "timeout": {"type": "int", "default": 1800},
+}
+
+
+def make(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
+    """Bring the stacks into being and return warnings."""
+    params = module.params
+    wanted = Wanted(
+        template=params["template_body"],
+        policy=params["stack_policy"] or "",
+        termination_protection=params["termination_protection"],
+        update=params["update"],
+    )
+    maker = Maker(api, wanted, clock)
+    if option := params["allocate_priority"]:
+        elbv2 = module.client("elbv2", config=CLIENT_SETTINGS)
+        maker.priorities = Priorities(elbv2, option["parameter"], option["listener_parameter"], clock)
+    stacks = api.all()
+    if params["instance_logical_id"]:
+        ours = [stacks[job.name] for job in jobs if job.name in stacks]
+        ec2 = module.client("ec2", config=CLIENT_SETTINGS)
+        maker.dead = without_instance(ec2, api, ours, params["instance_logical_id"], clock)
+    if module.check_mode:
+        for job in jobs:
+            stack = stacks.get(job.name)
+            job.action = maker.decide(job, stack)
+            job.is_changed = job.action in ("create", "replace", "update")
+            status = {"ready": "ready", "refuse": "failed"}.get(job.action, "planned")
+            job.finish(status, stack, "" if status != "failed" else maker.refusal(job, stacks[job.name]))
+        return []
+    work_off(jobs, maker, api, stacks, clock, params["timeout"])
+    read_again(jobs, api)
+    return maker.warnings
+
+
+def remove(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
+    """Delete the stacks and return warnings."""
+    stacks = api.all()
+    if module.check_mode:
+        for job in jobs:
+            job.is_changed = job.name in stacks
+            job.action = "delete" if job.is_changed else "none"
+            job.finish("planned" if job.is_changed else "absent", stacks.get(job.name))
+        return []
+    remover = Remover(api, clock)
+    work_off(jobs, remover, api, stacks, clock, module.params["timeout"])
+    return remover.warnings
+
+
+def jobs_of(stacks: list[dict[str, Any]]) -> list[Job]:
+    """Return the jobs for the module's option `stacks`."""
+    return [
+        Job(
+            name=stack["name"],
+            user=stack["user"] or stack["name"],
+            parameters={key: str(value) for key, value in stack["parameters"].items()},
+            # CloudFormation refuses empty values.
+            tags={key: str(value) for key, value in stack["tags"].items() if value not in (None, "")},
+        )
+        for stack in stacks
+    ]
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(
+        argument_spec=ARGUMENTS,
+        supports_check_mode=True,
+        required_if=[("state", "present", ["template_body"])],
+    )
+    jobs = jobs_of(module.params["stacks"])
+    if not 0 < module.params["submissions_per_second"] <= 10:
+        module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
+    if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
+        module.fail_json(msg="a stack or a user stands twice in `stacks`")
+    clock = Clock()
+    api = StackApi(
+        module.client("cloudformation", config=CLIENT_SETTINGS), clock, module.params["submissions_per_second"]
+    )
+    work = make if module.params["state"] == "present" else remove
+    try:
+        warnings = work(module, jobs, api, clock)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json(msg=explain(error))
+    for warning in warnings:
+        module.warn(warning)
+    module.exit_json(
+        changed=any(job.is_changed for job in jobs),
+        stacks={job.user: job.result for job in jobs},
+        failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
+    )
+
+
+if __name__ == "__main__":
+    main()

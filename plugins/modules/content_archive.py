@@ -1,0 +1,288 @@
+#!/usr/bin/python
+"""Lays a content archive into a user's home, whole or not at all, and keeps what the user changed.
+
+Runs on the machine as root. Everything in the home is done as its account; root writes only its notes.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: content_archive
+short_description: Lay an archive of notebooks into a home, keeping what its user changed
+description:
+  - Fetches a tar archive (gzip, bzip2, xz or plain) and unpacks it in a folder beside its place. Only when all of it
+    is there and harmless are its files moved into the home, each in one step. Names and links that lead outside,
+    devices, half archives, HTML pages and wrong checksums are refused, and nothing is unpacked.
+  - Files that the user changed, and files of her own under such a name, are kept. Files that she deleted come back, so
+    that the original of a spoilt notebook can be had again. Files that a new version no longer has are removed, unless
+    she changed them.
+  - An archive that the server says is unchanged, or whose checksum is that of the installed one, is not fetched again
+    unless a file of it is missing.
+  - An interrupted run is completed by the next one.
+options:
+  url:
+    description: Address of the archive, http or https. What follows a C(?) is never shown.
+    type: str
+    required: true
+  checksum:
+    description: C(sha256:) and the sum of the archive in hexadecimal digits. Empty to take what comes.
+    type: str
+    default: ""
+  owner:
+    description: Account whose home it is laid into, and as which all work in the home is done.
+    type: str
+    required: true
+  max_size:
+    description: Largest archive, in MiB.
+    type: int
+    default: 2048
+  max_unpacked_size:
+    description: Most that the archive may unpack to, in MiB.
+    type: int
+    default: 8192
+  timeout:
+    description: Seconds that fetching may take, and again that unpacking may take.
+    type: int
+    default: 900
+attributes:
+  check_mode:
+    support: partial
+    description: Tells whether the archive would be laid down. What is in it is not known without unpacking it.
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Lay the workshop's notebooks into the home
+  content_archive:
+    url: https://lab-content.s3.amazonaws.com/content-package.tgz
+    owner: jupyter
+"""
+
+RETURN = r"""
+version:
+  description: sha256 of the archive that is installed.
+  returned: when one is
+  type: str
+new:
+  description: Paths laid down that were not there; at most fifty.
+  returned: when an archive was laid down
+  type: list
+  elements: str
+updated:
+  description: Paths replaced by their new version; at most fifty.
+  returned: when an archive was laid down
+  type: list
+  elements: str
+kept:
+  description: Paths not replaced because the user changed them; at most fifty.
+  returned: when an archive was laid down
+  type: list
+  elements: str
+removed:
+  description: Paths of the earlier version that this one no longer has; at most fifty.
+  returned: when an archive was laid down
+  type: list
+  elements: str
+"""
+
+import dataclasses
+import pwd
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_content import (
+    STAGING_PREFIX,
+    Plan,
+    install,
+    make_plan,
+    missing,
+    new_notes,
+    notes_while_installing,
+)
+from ansible.module_utils.probcomp_content_archive import unpack
+from ansible.module_utils.probcomp_content_download import download, shown
+from ansible.module_utils.probcomp_machine import (
+    NOTES,
+    MachineError,
+    find_account,
+    one_at_a_time,
+    read_note,
+    run_as,
+    write_note,
+)
+
+_MIB = 1 << 20
+_MOST_NAMES = 50
+
+
+@dataclasses.dataclass(frozen=True)
+class Wish:
+    """The module's options, checked."""
+
+    url: str
+    checksum: str
+    max_size: int
+    max_unpacked_size: int
+    timeout: int
+
+    @property
+    def source(self) -> str:
+        """The address without what changes from one signed address of the same archive to the next."""
+        return shown(self.url)
+
+
+def bare_checksum(text: str) -> str:
+    """Return the digits of `sha256:...`, "" of "". Raises MachineError."""
+    if not text:
+        return ""
+    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text.strip().lower())
+    if match is None:
+        raise MachineError(f"content: the checksum {text[:80]!r} is not sha256: and 64 hexadecimal digits")
+    return match[1]
+
+
+def is_current(wish: Wish, note: dict[str, Any]) -> bool:
+    """Tell, without the network, that what is installed is what is wished for; False when that cannot be told."""
+    return bool(wish.checksum) and note.get("version") == wish.checksum and not note.get("under_way")
+
+
+def known_version(wish: Wish, note: dict[str, Any], nothing_missing: bool) -> tuple[str, str]:
+    """Return the etag and date that make a server answer "not modified"; empty when the archive is needed anyhow."""
+    is_same = note.get("source") == wish.source and wish.checksum in ("", note.get("version"))
+    if not (is_same and nothing_missing) or note.get("under_way"):
+        return ("", "")
+    return (str(note.get("etag", "")), str(note.get("last_modified", "")))
+
+
+def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str, Any] | None:
+    """Return the staging folder, what it holds, and the archive's version; None when nothing is new. Runs as the user.
+
+    Raises MachineError; nothing is left in the home then.
+    """
+    for leftover in home.glob(f"{STAGING_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=home))
+    try:
+        archive = staging / "archive"
+        fetched = download(wish.url, archive, known, wish.max_size * _MIB, wish.timeout)
+        if fetched is None:
+            staging.rmdir()
+            return None
+        if wish.checksum not in ("", fetched.sha256):
+            raise MachineError(f"content: {wish.source} has the checksum sha256:{fetched.sha256}, not the one given")
+        unpacked = staging / "unpacked"
+        unpacked.mkdir()
+        content = unpack(archive, unpacked, wish.max_unpacked_size * _MIB)
+        archive.unlink()
+    except BaseException:
+        shutil.rmtree(staging, ignore_errors=True)
+        raise
+    return {"staging": str(staging), "content": content, **dataclasses.asdict(fetched)}
+
+
+def lay_down(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path) -> dict[str, Any]:
+    """Bring `home` to the wished state and return the module's result. Raises MachineError."""
+    note = read_note(note_file)
+    notes: dict[str, list[str]] = note.get("files", {})
+    lost = run_as(account, lambda: missing(home, notes), wish.timeout, "looking at the home")
+    if is_current(wish, note) and not lost:
+        return {"changed": False, "version": note["version"]}
+    known = known_version(wish, note, not lost)
+    # Twice the time and a little: fetching and unpacking have a limit each, and say more when they meet theirs.
+    fetched = run_as(
+        account, lambda: fetch_and_unpack(home, wish, known), 2 * wish.timeout + 60, f"unpacking {wish.source}"
+    )
+    if fetched is None:
+        return {"changed": False, "version": note["version"]}
+    content: dict[str, str] = fetched["content"]
+    staging = Path(fetched["staging"])
+    described = run_as(account, lambda: vars(make_plan(home, content, notes)), wish.timeout, "comparing the home")
+    plan = Plan(**described)
+    write_note(note_file, {**note, "files": notes_while_installing(content, notes, plan), "under_way": True})
+
+    def move() -> None:
+        install(home, staging / "unpacked", plan, content, notes)
+        shutil.rmtree(staging, ignore_errors=True)
+
+    run_as(account, move, wish.timeout, "moving the content into place")
+    done = {
+        "version": fetched["sha256"],
+        "source": wish.source,
+        "etag": fetched["etag"],
+        "last_modified": fetched["last_modified"],
+        "files": new_notes(content, notes, plan),
+    }
+    write_note(note_file, done)
+    changed = bool(plan.new or plan.updated or plan.removed) or note.get("version") != fetched["sha256"]
+    return report(plan, fetched["sha256"], changed)
+
+
+def report(plan: Plan, version: str, changed: bool) -> dict[str, Any]:
+    """Return the module's result for a plan that was carried out; long lists are cut."""
+    lists = {name: sorted(paths) for name, paths in vars(plan).items()}
+    counts = ", ".join(f"{len(paths)} {name}" for name, paths in lists.items())
+    return {
+        "changed": changed,
+        "version": version,
+        "msg": f"content {version[:12]}: {counts}",
+        **{name: paths[:_MOST_NAMES] for name, paths in lists.items()},
+    }
+
+
+def would_change(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path) -> bool:
+    """Tell for check mode whether the archive would be laid down, leaving home and notes as they are."""
+    note = read_note(note_file)
+    if not note.get("version") or run_as(account, lambda: missing(home, note["files"]), wish.timeout, "looking"):
+        return True
+    if is_current(wish, note):
+        return False
+    known = known_version(wish, note, nothing_missing=True)
+
+    def is_other() -> bool:
+        with tempfile.NamedTemporaryFile(prefix="probcomp-content-") as archive:
+            fetched = download(wish.url, Path(archive.name), known, wish.max_size * _MIB, wish.timeout)
+            return fetched is not None and fetched.sha256 != note["version"]
+
+    return bool(run_as(account, is_other, wish.timeout + 60, f"fetching {wish.source}"))
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "url": {"type": "str", "required": True},
+            "checksum": {"type": "str", "default": ""},
+            "owner": {"type": "str", "required": True},
+            "max_size": {"type": "int", "default": 2048},
+            "max_unpacked_size": {"type": "int", "default": 8192},
+            "timeout": {"type": "int", "default": 900},
+        },
+        supports_check_mode=True,
+    )
+    options = dict(module.params)
+    owner = options.pop("owner")
+    account = find_account(owner)
+    try:
+        options["checksum"] = bare_checksum(options["checksum"])
+        wish = Wish(**options)
+        if account is None:
+            if module.check_mode:
+                module.exit_json(changed=True, msg=f"the account {owner} would be made first")
+            raise MachineError(f"content: there is no account {owner}: the role jupyter makes it")
+        home, note_file = Path(account.pw_dir), NOTES / "content.json"
+        if module.check_mode:
+            module.exit_json(changed=would_change(home, wish, account, note_file))
+        with one_at_a_time(NOTES / "content.lock", wish.timeout, "laying down content"):
+            result = lay_down(home, wish, account, note_file)
+    except (MachineError, OSError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

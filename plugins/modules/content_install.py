@@ -1,0 +1,229 @@
+#!/usr/bin/python
+"""Runs the installer that came with the content, once per version of the content. Runs on the machine as root."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: content_install
+short_description: Run the content's own installer once per version of the content
+description:
+  - Runs a script of the installed content (see M(content_archive)) with the script's folder as working directory,
+    no input, and the environment of a login of its account. What it prints goes to a log on the machine.
+  - Runs again when the content's version changed, when the last run failed or was cut off, or with O(force).
+  - Without content, or when the content has no such script, nothing is run and the message says so.
+options:
+  script:
+    description: Path of the script in the home of O(owner). Not executable, it is run by bash.
+    type: str
+    default: gen/install.sh
+  owner:
+    description: Account that the content belongs to.
+    type: str
+    required: true
+  become_root:
+    description:
+      - Run the script as root instead of as O(owner). It is then refused when it is not as the content brought it.
+        Whatever else it reads in the home is still the user's to change.
+    type: bool
+    default: false
+  path:
+    description: Folders to put first on the script's path.
+    type: list
+    elements: path
+    default: []
+  environment:
+    description: More variables for the script.
+    type: dict
+    default: {}
+  log:
+    description: File on the machine that gets the output of the last run, at most 10 MiB of it.
+    type: path
+    default: /var/log/probcomp/marco.log
+  timeout:
+    description: Seconds after which the script and what it started are ended.
+    type: int
+    default: 1800
+  force:
+    description: Run it even when it was run for this version.
+    type: bool
+    default: false
+attributes:
+  check_mode:
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Run the content's installer
+  content_install:
+    owner: jupyter
+    path: [/opt/jupyter/bin]
+"""
+
+RETURN = r"""
+version:
+  description: sha256 of the content archive that it was run for.
+  returned: when there is content
+  type: str
+"""
+
+import hashlib
+import os
+import pwd
+import selectors
+import signal
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_machine import (
+    NOTES,
+    MachineError,
+    environment_of,
+    find_account,
+    last_words,
+    one_at_a_time,
+    read_note,
+    run_as,
+    write_note,
+)
+
+_LARGEST_LOG = 10 * 1024 * 1024
+_GRACE = 5
+"""Seconds from the request to end to the end."""
+_LOOK = 60
+"""Seconds that reading the script may take; a home can hang."""
+
+
+def run_script(command: list[str], log: Path, seconds: float, **process: Any) -> tuple[int | None, str]:
+    """Run `command` with its output in the file `log`; return its status, None when it was ended, and its last output.
+
+    What the script left running in the background goes on, unless the script itself had to be ended.
+    """
+    log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    deadline = time.monotonic() + seconds
+    tail = b""
+    with log.open("wb") as stream:
+        os.fchmod(stream.fileno(), 0o640)
+        script = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            **process,
+        )
+        output = script.stdout
+        if output is None:
+            raise MachineError("no pipe to the script")
+        os.set_blocking(output.fileno(), False)
+        with selectors.DefaultSelector() as selector:
+            selector.register(output, selectors.EVENT_READ)
+            while time.monotonic() < deadline:
+                ended = script.poll() is not None
+                part = b"".join(iter(lambda: output.read(1 << 16) or b"", b"")) if selector.select(0.2) else b""
+                stream.write(part[: max(0, _LARGEST_LOG - stream.tell())])
+                tail = (tail + part)[-(1 << 14) :]
+                if ended:
+                    break
+        status = script.poll()
+        if status is None:
+            _end(script)
+    return status, tail.decode(errors="replace")
+
+
+def _end(script: subprocess.Popen[bytes]) -> None:
+    """End the script and its children: politely, then by force."""
+    os.killpg(script.pid, signal.SIGTERM)
+    try:
+        script.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(script.pid, signal.SIGKILL)
+        script.wait()
+
+
+def look_at(script: Path) -> dict[str, Any] | None:
+    """Return sum and executability of the script; None when there is none. Runs as the user."""
+    if not script.is_file():
+        return None
+    return {"sha256": hashlib.sha256(script.read_bytes()).hexdigest(), "executable": os.access(script, os.X_OK)}
+
+
+def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: bool) -> dict[str, Any]:
+    """Do what the module is for and return its result. Raises MachineError."""
+    content = read_note(NOTES / "content.json")
+    version = content.get("version")
+    if not version:
+        return {"changed": False, "msg": "no content is installed, so there is no installer to run"}
+    done_file = NOTES / "content_install.json"
+    if read_note(done_file).get("version") == version and not options["force"]:
+        return {"changed": False, "version": version}
+    script = Path(account.pw_dir) / options["script"]
+    found = run_as(account, lambda: look_at(script), _LOOK, f"looking at {script}")
+    if found is None:
+        return {"changed": False, "version": version, "msg": f"the content has no {options['script']}: nothing is run"}
+    if options["become_root"] and found["sha256"] not in content["files"].get(options["script"], []):
+        raise MachineError(f"{script} is not as the content brought it, so it is not run as root: remove it, then "
+                           "grab_content.yml brings it back")
+    if check_mode:
+        return {"changed": True, "version": version}
+    runner = pwd.getpwuid(0) if options["become_root"] else account
+    environment = environment_of(runner)
+    environment["PATH"] = ":".join((*options["path"], environment["PATH"]))
+    environment.update({name: str(value) for name, value in options["environment"].items()})
+    command = [str(script)] if found["executable"] else ["/bin/bash", str(script)]
+    log = Path(options["log"])
+    status, output = run_script(
+        command,
+        log,
+        options["timeout"],
+        cwd=script.parent,
+        env=environment,
+        user=runner.pw_uid,
+        group=runner.pw_gid,
+        extra_groups=os.getgrouplist(runner.pw_name, runner.pw_gid),
+        umask=0o022,
+    )
+    if status != 0:
+        how = f"took longer than {options['timeout']} s" if status is None else f"failed with status {status}"
+        raise MachineError(f"{options['script']} {how}: {last_words(output) or 'no output'} (all of it: {log})")
+    write_note(done_file, {"version": version})
+    return {"changed": True, "version": version, "msg": f"{options['script']} ran for content {version[:12]}"}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(
+        argument_spec={
+            "script": {"type": "str", "default": "gen/install.sh"},
+            "owner": {"type": "str", "required": True},
+            "become_root": {"type": "bool", "default": False},
+            "path": {"type": "list", "elements": "path", "default": []},
+            "environment": {"type": "dict", "default": {}},
+            "log": {"type": "path", "default": "/var/log/probcomp/marco.log"},
+            "timeout": {"type": "int", "default": 1800},
+            "force": {"type": "bool", "default": False},
+        },
+        supports_check_mode=True,
+    )
+    account = find_account(module.params["owner"])
+    try:
+        if account is None:
+            if module.check_mode:
+                module.exit_json(changed=False, msg="no content is installed yet")
+            raise MachineError(f"there is no account {module.params['owner']}: the role jupyter makes it")
+        if module.check_mode:
+            result = install(module.params, account, check_mode=True)
+        else:
+            with one_at_a_time(NOTES / "content_install.lock", module.params["timeout"], "the content's installer"):
+                result = install(module.params, account, check_mode=False)
+    except (MachineError, OSError, subprocess.SubprocessError) as error:
+        module.fail_json(msg=str(error))
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

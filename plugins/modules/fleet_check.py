@@ -1,0 +1,203 @@
+"""Checks that users can work on their machines. Called by playbooks/check.yml; changes nothing."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_check
+short_description: Does what a student does on every machine
+description:
+  - For each machine, over HTTPS at its URL, makes sure that nobody gets in without a password or with a wrong one, logs
+    in with the password of the password file, starts a kernel, runs C(1+1), reads the answer C(2), ends the kernel.
+  - Names below C(.localhost) are taken for this computer, as browsers do.
+  - A machine that fails does not fail the module; RV(failed_users) names them. Passwords are in no output.
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: Everything but the kernel, which would be a process on a user's machine.
+    support: partial
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description: Whose machine.
+        type: str
+        required: true
+      url:
+        description: Where it answers, with the port unless that is 443.
+        type: str
+        required: true
+      password_file:
+        description: File whose first line is the password.
+        type: path
+        required: true
+  minimum_length:
+    description: Fewest characters that a password may have.
+    type: int
+    default: 1
+  vault_password_file:
+    description: File with the password of ansible-vault, for password files that are encrypted.
+    type: path
+  ca_bundle:
+    description: File with the certificate authorities to trust; the system's when empty.
+    type: str
+    default: ""
+  connect_timeout:
+    description: Seconds for one answer.
+    type: float
+    default: 10
+  kernel_timeout:
+    description: Seconds from the start of the kernel to its answer.
+    type: float
+    default: 60
+  wait_seconds:
+    description: Seconds that a machine may take to become ready; a new one must first be healthy for the load balancer.
+    type: float
+    default: 0
+  concurrency:
+    description: Machines that are looked at together.
+    type: int
+    default: 20
+"""
+
+EXAMPLES = r"""
+- name: Check the class
+  fleet_check:
+    machines:
+      - user: ws-1
+        url: https://ws-1.stack.example.org
+        password_file: jupyter-passwords/ws-1.passwd
+    wait_seconds: 180
+  register: check
+"""
+
+RETURN = r"""
+machines:
+  description: What was found on each machine, by user.
+  returned: success
+  type: dict
+  contains:
+    user: {description: Whose machine., type: str}
+    url: {description: Where it was looked at., type: str}
+    ok: {description: Whether a student can work on it., type: bool}
+    seconds: {description: How long the check took, waiting included., type: float}
+    kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(open), C(password),
+      C(password_file), C(kernel) or C(protocol); empty when ok.", type: str}
+    reason: {description: The failure in one line with what to do., type: str}
+    repair: {description: The command that mends it; empty when a person is needed., type: str}
+failed_users:
+  description: Users whose machine failed.
+  returned: success
+  type: list
+  elements: str
+repair_commands:
+  description: The commands that repair just the failed machines.
+  returned: success
+  type: list
+  elements: str
+notes:
+  description: Modes of password files that were put right.
+  returned: success
+  type: list
+  elements: str
+checked_at:
+  description: When, in UTC.
+  returned: success
+  type: str
+"""
+
+import asyncio
+import traceback
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.probcomp_password_files import PasswordFileError, read_password, vault_decrypter
+
+IMPORT_ERROR = ""
+try:
+    from ansible.module_utils.probcomp_jupyter_client import Limits, Machine, Result, check_all
+    from ansible.module_utils.probcomp_jupyter_failures import REPAIRS
+except ImportError:
+    IMPORT_ERROR = traceback.format_exc()
+
+MACHINE = {
+    "user": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    # The name of a file is no secret.
+    "password_file": {"type": "path", "required": True, "no_log": False},
+}
+ARGUMENTS: dict[str, Any] = {
+    "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
+    "minimum_length": {"type": "int", "default": 1},
+    "vault_password_file": {
+        "type": "path",
+        "no_log": False,
+        "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
+    },
+    "ca_bundle": {"type": "str", "default": ""},
+    "connect_timeout": {"type": "float", "default": 10},
+    "kernel_timeout": {"type": "float", "default": 60},
+    "wait_seconds": {"type": "float", "default": 0},
+    "concurrency": {"type": "int", "default": 20},
+}
+
+
+def repair_commands(results: list[Result]) -> list[str]:
+    """Return the commands that mend the failed of `results`, one per kind of repair, each for just its machines."""
+    users: dict[str, list[str]] = {}
+    for result in results:
+        if result.kind in REPAIRS:
+            users.setdefault(REPAIRS[result.kind], []).append(result.user)
+    return [f"ansible-playbook -l {','.join(names)} {playbook}" for playbook, names in users.items()]
+
+
+def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine], dict[str, Result]]:
+    """Return the machines whose password file can be used, and the results of the others by user."""
+    decrypt = vault_decrypter(parameters["vault_password_file"])
+    machines, unreadable = [], {}
+    for item in parameters["machines"]:
+        user, url = item["user"], item["url"]
+        try:
+            password = read_password(item["password_file"], parameters["minimum_length"], notes, decrypt=decrypt)
+        except PasswordFileError as error:
+            unreadable[user] = Result(user, url, False, 0.0, "password_file", str(error))
+        else:
+            machines.append(Machine(user, url, password))
+    return machines, unreadable
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    if IMPORT_ERROR:
+        module.fail_json(msg=missing_required_lib("aiohttp"), exception=IMPORT_ERROR)
+    parameters = module.params
+    if parameters["concurrency"] < 1:
+        module.fail_json(msg="concurrency must be 1 or more")
+    notes: list[str] = []
+    machines, found = readable(parameters, notes)
+    limits = Limits(parameters["connect_timeout"], parameters["kernel_timeout"], parameters["wait_seconds"])
+    check = check_all(machines, limits, parameters["ca_bundle"], parameters["concurrency"], not module.check_mode)
+    try:
+        found |= {result.user: result for result in asyncio.run(check)}
+    except OSError as error:
+        module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
+    results = [found[item["user"]] for item in parameters["machines"]]
+    module.exit_json(
+        changed=False,
+        machines={result.user: asdict(result) for result in results},
+        failed_users=[result.user for result in results if not result.ok],
+        repair_commands=repair_commands(results),
+        notes=notes,
+        checked_at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+
+
+if __name__ == "__main__":
+    main()

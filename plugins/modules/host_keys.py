@@ -1,0 +1,140 @@
+"""Pins the ssh host keys that new machines print on their consoles, for many machines in one loop."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: host_keys
+short_description: Pin the ssh host keys that new machines print on their consoles
+description:
+  - Reads the console output of every machine that has no pinned keys until its host keys are there, and writes them
+    into its pin file, in the form of ssh's known_hosts, with the instance id as the comment.
+  - Keys are pinned once. A pin file is replaced only when the id in it is that of another instance.
+  - Refused are consoles with two different blocks of keys, or with fingerprints that do not fit the keys.
+  - A machine that fails does not stop the others; RV(failed_users) names them.
+  - The name in the file is the plain one whatever the port is, for ssh is called with C(HostKeyAlias).
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description: Key in the result and name in messages.
+        type: str
+        required: true
+      instance_id:
+        description: The instance.
+        type: str
+        required: true
+      ssh_name:
+        description: Name that ssh looks for, its C(HostKeyAlias).
+        type: str
+        required: true
+      instance_type:
+        description: For which types the live console can be read is found out once per type.
+        type: str
+        default: ""
+      pin_file:
+        description: File for the keys; its folder is made.
+        type: path
+        required: true
+  timeout:
+    description: Seconds to wait for all of them. A console can lag by up to 20 minutes.
+    type: int
+    default: 1200
+  poll_interval:
+    description: Seconds between two looks at a console.
+    type: float
+    default: 5
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Says which machines have no pinned keys; reads no console.
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Pin the host keys
+  host_keys:
+    machines:
+      - user: alice
+        instance_id: i-0123456789abcdef0
+        instance_type: t3.medium
+        ssh_name: ssh.alice.stack.example.org
+        pin_file: known_hosts/alice
+"""
+
+RETURN = r"""
+machines:
+  description: What became of each machine, by user.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: C(pinned) or C(failed); in check mode C(planned) for one without pinned keys.
+      type: str
+    changed:
+      description: Whether its pin file was written.
+      type: bool
+    reason:
+      description: Why it failed.
+      type: str
+    fingerprints:
+      description: Pinned keys, as ssh shows them.
+      type: list
+      elements: str
+failed_users:
+  description: Those without pinned keys.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock
+from ansible.module_utils.probcomp_pinning import Consoles, Pinner
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+_MACHINE = {
+    "user": {"type": "str", "required": True},
+    "instance_id": {"type": "str", "required": True},
+    "ssh_name": {"type": "str", "required": True},
+    "instance_type": {"type": "str", "default": ""},
+    "pin_file": {"type": "path", "required": True},
+}
+ARGUMENTS = {
+    "machines": {"type": "list", "elements": "dict", "required": True, "options": _MACHINE},
+    "timeout": {"type": "int", "default": 1200},
+    "poll_interval": {"type": "float", "default": 5.0},
+}
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    clock = Clock()
+    pinner = Pinner(
+        Consoles(module.client("ec2", config=CLIENT_SETTINGS), clock), clock, params["timeout"], params["poll_interval"]
+    )
+    missing = pinner.without_pin(params["machines"])
+    if module.check_mode:
+        for machine in missing:
+            planned = {"status": "planned", "changed": True, "reason": "", "fingerprints": []}
+            pinner.results[machine["user"]] = planned
+    else:
+        pinner.pin(missing)
+    module.exit_json(
+        changed=any(result["changed"] for result in pinner.results.values()),
+        machines=pinner.results,
+        failed_users=[user for user, result in pinner.results.items() if result["status"] == "failed"],
+    )
+
+
+if __name__ == "__main__":
+    main()

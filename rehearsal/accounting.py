@@ -1,0 +1,85 @@
+"""Counts the requests of a rehearsal, and holds CloudFormation and Route 53 to the rates of AWS."""
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from typing import Any
+
+from rehearsal.aws_requests import Call
+
+LOG_LENGTH = 5000
+"""Calls of which the details are kept."""
+
+
+class TokenBucket:
+    """Lets `burst` requests pass at once and `rate` a second from then on; a rate of 0 lets all pass."""
+
+    def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = float(burst)
+        self._filled = clock()
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Whether one more request may pass now."""
+        if not self._rate:
+            return True
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
+            self._filled = now
+            if self._tokens < 1:
+                return False
+            self._tokens -= 1
+            return True
+
+
+class Counts:
+    """How often each call came, by name and kind, and the last mutating ones in detail."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._mark = 0
+        self._log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
+        self._clear()
+
+    def add(self, call: Call, outcome: str, status: int) -> None:
+        """Count one request. `outcome` is `answered`, `throttled`, `fault` or `refused`; `status` 0 means no answer."""
+        with self._lock:
+            self._mark += 1
+            (self._reads if call.reads else self._mutating)[call.name] += 1
+            if outcome != "answered":
+                self._outcomes.setdefault(outcome, Counter())[call.name] += 1
+            if not call.reads:
+                entry = {"mark": self._mark, "time": round(time.time(), 3), "call": call.name}
+                self._log.append({**entry, "subject": call.subject, "outcome": outcome, "status": status})
+
+    def as_dict(self) -> dict[str, Any]:
+        """Totals, counts by name, and the `mark` to ask later for the calls since now."""
+        with self._lock:
+            return {
+                "mark": self._mark,
+                "read": dict(sorted(self._reads.items())),
+                "mutating": dict(sorted(self._mutating.items())),
+                "reads": self._reads.total(),
+                "changes": self._mutating.total(),
+                **{name: dict(counter) for name, counter in sorted(self._outcomes.items())},
+            }
+
+    def calls_since(self, mark: int) -> list[dict[str, Any]]:
+        """Mutating calls after the mark, oldest first, as far back as the log goes."""
+        with self._lock:
+            return [entry for entry in self._log if entry["mark"] > mark]
+
+    def reset(self) -> None:
+        """Begin to count from nought; marks go on."""
+        with self._lock:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._reads: Counter[str] = Counter()
+        self._mutating: Counter[str] = Counter()
+        self._outcomes: dict[str, Counter[str]] = {}

@@ -1,0 +1,81 @@
+"""Which AWS calls the rehearsal carries. Whatever is not listed here is refused, never answered by half."""
+
+from fnmatch import fnmatchcase
+
+_READS = ("Get*", "List*", "Describe*")
+
+CARRIED: dict[str, tuple[str, ...]] = {
+    "acm": (*_READS, "AddTagsToCertificate", "DeleteCertificate", "ImportCertificate", "RequestCertificate"),
+    "cloudformation": (
+        *_READS,
+        "CancelUpdateStack",
+        "ContinueUpdateRollback",
+        "CreateChangeSet",
+        "CreateStack",
+        "DeleteChangeSet",
+        "DeleteStack",
+        "ExecuteChangeSet",
+        "SetStackPolicy",
+        "UpdateStack",
+        "UpdateTerminationProtection",
+        "ValidateTemplate",
+    ),
+    "ec2": (
+        *_READS,
+        "AuthorizeSecurityGroupIngress",
+        "CreateImage",
+        "CreateKeyPair",
+        "CreateSecurityGroup",
+        "CreateTags",
+        "DeleteKeyPair",
+        "DeleteSecurityGroup",
+        "DeleteSnapshot",
+        "DeleteTags",
+        "DeleteVolume",
+        "DeregisterImage",
+        "ImportKeyPair",
+        "ModifyInstanceAttribute",
+        "RebootInstances",
+        "RevokeSecurityGroupIngress",
+        "RunInstances",
+        "StartInstances",
+        "StopInstances",
+        "TerminateInstances",
+    ),
+    "elbv2": (*_READS, "DeregisterTargets", "RegisterTargets"),
+    "pricing": _READS,
+    "route53": (*_READS, "ChangeResourceRecordSets", "CreateHostedZone", "DeleteHostedZone"),
+    "s3": (
+        *_READS,
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CopyObject",
+        "CreateBucket",
+        "CreateMultipartUpload",
+        "DeleteBucket",
+        "DeleteBucketPolicy",
+        "DeleteObject",
+        "DeleteObjects",
+        "DeletePublicAccessBlock",
+        "HeadBucket",
+        "HeadObject",
+        "PutBucketAcl",
+        "PutBucketEncryption",
+        "PutBucketOwnershipControls",
+        "PutBucketPolicy",
+        "PutBucketTagging",
+        "PutBucketVersioning",
+        "PutObject",
+        "PutObjectAcl",
+        "PutPublicAccessBlock",
+        "UploadPart",
+    ),
+    "service-quotas": _READS,
+    "ssm": ("GetParameter", "GetParameters", "GetParametersByPath", "DescribeParameters"),
+    "sts": ("GetCallerIdentity",),
+}
+
+
+def is_carried(service: str, action: str) -> bool:
+    """Whether the rehearsal answers this call."""
+    return any(fnmatchcase(action, pattern) for pattern in CARRIED.get(service, ()))

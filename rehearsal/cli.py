@@ -1,0 +1,354 @@
+"""`scripts/rehearsal`: starts, stops, describes and breaks the rehearsal cloud. Called by people, make and the tests.
+
+Writes below the rehearsal's folder only (.rehearsal, or --home, or REHEARSAL_HOME) and starts one process.
+"""
+
+import argparse
+import fcntl
+import json
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import requests
+
+from rehearsal import run_state
+from rehearsal.settings import Settings
+
+START_SECONDS = 1800
+"""Limit for `up` as a whole: images and packages may have to be fetched and built the first time."""
+SILENCE_SECONDS = 900
+"""Limit for one step of `up` that says nothing."""
+STOP_SECONDS = 120
+_POLL = 0.2
+_NEEDED = ("nsenter", "ip", "iptables-restore")
+_HIDDEN = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CA_BUNDLE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+
+
+class Problem(Exception):
+    """What is wrong and what to do, in one line for the user."""
+
+
+def up(home: Path, values: dict[str, object]) -> None:
+    """Start the rehearsal unless it runs; come back when it is ready. Raises Problem."""
+    _check_computer()
+    home.mkdir(mode=0o700, exist_ok=True)
+    home.chmod(0o700)
+    with (home / "lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Problem(f"another `rehearsal up` or `down` is at work in {home}: wait for it") from error
+        run = run_state.read_run(home)
+        if run and run.is_alive() and (home / "rehearsal.json").exists():
+            _say(f"runs already (process {run.pid}); its settings are unchanged")
+            return
+        if run or run_state.find_servers(home) or run_state.find_run_ids(home):
+            _say("found the remains of a rehearsal that did not end well: removing them")
+            _clean(home)
+        _start(home, values)
+
+
+def down(home: Path, purge: bool) -> None:
+    """Stop the rehearsal and remove what it made. Raises Problem when something is left."""
+    home.mkdir(mode=0o700, exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        left = _clean(home)
+        for entry in home.iterdir():
+            if entry.name == "lock" or (entry.name == "cache" and not purge):
+                continue
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
+        (home / "lock").unlink()
+        if not any(home.iterdir()):
+            home.rmdir()
+    if left:
+        raise Problem(f"left over in the container engine: {'; '.join(left)}")
+    _say("is down: no container, network or process of it is left")
+
+
+def environment(home: Path) -> str:
+    """Shell commands that point every command at the rehearsal, safe for eval. Raises Problem."""
+    described = _described(home)
+    settings = Settings()
+    exports = {
+        "AWS_ENDPOINT_URL": described["api"],
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REGION": described["region"],
+        "AWS_DEFAULT_REGION": described["region"],
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
+        "ANSIBLE_INVENTORY": "inventory,rehearsal/inventory",
+    }
+    # A proxy of the computer's must not be asked for what is on this computer.
+    direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]
+    exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
+    hidden = [*_HIDDEN, *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_"))]
+    lines = [f"unset {name}" for name in hidden if name.replace("_", "").isalnum()]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    return "\n".join(lines)
+
+
+def status_text(status: dict[str, Any]) -> str:
+    """The status as a small table."""
+    rows = [("NAME", "INSTANCE", "STATE", "TYPE", "ADDRESS", "MEMORY")]
+    rows += [
+        (row["name"] or "-", row["id"], row["state"], row["type"], row["address"] or "-", _mebibytes(row["memory"]))
+        for row in sorted(status["machines"], key=lambda row: (row["name"], row["id"]))
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    counts, memory = status["counts"], status["memory"]
+    throttled = sum(counts.get("throttled", {}).values())
+    lines.append(f"requests: {counts['reads']} read, {counts['changes']} changing, {throttled} throttled")
+    lines.append(
+        f"memory: server {_mebibytes(memory['server'])} (peak {_mebibytes(memory['server_peak'])}), "
+        f"machines {_mebibytes(memory['machines'])} (peak {_mebibytes(memory['machines_peak'])})"
+    )
+    return "\n".join(lines)
+
+
+def _start(home: Path, values: dict[str, object]) -> None:
+    root = Path(__file__).resolve().parents[1]
+    progress = home / "progress.log"
+    progress.unlink(missing_ok=True)
+    with (home / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "rehearsal.server", str(home), json.dumps(values)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
+        )
+    _follow(home, process, progress)
+    described = _described(home)
+    _say(f"is up: API {described['api']}, names at https://NAME.stack.{described['zone']}:{described['https_port']}")
+    _say('point commands at it with: eval "$(scripts/rehearsal env)"')
+
+
+def _follow(home: Path, process: subprocess.Popen[bytes], progress: Path) -> None:
+    """Show what the server says until it is ready; raises Problem if it ends, or is silent for too long."""
+    began = heard = time.monotonic()
+    shown = 0
+    while True:
+        lines = progress.read_text().splitlines() if progress.exists() else []
+        for line in lines[shown:]:
+            heard = time.monotonic()
+            if line == "ready":
+                return
+            if line.startswith("failed: "):
+                process.wait(STOP_SECONDS)
+                raise Problem(f"cannot start: {line.removeprefix('failed: ')} (see {home / 'server.log'})")
+            _say(line)
+        shown = len(lines)
+        if process.poll() is not None:
+            raise Problem(f"the server ended with status {process.returncode}: see {home / 'server.log'}")
+        now = time.monotonic()
+        if now - began > START_SECONDS or now - heard > SILENCE_SECONDS:
+            process.terminate()
+            last = lines[-1] if lines else "its start"
+            raise Problem(f"not ready after {now - began:.0f} s; waited for: {last} (see {home / 'server.log'})")
+        time.sleep(_POLL)
+
+
+def _clean(home: Path) -> list[str]:
+    """End every server of this folder and remove what it made in the engine; return what could not be removed."""
+    run = run_state.read_run(home)
+    for server in [*([run] if run else []), *run_state.find_servers(home)]:
+        run_state.end_process(server, STOP_SECONDS)
+    left: list[str] = []
+    try:
+        for run_id in run_state.find_run_ids(home) | ({run.run_id} if run else set()):
+            left += run_state.remove_remains(run_id)
+    except docker.errors.DockerException as error:
+        if run:
+            raise Problem(
+                f"no container engine answers, so containers may be left ({error}): start it, and again"
+            ) from error
+    # Still there only if the server could not do it itself.
+    if run and (home / "run.json").exists():
+        run_state.restore_inotify_limit(run.inotify_before)
+        (home / "run.json").unlink()
+    (home / "rehearsal.json").unlink(missing_ok=True)
+    return left
+
+
+def _check_computer() -> None:
+    if not sys.platform.startswith("linux"):
+        raise Problem("the rehearsal runs on Linux only: its machines are containers with systemd")
+    if os.geteuid() != 0:
+        raise Problem("needs root, for the packet filters of its machines: run it with sudo")
+    for program in _NEEDED:
+        if not shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"):
+            raise Problem(f"{program} is missing: install the packages util-linux, iproute2 and iptables")
+    try:
+        client = docker.from_env(timeout=20)
+        client.ping()
+        client.close()
+    except docker.errors.DockerException as error:
+        raise Problem("no container engine answers: start Docker, or run scripts/engine, which installs it") from error
+
+
+def _described(home: Path) -> dict[str, Any]:
+    run = run_state.read_run(home)
+    try:
+        described: dict[str, Any] = json.loads((home / "rehearsal.json").read_text())
+    except FileNotFoundError as error:
+        raise Problem("the rehearsal is not up: start it with scripts/rehearsal up") from error
+    if not run or not run.is_alive():
+        raise Problem("the rehearsal's server has died: start it again with scripts/rehearsal up")
+    return described
+
+
+def _ask(home: Path, method: str, path: str, body: Any = None) -> Any:
+    url = f"{_described(home)['api']}/rehearsal/{path}"
+    try:
+        session = requests.Session()
+        session.trust_env = False
+        response = session.request(method, url, json=body, timeout=30)
+        answer = response.json()
+    except requests.RequestException as error:
+        raise Problem(f"the rehearsal's server does not answer: {error}") from error
+    if response.status_code != requests.codes.ok:
+        raise Problem(answer["error"])
+    return answer
+
+
+def _fault(home: Path, options: argparse.Namespace) -> str:
+    if options.what == "list":
+        return "\n".join(json.dumps(fault) for fault in _ask(home, "GET", "faults"))
+    if options.what == "clear":
+        _ask(home, "DELETE", "quotas")
+        return f"cleared {_ask(home, 'DELETE', 'faults')['cleared']}"
+    if options.what == "quota":
+        return json.dumps(_ask(home, "POST", "quotas", {n: getattr(options, n) for n in ("service", "code", "value")}))
+    names = set(_FAULT_OPTIONS)
+    given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
+    return f"fault {_ask(home, 'POST', 'faults', given)['id']}"
+
+
+_FAULT_OPTIONS: dict[str, dict[str, Any]] = {
+    "kind": {"choices": ["api", "resource", "machine"], "help": "what fails (api)"},
+    "service": {"help": "api: service, e.g. cloudformation"},
+    "action": {"help": "api: call, e.g. CreateStack"},
+    "match": {"help": "text in the request, the stack's name, or the machine's tags"},
+    "code": {"help": "api: error code, e.g. Throttling or ExpiredToken"},
+    "message": {"help": "error message, or reason of the failed resource"},
+    "status": {"type": int, "help": "api: HTTP status (400)"},
+    "drop": {"action": "store_true", "help": "api: cut the connection instead"},
+    "after": {"action": "store_true", "help": "api: the call takes effect, only its answer is lost"},
+    "logical_id": {"help": "resource: logical id in the template"},
+    "effect": {"choices": ["no-boot", "no-console"], "help": "machine: what is wrong with it"},
+    "times": {"type": int, "help": "hits until it is over (no limit)"},
+    "rate": {"type": float, "help": "share of the matching calls that fail (1)"},
+    "seed": {"type": int, "help": "makes the hits of a rate repeatable (0)"},
+    "skip": {"type": int, "help": "matching calls that pass before the first hit (0)"},
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    root = Path(__file__).resolve().parents[1]
+    parser = argparse.ArgumentParser(prog="rehearsal", description="The cloud without an account, on this computer.")
+    home = os.environ.get("REHEARSAL_HOME") or str(root / ".rehearsal")
+    parser.add_argument("--home", type=Path, default=Path(home), help="folder of all it writes (.rehearsal)")
+    commands = parser.add_subparsers(dest="command", required=True)
+    up_parser = commands.add_parser("up", help="start it; of no effect if it runs")
+    for name, default in _UP_OPTIONS.items():
+        up_parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=f"default {default or 'none'}")
+    down_parser = commands.add_parser("down", help="remove every trace but the cache")
+    down_parser.add_argument("--purge", action="store_true", help="the cache too")
+    commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
+    status_parser = commands.add_parser("status", help="machines, requests, memory")
+    status_parser.add_argument("--json", action="store_true", help="all of it, for programs")
+    faults = commands.add_parser("fault", help="break something on purpose").add_subparsers(dest="what", required=True)
+    faults.add_parser("list", help="all faults")
+    faults.add_parser("clear", help="end all faults and changed quotas")
+    quota = faults.add_parser("quota", help="change a service quota")
+    quota.add_argument("service")
+    quota.add_argument("code")
+    quota.add_argument("value", type=float)
+    add = faults.add_parser("add", help="let calls, resources or machines fail")
+    for name, options in _FAULT_OPTIONS.items():
+        add.add_argument(f"--{name.replace('_', '-')}", **options)
+    return parser
+
+
+_UP_OPTIONS = {
+    name: getattr(Settings(), name)
+    for name in (
+        "boot_timeout",
+        "console_delay",
+        "container_memory",
+        "http_port",
+        "https_port",
+        "image",
+        "record_delay",
+        "region",
+        "request_burst",
+        "requests_per_second",
+        "seconds_per_resource",
+        "vcpu_quota",
+    )
+}
+
+
+def _mebibytes(number: int) -> str:
+    return f"{number / 2**20:.0f} MiB"
+
+
+def _say(line: str) -> None:
+    print(f"rehearsal: {line}", file=sys.stderr, flush=True)
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; return its exit status."""
+    options = _parser().parse_args(arguments)
+    home = options.home.absolute()
+    try:
+        if options.command == "up":
+            up(home, {name: value for name in _UP_OPTIONS if (value := getattr(options, name)) is not None})
+        elif options.command == "down":
+            down(home, options.purge)
+        elif options.command == "env":
+            print(environment(home))
+        elif options.command == "status":
+            status = _ask(home, "GET", "status")
+            print(json.dumps(status, indent=1) if options.json else status_text(status))
+        else:
+            print(_fault(home, options))
+    except Problem as problem:
+        _say(str(problem))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

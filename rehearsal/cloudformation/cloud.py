@@ -1,0 +1,89 @@
+"""AWS as the resources of a stack see it: boto3 clients whose requests moto answers in this process.
+
+CloudFormation makes its resources through the public APIs of other services. Doing the same keeps their checks,
+defaults and messages, which live in moto's request handlers as much as in its backends.
+"""
+
+import threading
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from moto.core.botocore_stubber import BotocoreStubber, MockRawResponse
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.elbv2.models import ELBv2Backend, elbv2_backends
+
+from rehearsal.lock import LOCK
+
+_STUBBER = BotocoreStubber()
+# boto3's sessions are not safe to make clients from in several threads at once.
+_CLIENTS = threading.Lock()
+
+
+class Cloud:
+    """One account's region. Every call through it holds the rehearsal's lock for as long as it runs."""
+
+    def __init__(self, account: str, region: str) -> None:
+        self.account = account
+        self.region = region
+
+    @property
+    def ec2(self) -> Any:
+        """boto3 client for EC2."""
+        return _client("ec2", self.account, self.region)
+
+    @property
+    def elbv2(self) -> Any:
+        """boto3 client for load balancing."""
+        return _client("elbv2", self.account, self.region)
+
+    @property
+    def ssm(self) -> Any:
+        """boto3 client for Systems Manager."""
+        return _client("ssm", self.account, self.region)
+
+    @property
+    def ec2_backend(self) -> EC2Backend:
+        """moto's own records, for what no API tells; hold the lock while using it."""
+        return ec2_backends[self.account][self.region]
+
+    @property
+    def elbv2_backend(self) -> ELBv2Backend:
+        """moto's own records, for what no API tells; hold the lock while using it."""
+        return elbv2_backends[self.account][self.region]
+
+    def availability_zones(self, region: str = "") -> list[str]:
+        """Names of a region's zones, sorted; of this one by default."""
+        client = _client("ec2", self.account, region or self.region)
+        return sorted(zone["ZoneName"] for zone in client.describe_availability_zones()["AvailabilityZones"])
+
+
+def _client(service: str, account: str, region: str) -> Any:
+    with _CLIENTS:
+        return _make_client(service, account, region)
+
+
+@cache
+def _make_client(service: str, account: str, region: str) -> Any:
+    client = boto3.session.Session().client(
+        service,
+        region_name=region,
+        aws_access_key_id="rehearsal",
+        aws_secret_access_key="rehearsal",  # noqa: S106 - never leaves the process
+        # The environment points at this very server; a request over the network would wait for the lock held here.
+        config=Config(ignore_configured_endpoint_urls=True, retries={"total_max_attempts": 1}),
+    )
+
+    def answer(request: AWSPreparedRequest, **_: Any) -> AWSResponse:
+        request.headers["x-moto-account-id"] = account
+        with LOCK:
+            result = _STUBBER.process_request(request)
+        if result is None:
+            raise NotImplementedError(f"moto does not answer {request.url}")
+        status, headers, body = result
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+
+    client.meta.events.register("before-send", answer)
+    return client

@@ -1,0 +1,150 @@
+"""Creating and deleting a stack. Updates are in `update`."""
+
+import time
+
+from rehearsal.cloudformation import parameters
+from rehearsal.cloudformation.errors import ResourceFailure, ServiceException
+from rehearsal.cloudformation.evaluation import Evaluation
+from rehearsal.cloudformation.stacks import Stack, StackResource, now
+from rehearsal.cloudformation.worker import Worker
+from rehearsal.lock import LOCK
+
+
+class Create(Worker):
+    """Makes all resources of a new stack; deletes them again if one fails, unless the stack says otherwise."""
+
+    def run(self) -> None:
+        """The operation."""
+        stack = self.stack
+        limit = stack.timeout_minutes
+        deadline = time.monotonic() + limit * 60 if limit else None
+        evaluation = stack.evaluation(stack.intent, self.value)
+        problem = parameters.nonexistent(stack.intent.parameters, stack.cloud)
+        if problem:
+            self._fail(problem)
+            return
+        try:
+            present = evaluation.present
+        except ServiceException as error:
+            self._fail(error.message)
+            return
+        for logical_id in present:
+            if stack.cancelled.is_set():
+                return
+            if deadline is not None and time.monotonic() > deadline:
+                self._fail("Stack creation time exceeded the specified timeout")
+                return
+            try:
+                create_resource(self, evaluation, logical_id)
+            except ResourceFailure:
+                self._fail(f"The following resource(s) failed to create: [{logical_id}]")
+                return
+        self._finish(evaluation)
+
+    def _finish(self, evaluation: Evaluation) -> None:
+        outputs, problem = outputs_of(evaluation)
+        if problem:
+            self._fail(problem)
+            return
+        with LOCK:
+            if not self.stack.cancelled.is_set():
+                self.stack.outputs = outputs
+                self.stack.move_to("CREATE_COMPLETE")
+
+    def _fail(self, reason: str) -> None:
+        stack = self.stack
+        if stack.cancelled.is_set():
+            return
+        if stack.on_failure == "DO_NOTHING":
+            with LOCK:
+                stack.move_to("CREATE_FAILED", f"{reason}. ")
+            return
+        verb = "DELETE" if stack.on_failure == "DELETE" else "ROLLBACK"
+        who = "Delete" if verb == "DELETE" else "Rollback"
+        with LOCK:
+            stack.move_to(f"{verb}_IN_PROGRESS", f"{reason}. {who} requested by user.")
+        delete_stack(self, verb, frozenset())
+
+
+class Delete(Worker):
+    """Deletes a stack's resources, but those that are retained."""
+
+    def __init__(self, stack: Stack, retained: frozenset[str]) -> None:
+        super().__init__(stack)
+        self.retained = retained
+
+    def run(self) -> None:
+        """The operation."""
+        delete_stack(self, "DELETE", self.retained)
+
+
+def create_resource(worker: Worker, evaluation: Evaluation, logical_id: str) -> StackResource:
+    """Make a resource that the stack does not have yet; raises ResourceFailure after the events that say so."""
+    record = new_record(evaluation, logical_id)
+    with LOCK:
+        worker.stack.resources[logical_id] = record
+    worker.note(record, "CREATE_IN_PROGRESS")
+    fill(worker, record, evaluation, "CREATE_FAILED")
+    worker.make(record)
+    return record
+
+
+def new_record(evaluation: Evaluation, logical_id: str) -> StackResource:
+    """What the template says of a resource, but for its properties."""
+    resource = evaluation.template.resources[logical_id]
+    return StackResource(
+        logical_id,
+        resource["Type"],
+        dependencies=evaluation.template.dependencies(logical_id),
+        deletion_policy=resource.get("DeletionPolicy", "Delete"),
+        update_replace_policy=resource.get("UpdateReplacePolicy", "Delete"),
+    )
+
+
+def fill(worker: Worker, record: StackResource, evaluation: Evaluation, failed_status: str) -> None:
+    """Give the record its properties and tags; raises ResourceFailure, with its event, if they are wrong."""
+    try:
+        properties = evaluation.checked_properties(record.logical_id)
+        tags = evaluation.tags(record.logical_id)
+    except ResourceFailure as failure:
+        worker.note(record, failed_status, str(failure))
+        raise
+    except ServiceException as error:
+        worker.note(record, failed_status, error.message)
+        raise ResourceFailure(error.message) from error
+    record.properties, record.tags = properties, tags
+
+
+def outputs_of(evaluation: Evaluation) -> tuple[list[dict[str, str]], str]:
+    """The outputs, and why they cannot be told if they cannot."""
+    try:
+        return evaluation.outputs(), ""
+    except ServiceException as error:
+        return [], error.message
+
+
+def delete_stack(worker: Worker, verb: str, retained: frozenset[str]) -> None:
+    """Delete all resources and end the stack as `verb` says: DELETE or ROLLBACK."""
+    stack = worker.stack
+    records = [
+        record for record in stack.resources.values() if record.status not in ("DELETE_COMPLETE", "DELETE_SKIPPED")
+    ]
+    rollback = verb == "ROLLBACK"
+
+    def policy(record: StackResource) -> str:
+        if record.logical_id in retained:
+            return "Retain"
+        return "Delete" if rollback and record.deletion_policy == "RetainExceptOnCreate" else record.deletion_policy
+
+    failed = worker.remove_all(records, policy)
+    with LOCK:
+        if rollback and stack.cancelled.is_set():
+            # A delete waits for this rollback to end and says itself how it ended.
+            return
+        if failed:
+            stack.move_to(f"{verb}_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]. ")
+            return
+        if not rollback:
+            stack.deleted = now()
+        stack.outputs = []
+        stack.move_to(f"{verb}_COMPLETE")

@@ -1,0 +1,107 @@
+"""The actions that change nothing."""
+
+from moto.core.responses import ActionResult
+
+from rehearsal.cloudformation import views
+from rehearsal.cloudformation.actions import Actions
+from rehearsal.cloudformation.errors import ValidationError
+from rehearsal.cloudformation.stacks import paginate
+from rehearsal.cloudformation.template import parse
+
+# AWS cuts pages by their size in bytes; a class of forty with a page each must not be the first to see a second one.
+STACKS_PER_PAGE = 20
+ITEMS_PER_PAGE = 100
+
+
+class ReadActions(Actions):
+    """Describe, list, get, validate."""
+
+    def describe_stacks(self) -> ActionResult:
+        """One stack by name or id, or all that are not deleted."""
+        given = self.given
+        if given.get("StackName"):
+            return ActionResult({"Stacks": [views.stack(self.stacks.find(given["StackName"]))]})
+        living = [stack for stack in self.stacks.all() if stack.status != "DELETE_COMPLETE"]
+        page, token = paginate(living, given.get("NextToken"), STACKS_PER_PAGE)
+        return ActionResult({"Stacks": [views.stack(stack) for stack in page], "NextToken": token})
+
+    def list_stacks(self) -> ActionResult:
+        """All stacks, deleted ones too, or those in certain states."""
+        given = self.given
+        wanted = given.get("StackStatusFilter")
+        found = [stack for stack in self.stacks.all() if not wanted or stack.status in wanted]
+        page, token = paginate(found, given.get("NextToken"), ITEMS_PER_PAGE)
+        return ActionResult({"StackSummaries": [views.summary(stack) for stack in page], "NextToken": token})
+
+    def describe_stack_events(self) -> ActionResult:
+        """A stack's history, newest first."""
+        stack = self.stack()
+        page, token = paginate(list(reversed(stack.events)), self.given.get("NextToken"), ITEMS_PER_PAGE)
+        return ActionResult({"StackEvents": [views.event(stack, entry) for entry in page], "NextToken": token})
+
+    def describe_stack_resources(self) -> ActionResult:
+        """A stack's resources, all or one; or those of the stack that owns a physical resource."""
+        given = self.given
+        if given.get("PhysicalResourceId"):
+            owners = [
+                stack
+                for stack in self.stacks.all()
+                if any(entry.physical_id == given["PhysicalResourceId"] for entry in stack.resources.values())
+            ]
+            if not owners:
+                raise ValidationError(f"Stack for {given['PhysicalResourceId']} does not exist")
+            stack = owners[0]
+        else:
+            stack = self.stack()
+        wanted = given.get("LogicalResourceId")
+        entries = [entry for entry in stack.resources.values() if wanted in (None, entry.logical_id)]
+        return ActionResult({"StackResources": [views.resource(stack, entry) for entry in entries]})
+
+    def describe_stack_resource(self) -> ActionResult:
+        """One resource of a stack."""
+        stack = self.stack()
+        logical_id = self.given["LogicalResourceId"]
+        if logical_id not in stack.resources:
+            raise ValidationError(f"Resource {logical_id} does not exist for stack {stack.name}")
+        return ActionResult({"StackResourceDetail": views.resource_detail(stack, stack.resources[logical_id])})
+
+    def list_stack_resources(self) -> ActionResult:
+        """A stack's resources in short."""
+        entries = list(self.stack().resources.values())
+        page, token = paginate(entries, self.given.get("NextToken"), ITEMS_PER_PAGE)
+        return ActionResult(
+            {"StackResourceSummaries": [views.resource_summary(entry) for entry in page], "NextToken": token}
+        )
+
+    def get_template(self) -> ActionResult:
+        """The text that the stack was made from."""
+        body = self.stack().intent.template.body
+        return ActionResult({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]})
+
+    def get_template_summary(self) -> ActionResult:
+        """Parameters and types of a template or of a stack's template."""
+        given = self.given
+        template = parse(given["TemplateBody"]) if given.get("TemplateBody") else self.stack().intent.template
+        types = sorted({resource["Type"] for resource in template.resources.values()})
+        return ActionResult(
+            {
+                "Parameters": views.declared_parameters(template),
+                "Description": template.document.get("Description"),
+                "ResourceTypes": types,
+            }
+        )
+
+    def validate_template(self) -> ActionResult:
+        """Whether the engine would take the template, and its parameters."""
+        template = parse(self.given.get("TemplateBody") or "")
+        keys = ("ParameterKey", "DefaultValue", "NoEcho", "Description")
+        shown = [
+            {key: value for key, value in declared.items() if key in keys}
+            for declared in views.declared_parameters(template)
+        ]
+        return ActionResult({"Parameters": shown, "Description": template.document.get("Description")})
+
+    def get_stack_policy(self) -> ActionResult:
+        """The stack's policy, if it has one."""
+        body = self.stack().policy
+        return ActionResult({"StackPolicyBody": body} if body else {})

@@ -1,0 +1,85 @@
+"""What `scripts/rehearsal` and the tests ask of a running rehearsal, under /rehearsal/ of the API's address."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from werkzeug.wrappers import Response
+
+from rehearsal import faults, service_quotas
+from rehearsal.accounting import Counts
+from rehearsal.gate import json_response
+from rehearsal.settings import Settings
+
+_CHANGEABLE = (
+    "boot_timeout",
+    "console_delay",
+    "record_delay",
+    "seconds_per_resource",
+    "vcpu_quota",
+)
+
+
+class ControlEndpoints:
+    """Answers `status`, `counts`, `calls`, `faults`, `quotas`, `settings` and `shutdown`."""
+
+    def __init__(
+        self, settings: Settings, counts: Counts, status: Callable[[], dict[str, Any]], shutdown: Callable[[], None]
+    ) -> None:
+        self._settings = settings
+        self._counts = counts
+        self._status = status
+        self._shutdown = shutdown
+
+    def __call__(self, environ: dict[str, Any], body: bytes) -> Response:
+        """Answer one request; what is wrong with it is told in one line."""
+        query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+        try:
+            values = json.loads(body or b"{}")
+            return json_response(self._answer(environ["REQUEST_METHOD"], environ["PATH_INFO"], query, values))
+        except LookupError:
+            return json_response({"error": f"no {environ['REQUEST_METHOD']} {environ['PATH_INFO']} here"}, 404)
+        except ValueError as error:
+            return json_response({"error": str(error)}, 400)
+
+    def _answer(self, method: str, path: str, query: dict[str, str], values: dict[str, Any]) -> object:
+        endpoints: dict[str, Callable[[], object]] = {
+            "GET /rehearsal/status": self._status,
+            "GET /rehearsal/counts": self._counts.as_dict,
+            "POST /rehearsal/counts/reset": self._reset,
+            "GET /rehearsal/calls": lambda: self._counts.calls_since(int(query.get("since", "0"))),
+            "GET /rehearsal/faults": faults.listing,
+            "POST /rehearsal/faults": lambda: {"id": faults.add(values).id},
+            "DELETE /rehearsal/faults": lambda: {"cleared": faults.clear()},
+            "POST /rehearsal/quotas": lambda: self._quota(values),
+            "DELETE /rehearsal/quotas": service_quotas.reset,
+            "POST /rehearsal/settings": lambda: self._change(values),
+            "POST /rehearsal/shutdown": self._stop,
+        }
+        return endpoints[f"{method} {path}"]()
+
+    def _reset(self) -> object:
+        self._counts.reset()
+        return self._counts.as_dict()
+
+    def _change(self, values: dict[str, Any]) -> object:
+        for name, value in values.items():
+            if name not in _CHANGEABLE or not isinstance(value, (int, float)):
+                raise ValueError(
+                    f"{name}={value!r} cannot be set while running; numbers for {', '.join(_CHANGEABLE)} can"
+                )
+        self._settings.update(values)
+        return {name: getattr(self._settings, name) for name in _CHANGEABLE}
+
+    def _quota(self, values: dict[str, Any]) -> object:
+        service, code, value = (values.get(name) for name in ("service", "code", "value"))
+        try:
+            service_quotas.override(str(service), str(code), float(value))  # type: ignore[arg-type]
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no quota {code!r} of {service!r} is known, or {value!r} is no number") from error
+        return {"service": service, "code": code, "value": value}
+
+    def _stop(self) -> object:
+        self._shutdown()
+        return {"stopping": True}

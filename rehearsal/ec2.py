@@ -1,0 +1,259 @@
+"""The life of an EC2 instance as on AWS: states that take their time, and a container behind every instance.
+
+rehearsal/ec2_hooks.py calls this for what the API and the stack engine do. Work on containers is done by a few threads
+without the rehearsal's lock.
+"""
+
+import base64
+import ipaddress
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from docker.errors import APIError
+from moto.core.utils import utcnow
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instances import Instance, InstanceState, StateReason
+
+from rehearsal import amis, faults, images
+from rehearsal.aws_errors import AwsError
+from rehearsal.fabric import Fabric
+from rehearsal.first_boot import Seed
+from rehearsal.lock import LOCK
+from rehearsal.machines import Machines
+from rehearsal.networks import IMAGE_REPOSITORY
+from rehearsal.settings import Settings
+
+STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+_WORKERS = 4
+"""Machines that are started or stopped at the same time; more of them only wait for each other."""
+_DEFAULT_ADMIN = "ubuntu"
+_log = logging.getLogger(__name__)
+
+
+class InstanceLife:
+    """Moves instances from state to state together with their containers. Hold the lock to call it."""
+
+    def __init__(self, settings: Settings, machines: Machines | None, fabric: Fabric | None) -> None:
+        """Without `machines` instances are records only, which change state as quickly as can be."""
+        self._settings = settings
+        self._machines = machines
+        self._fabric = fabric
+        self._workers = ThreadPoolExecutor(_WORKERS, "machines")
+        self._made_of: dict[str, str] = {}
+        """Machine image to the one that the machine was started from which it was made of."""
+        self._container_images: dict[str, str] = {}
+        self._image_lock = threading.Lock()
+        self.release_records: Callable[[Instance], object] = Instance.terminate
+        """What takes a terminated instance's interfaces and disks out of moto's records."""
+        if machines:
+            machines.watch(self._ended_by_itself)
+
+    def close(self) -> None:
+        """Take no more work and wait for what is under way."""
+        self._workers.shutdown(wait=True, cancel_futures=True)
+
+    def launch(self, instance: Instance) -> None:
+        """Bring up a new instance."""
+        become(instance, "pending")
+        self._work(self._first_start, instance)
+
+    def start(self, instance: Instance) -> None:
+        """Bring up a stopped instance, at the address that its record has by now."""
+        instance.launch_time = utcnow()
+        become(instance, "pending")
+        self._work(self._power_on, instance)
+
+    def stop(self, instance: Instance) -> None:
+        """Shut an instance down."""
+        become(instance, "stopping")
+        self._work(self._power_off, instance)
+
+    def reboot(self, instance: Instance) -> None:
+        """Reboot an instance; its state does not show it."""
+        if self._machines:
+            self._work(lambda i: self._need().reboot(i.id), instance)
+
+    def terminate(self, instance: Instance) -> None:
+        """Remove an instance's machine and its disk."""
+        become(instance, "shutting-down")
+        self._work(self._remove, instance)
+
+    def make_image(self, instance: Instance, ami: Any) -> None:
+        """Make a machine image of an instance's disk; it is available when that is done."""
+        self._made_of[ami.id] = self._made_of.get(instance.image_id, instance.image_id)
+        if self._machines:
+            ami.state = "pending"
+            self._workers.submit(self._commit, instance.id, ami)
+
+    def network_gone(self, vpc_id: str) -> None:
+        """Remove what a deleted VPC leaves behind."""
+        if self._machines:
+            self._workers.submit(self._remove_network, vpc_id)
+
+    def changed(self) -> None:
+        """Tell the fabric that security groups or instances changed."""
+        if self._fabric:
+            self._fabric.wake()
+
+    def console(self, instance: Instance, lag: float) -> str:
+        """The console's text; ask without holding the lock for long."""
+        if not self._machines or faults.machine_fault("no-console", instance.id, _names(instance)):
+            return ""
+        return self._machines.console(instance.id, lag)
+
+    def _need(self) -> Machines:
+        assert self._machines  # noqa: S101 - only called where machines are
+        return self._machines
+
+    def _work(self, task: Callable[[Instance], None], instance: Instance) -> None:
+        self._workers.submit(self._guarded, task, instance)
+
+    def _guarded(self, task: Callable[[Instance], None], instance: Instance) -> None:
+        try:
+            task(instance)
+        except Exception as error:  # whatever it is, the instance must not hang in a state for ever
+            _log.exception("%s failed", instance.id)
+            self._lost(instance, f"Server.InternalError: Internal error on launch ({error})")
+        self.changed()
+
+    def _lost(self, instance: Instance, reason: str) -> None:
+        if self._machines:
+            try:
+                self._machines.remove(instance.id)
+            except APIError:
+                _log.exception("the container of %s is left over", instance.id)
+        with LOCK:
+            if instance.state not in ("terminated", "shutting-down"):
+                self.release_records(instance)
+            become(instance, "terminated")
+            instance._reason = "Server.InternalError"
+            instance.state_reason = StateReason(reason, "Server.InternalError")
+
+    def _first_start(self, instance: Instance) -> None:
+        if self._machines:
+            with LOCK:
+                if instance.state != "pending":
+                    return
+                seed = self._seed(instance)
+                vpc = instance.ec2_backend.get_vpc(instance.vpc_id)
+                private_address = ipaddress.IPv4Interface(f"{instance.private_ip}/{vpc.cidr_block.partition('/')[2]}")
+                hostname = instance.private_dns_name.partition(".")[0]
+            image = self._container_image(instance.image_id)
+            self._machines.create(seed, image, private_address, vpc.id, hostname)
+        with LOCK:
+            if faults.machine_fault("no-boot", instance.id, _names(instance)):
+                raise RuntimeError("injected by the rehearsal")
+        self._power_on(instance)
+
+    def _power_on(self, instance: Instance) -> None:
+        with LOCK:
+            if instance.state != "pending":
+                return
+        if self._machines:
+            self._machines.start(instance.id)
+        with LOCK:
+            if instance.state == "pending":
+                become(instance, "running")
+
+    def _power_off(self, instance: Instance) -> None:
+        if self._machines:
+            self._machines.stop(instance.id)
+        with LOCK:
+            if instance.state == "stopping":
+                become(instance, "stopped")
+
+    def _remove(self, instance: Instance) -> None:
+        if self._machines:
+            self._machines.remove(instance.id)
+        with LOCK:
+            become(instance, "terminated")
+
+    def _commit(self, instance_id: str, ami: Any) -> None:
+        try:
+            self._need().commit(instance_id, ami.id)
+            state = "available"
+        except APIError:
+            _log.exception("no image of %s", instance_id)
+            state = "failed"
+        with LOCK:
+            ami.state = state
+
+    def _remove_network(self, vpc_id: str) -> None:
+        try:
+            self._need().networks.remove(vpc_id)
+        except APIError:
+            _log.exception("the network of %s is left over", vpc_id)
+
+    def _ended_by_itself(self, instance_id: str, to_reboot: bool) -> None:
+        """A machine was rebooted or powered off from inside; called by the watcher of the engine's events."""
+        with LOCK:
+            instance = next(
+                (
+                    found
+                    for backend in list(ec2_backends[self._settings.account].values())
+                    if (found := backend.get_instance_by_id(instance_id))
+                ),
+                None,
+            )
+            if not instance or instance.state not in ("pending", "running"):
+                return
+            if to_reboot:
+                self._work(lambda i: self._need().resume(i.id), instance)
+            elif instance.instance_initiated_shutdown_behavior == "terminate":
+                instance.terminate()
+            else:
+                for nic in instance.nics.values():
+                    nic.stop()
+                become(instance, "stopped")
+                instance._reason = f"Instance initiated ({utcnow():%Y-%m-%d %H:%M:%S} UTC)"
+                code = "Client.InstanceInitiatedShutdown"
+                instance.state_reason = StateReason(f"{code}: Instance initiated shutdown", code)
+        self.changed()
+
+    def _seed(self, instance: Instance) -> Seed:
+        published = amis.definitions().get(self._made_of.get(instance.image_id, instance.image_id), {})
+        key_pair = instance.ec2_backend.key_pairs.get(instance.key_name)
+        public_key = key_pair.public_key if key_pair else ""
+        if isinstance(public_key, bytes):
+            public_key = public_key.decode()
+        return Seed(
+            instance_id=instance.id,
+            admin=published.get("admin_user", _DEFAULT_ADMIN),
+            authorized_keys=f"{public_key.strip()}\n" if public_key else "",
+            user_data=base64.b64decode(str(instance.user_data)) if instance.user_data else b"",
+        )
+
+    def _container_image(self, ami_id: str) -> str:
+        if self._settings.image:
+            return self._settings.image
+        if self._need().has_image(ami_id):
+            return f"{IMAGE_REPOSITORY}:{ami_id}"
+        published = amis.definitions().get(ami_id)
+        if not published:
+            raise RuntimeError(f"no container image stands for {ami_id}")
+        distribution = published["machine"]
+        with self._image_lock:
+            if distribution not in self._container_images:
+                self._container_images[distribution] = images.ensure(distribution, _log.info)
+            return self._container_images[distribution]
+
+
+def become(instance: Instance, state: str) -> None:
+    """Give the instance a state; answers that hold the former one keep it."""
+    instance._state = InstanceState(state, STATE_CODES[state])
+    if state in ("pending", "running"):
+        instance._reason = ""
+        instance.state_reason = StateReason()
+
+
+def incorrect_state(instance: Instance, purpose: str) -> AwsError:
+    """The error of a call that the instance's state forbids, e.g. with the purpose `started`."""
+    message = f"The instance '{instance.id}' is not in a state from which it can be {purpose}."
+    return AwsError("IncorrectInstanceState", message)
+
+
+def _names(instance: Instance) -> str:
+    return " ".join(str(tag["value"]) for tag in instance.get_tags())

@@ -1,0 +1,258 @@
+"""Puts EC2 as AWS runs it in place of moto's shortcuts: checks, states, disks, addresses, console.
+
+`install` changes moto's classes in this process, once. Every hook runs under the rehearsal's lock, which its caller
+holds, whether that is a request or the stack engine.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
+from moto.core.utils import utcnow
+from moto.ec2.models import elastic_network_interfaces
+from moto.ec2.models.amis import AmiBackend
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.vpcs import VPCBackend
+from moto.ec2.responses.general import General
+from moto.ec2.responses.instances import InstanceResponse
+
+from rehearsal import service_quotas
+from rehearsal.aws_errors import AwsError
+from rehearsal.ec2 import InstanceLife, incorrect_state
+from rehearsal.settings import Settings
+
+_STANDARD_FAMILIES = "acdhimrtz"
+"""First letters of the instance types that share the quota of On-Demand Standard instances (L-1216C47A)."""
+_ONLY_STOPPED = ("instance_type", "user_data", "kernel", "ramdisk", "ebs_optimized")
+
+
+def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str]) -> None:
+    """Hook into moto. `allocate` hands out public addresses."""
+    elastic_network_interfaces.random_public_ip = allocate
+    life.release_records = Instance.terminate
+    _hook_launch(life)
+    _hook_states(life)
+    _hook_requests(settings, life)
+    for name in ("authorize_security_group_ingress", "revoke_security_group_ingress"):
+        _then(SecurityGroupBackend, name, lambda *_: life.changed())
+    _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
+    _then(AmiBackend, "create_image", lambda backend, ami: life.make_image(backend.get_instance(ami.instance_id), ami))
+
+
+def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:
+    """Let `after(backend, result)` follow a method of moto's."""
+    original = getattr(owner, name)
+
+    def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
+        result = original(self, *args, **kwargs)
+        after(self, result)
+        return result
+
+    setattr(owner, name, hooked)
+
+
+def _hook_launch(life: InstanceLife) -> None:
+    original = InstanceBackend.run_instances
+
+    def run_instances(
+        self: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+    ) -> Reservation:
+        ami = self.describe_images(ami_ids=[image_id])[0]
+        instance_type = kwargs.get("instance_type") or "m1.small"
+        if not kwargs.get("subnet_id") and not kwargs.get("nics"):
+            kwargs["subnet_id"] = _default_subnet(self, kwargs.get("placement"))
+        zone = self.get_subnet(kwargs["subnet_id"]).availability_zone if kwargs.get("subnet_id") else ""
+        _check_type(self.region_name, instance_type, ami.architecture, zone)
+        _check_quota(self, [instance_type] * count)
+        kwargs["block_device_mappings"] = _with_root(ami, kwargs.get("block_device_mappings") or [])
+        reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
+        for instance in reservation.instances:
+            # An interface that came with the machine goes with it.
+            instance.nics[0].delete_on_termination = True
+            life.launch(instance)
+        return reservation
+
+    InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]
+
+
+def _hook_states(life: InstanceLife) -> None:
+    start, terminate = Instance.start, Instance.terminate
+    start_all, modify = InstanceBackend.start_instances, InstanceBackend.modify_instance_attribute
+    change_groups = InstanceBackend.modify_instance_security_groups
+
+    def start_instance(self: Instance) -> InstanceState:
+        if self.state in ("pending", "running"):
+            return self._state
+        if self.state != "stopped":
+            raise incorrect_state(self, "started")
+        previous = start(self)
+        life.start(self)
+        return previous
+
+    def stop_instance(self: Instance) -> InstanceState:
+        previous = self._state
+        if self.state in ("stopping", "stopped"):
+            return previous
+        if self.state != "running":
+            raise incorrect_state(self, "stopped")
+        for nic in self.nics.values():
+            nic.stop()
+        life.stop(self)
+        self._reason = f"User initiated ({utcnow():%Y-%m-%d %H:%M:%S} GMT)"
+        self.state_reason.code = "Client.UserInitiatedShutdown"
+        self.state_reason.message = "Client.UserInitiatedShutdown: User initiated shutdown"
+        return previous
+
+    def terminate_instance(self: Instance) -> InstanceState:
+        if self.state in ("shutting-down", "terminated"):
+            return self._state
+        previous = terminate(self)
+        life.terminate(self)
+        return previous
+
+    def reboot_instance(self: Instance) -> None:
+        if self.state != "running":
+            raise incorrect_state(self, "rebooted")
+        life.reboot(self)
+
+    def start_instances(self: Any, instance_ids: list[str]) -> Any:
+        stopped = [i for i in self.get_multi_instances_by_id(instance_ids) if i.state == "stopped"]
+        _check_quota(self, [instance.instance_type for instance in stopped])
+        return start_all(self, instance_ids)
+
+    def modify_instance_attribute(self: Any, instance_id: str, key: str, value: Any) -> Instance:
+        instance: Instance = self.get_instance(instance_id)
+        if key in _ONLY_STOPPED and instance.state != "stopped":
+            message = f"The instance '{instance_id}' is not in the 'stopped' state."
+            raise AwsError("IncorrectInstanceState", message)
+        if key == "instance_type":
+            _check_type(self.region_name, value, instance.architecture, instance.availability_zone or "")
+        return modify(self, instance_id, key, value)
+
+    def modify_instance_security_groups(self: Any, instance_id: str, new_group_id_list: list[str]) -> Instance:
+        instance = change_groups(self, instance_id, new_group_id_list)
+        # moto shows the groups of launch time beside these otherwise.
+        instance.nics[0]._group_set = list(instance.security_groups)
+        life.changed()
+        return instance
+
+    Instance.start = start_instance  # type: ignore[method-assign]
+    Instance.stop = stop_instance  # type: ignore[method-assign]
+    Instance.terminate = terminate_instance  # type: ignore[method-assign]
+    Instance.reboot = reboot_instance  # type: ignore[method-assign]
+    InstanceBackend.start_instances = start_instances  # type: ignore[method-assign]
+    InstanceBackend.modify_instance_attribute = modify_instance_attribute  # type: ignore[method-assign]
+    InstanceBackend.modify_instance_security_groups = modify_instance_security_groups  # type: ignore[method-assign]
+
+
+def _hook_requests(settings: Settings, life: InstanceLife) -> None:
+    def changes(answer: str, method: str) -> Callable[[InstanceResponse], ActionResult]:
+        def handler(self: InstanceResponse) -> ActionResult:
+            instance_ids = self._get_param("InstanceIds", [])
+            self.error_on_dryrun()
+            changed = getattr(self.ec2_backend, method)(instance_ids)
+            states = [
+                {"InstanceId": instance.id, "CurrentState": instance._state, "PreviousState": previous}
+                for instance, previous in changed
+            ]
+            return ActionResult({answer: states})
+
+        return handler
+
+    def get_console_output(self: General) -> ActionResult:
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        latest = str(self._get_param("Latest")).lower() == "true"
+        if latest and INSTANCE_TYPES[instance.instance_type].get("Hypervisor") != "nitro":
+            message = "This instance type does not support retrieving the latest console logs."
+            raise AwsError("UnsupportedOperation", message)
+        result = {"InstanceId": instance.id, "Timestamp": utcnow()}
+        if text := life.console(instance, 0 if latest else settings.console_delay):
+            result["Output"] = Base64EncodedString.from_raw_string(text)
+        return ActionResult(result)
+
+    InstanceResponse.start_instances = changes("StartingInstances", "start_instances")  # type: ignore
+    InstanceResponse.stop_instances = changes("StoppingInstances", "stop_instances")  # type: ignore
+    terminate_instances = InstanceResponse.terminate_instances
+
+    def terminated(self: InstanceResponse) -> ActionResult:
+        # moto's own also takes the instances out of its target groups.
+        result = terminate_instances(self)
+        for state in result.result["TerminatingInstances"]:  # type: ignore[index]
+            state["CurrentState"] = self.ec2_backend.get_instance(state["InstanceId"])._state
+        return result
+
+    InstanceResponse.terminate_instances = terminated  # type: ignore[method-assign]
+    General.get_console_output = get_console_output  # type: ignore[method-assign]
+
+
+def _default_subnet(backend: Any, zone: str | None) -> str:
+    """Where an instance goes that names no subnet: moto would give it an address outside of every subnet."""
+    subnets = backend.get_default_subnets()
+    if zone not in (None, *subnets):
+        raise AwsError("MissingInput", f"No default subnet for availability zone: '{zone}'.")
+    if not subnets:
+        raise AwsError("VPCIdNotSpecified", "No default VPC for this user.")
+    return str(subnets[zone or min(subnets)].id)
+
+
+def _check_type(region: str, instance_type: str, architecture: str, zone: str) -> None:
+    """Raise what EC2 answers for a type that does not exist, is not offered there, or cannot run the image."""
+    offered = {item["InstanceType"] for item in INSTANCE_TYPE_OFFERINGS["region"].get(region, [])}
+    if instance_type not in INSTANCE_TYPES or instance_type not in offered:
+        raise AwsError("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
+    runs = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
+    if architecture not in runs:
+        message = (
+            f"The architecture '{','.join(runs)}' of the specified instance type does not match the architecture "
+            f"'{architecture}' of the specified AMI. Specify an instance type and an AMI that have matching "
+            "architectures, and try again."
+        )
+        raise AwsError("InvalidParameterValue", message)
+    if zone and not any(
+        item["InstanceType"] == instance_type and item["Location"] == zone
+        for item in INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
+    ):
+        message = f"Your requested instance type ({instance_type}) is not supported in the Availability Zone {zone}."
+        raise AwsError("Unsupported", message)
+
+
+def _check_quota(backend: Any, more: list[str]) -> None:
+    """Raise what EC2 answers when this many more instances would exceed the quota of vCPUs."""
+    running = [i.instance_type for i in backend.all_instances() if i.state in ("pending", "running")]
+    wanted = sum(_standard_vcpus(instance_type) for instance_type in more)
+    limit = int(service_quotas.applied(*service_quotas.STANDARD_VCPUS))
+    if wanted and wanted + sum(_standard_vcpus(name) for name in running) > limit:
+        message = (
+            f"You have requested more vCPU capacity than your current vCPU limit of {limit} allows for "
+            "the instance bucket that the specified instance type belongs to. Please visit "
+            "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+        )
+        raise AwsError("VcpuLimitExceeded", message)
+
+
+def _standard_vcpus(instance_type: str) -> int:
+    if instance_type[0] not in _STANDARD_FAMILIES or instance_type not in INSTANCE_TYPES:
+        return 0
+    return int(INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"])
+
+
+def _with_root(ami: Any, mappings: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The disks of a new instance: those asked for, over the image's own root disk."""
+    root = ami.block_device_mappings[0]["Ebs"]
+    own = {"VolumeSize": root["VolumeSize"], "VolumeType": root["VolumeType"], "DeleteOnTermination": True}
+    disks = {ami.root_device_name: own}
+    for mapping in mappings:
+        asked = {name: value for name, value in mapping.get("Ebs", {}).items() if value is not None}
+        name = mapping["DeviceName"]
+        if name == ami.root_device_name and int(asked.get("VolumeSize", own["VolumeSize"])) < own["VolumeSize"]:
+            message = (
+                f"Volume of size {asked['VolumeSize']}GB is smaller than snapshot, expect size >= {own['VolumeSize']}GB"
+            )
+            raise AwsError("InvalidBlockDeviceMapping", message)
+        disks[name] = {**disks.get(name, {}), **asked}
+    return [
+        {"DeviceName": name, "Ebs": {**disk, "VolumeSize": int(disk["VolumeSize"])}} for name, disk in disks.items()
+    ]

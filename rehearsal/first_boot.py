@@ -1,0 +1,123 @@
+"""What a machine does at its first boot, as by cloud-init: host keys, administrator, user data, console messages."""
+
+import io
+import tarfile
+import time
+import uuid
+from dataclasses import dataclass
+
+_SCRIPT = r"""#!/bin/sh
+# Makes this machine one of a kind. Runs once, before sshd starts.
+set -eu
+admin=$(cat /var/lib/cloud/seed/admin)
+rm -f /etc/ssh/ssh_host_*
+ssh-keygen -q -A
+
+id "$admin" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups adm,sudo "$admin"
+printf '%s ALL=(ALL) NOPASSWD:ALL\n' "$admin" >/etc/sudoers.d/90-cloud-init-users
+chmod 0440 /etc/sudoers.d/90-cloud-init-users
+home=$(getent passwd "$admin" | cut -d: -f6)
+install -d -m 0700 -o "$admin" -g "$admin" "$home/.ssh"
+install -m 0600 -o "$admin" -g "$admin" /var/lib/cloud/seed/authorized_keys "$home/.ssh/authorized_keys"
+
+# Each block in one write, or the boot's other messages come in between.
+fingerprints=$(for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done)
+now=$(date '+%b %e %T')
+rule=$(printf '#%.0s' $(seq 61))
+block=$(printf '%s\n' "$rule" '-----BEGIN SSH HOST KEY FINGERPRINTS-----' "$fingerprints" \
+    '-----END SSH HOST KEY FINGERPRINTS-----' "$rule" | sed "s/^/<14>$now cloud-init: /")
+keys=$(cat /etc/ssh/ssh_host_*_key.pub)
+printf '%s\n' "$block" >/dev/console
+printf '%s\n' "-----BEGIN SSH HOST KEY KEYS-----
+$keys
+-----END SSH HOST KEY KEYS-----" >/dev/console
+mkdir -p /var/lib/cloud/instance
+touch /var/lib/cloud/instance/boot-finished "$1"
+"""
+
+_UNIT = """[Unit]
+Description=First boot of {instance_id}
+DefaultDependencies=no
+After=local-fs.target systemd-sysusers.service
+Before=ssh-host-keys.service ssh.service ssh.socket
+Wants=local-fs.target
+ConditionPathExists=!{mark}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/lib/rehearsal/first-boot {mark}
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_USER_DATA_UNIT = """[Unit]
+Description=User data of {instance_id}
+After=rehearsal-first-boot.service ssh.service network.target
+ConditionPathExists=!{mark}.user-data
+
+[Service]
+Type=oneshot
+ExecStartPre=/usr/bin/touch {mark}.user-data
+ExecStart=/var/lib/cloud/instance/user-data
+StandardOutput=tty
+TTYPath=/dev/console
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+@dataclass(frozen=True)
+class Seed:
+    """What tells one machine from the next."""
+
+    instance_id: str
+    admin: str
+    authorized_keys: str
+    user_data: bytes
+
+
+def archive(seed: Seed) -> bytes:
+    """A tar archive for the root of the machine's file system, to be put there before its first start."""
+    mark = f"/var/lib/cloud/instances/{seed.instance_id}"
+    words = {"instance_id": seed.instance_id, "mark": mark}
+    with io.BytesIO() as out:
+        with tarfile.open(fileobj=out, mode="w") as tar:
+            _folder(tar, "var/lib/cloud/instances")
+            _folder(tar, "var/lib/cloud/instance")
+            _file(tar, "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
+            _file(tar, "var/lib/cloud/seed/admin", f"{seed.admin}\n", 0o644)
+            _file(tar, "var/lib/cloud/seed/authorized_keys", seed.authorized_keys, 0o600)
+            _file(tar, "usr/local/lib/rehearsal/first-boot", _SCRIPT, 0o755)
+            _unit(tar, "rehearsal-first-boot.service", _UNIT.format(**words))
+            if seed.user_data:
+                _file(tar, "var/lib/cloud/instance/user-data", seed.user_data, 0o700)
+            if seed.user_data.startswith(b"#!"):
+                _unit(tar, "rehearsal-user-data.service", _USER_DATA_UNIT.format(**words))
+        return out.getvalue()
+
+
+def _unit(tar: tarfile.TarFile, name: str, text: str) -> None:
+    _file(tar, f"etc/systemd/system/{name}", text, 0o644)
+    link = tarfile.TarInfo(f"etc/systemd/system/multi-user.target.wants/{name}")
+    link.type = tarfile.SYMTYPE
+    link.linkname = f"/etc/systemd/system/{name}"
+    tar.addfile(link)
+
+
+def _folder(tar: tarfile.TarFile, name: str) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.type = tarfile.DIRTYPE
+    entry.mode = 0o755
+    tar.addfile(entry)
+
+
+def _file(tar: tarfile.TarFile, name: str, content: str | bytes, mode: int) -> None:
+    data = content.encode() if isinstance(content, str) else content
+    entry = tarfile.TarInfo(name)
+    entry.size = len(data)
+    entry.mode = mode
+    entry.mtime = int(time.time())
+    tar.addfile(entry, io.BytesIO(data))

@@ -1,0 +1,161 @@
+"""The door to the AWS API of the rehearsal: what is carried, who may call, how often, and what breaks on purpose.
+
+A WSGI application in front of moto. One request at a time touches moto's backends, under the rehearsal's lock; a
+request that is refused, throttled or hit by a fault never gets that far.
+"""
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from moto.core.responses import BaseResponse
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.wrappers import Response
+
+from rehearsal import faults, object_store
+from rehearsal.accounting import Counts, TokenBucket
+from rehearsal.aws_requests import Call, error_response, read_call, request_of
+from rehearsal.carried import is_carried
+from rehearsal.lock import LOCK
+from rehearsal.settings import Settings
+
+THROTTLED_SERVICES = ("cloudformation", "route53")
+"""Services that hold a client to a rate; the others' limits are far above what a fleet asks."""
+
+Control = Callable[[dict[str, Any], bytes], Response]
+_Start = Callable[..., Any]
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """The API of the rehearsal as a WSGI application."""
+
+    def __init__(
+        self, settings: Settings, counts: Counts, apis: dict[str, type[BaseResponse]], control: Control
+    ) -> None:
+        """`apis` are the services that we answer ourselves; `control` answers what lies under /rehearsal/."""
+        self._settings = settings
+        self._counts = counts
+        self._apis = apis
+        self._control = control
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._buckets = {
+            service: TokenBucket(settings.requests_per_second, settings.request_burst) for service in THROTTLED_SERVICES
+        }
+
+    def __call__(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
+        """Answer one request."""
+        body = _body(environ)
+        if environ["PATH_INFO"].startswith("/rehearsal/"):
+            return self._control(environ, body)(environ, start_response)
+        return self._api(environ, body, start_response)
+
+    def _api(self, environ: dict[str, Any], body: bytes, start_response: _Start) -> Iterable[bytes]:
+        call = read_call(environ, body)
+        refusal = self._refusal(call)
+        if refusal:
+            return self._answer(call, "refused", refusal, environ, start_response)
+        fault = faults.api_fault(call.service, call.action, call.text)
+        if fault and not fault.after:
+            if fault.drop:
+                self._drop(call, environ)
+            response = error_response(call, fault.code, fault.message, fault.status)
+            return self._answer(call, "fault", response, environ, start_response)
+        bucket = self._buckets.get(call.service)
+        if bucket and not bucket.take():
+            response = error_response(call, "Throttling", "Rate exceeded", 400)
+            return self._answer(call, "throttled", response, environ, start_response)
+        response = self._carry_out(call, environ, body)
+        if fault:
+            if fault.drop:
+                self._drop(call, environ)
+            response = error_response(call, fault.code, fault.message, fault.status)
+            return self._answer(call, "fault", response, environ, start_response)
+        return self._answer(call, "answered", response, environ, start_response)
+
+    def object_store(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
+        """The same API as machines see it: objects to read, and nothing else."""
+        call = read_call(environ, b"")
+        if (call.service, call.action) not in (("s3", "GetObject"), ("s3", "HeadObject")):
+            response = Response("Only objects can be read here.\n", 403, content_type="text/plain")
+            return response(environ, start_response)
+        return self._api(environ, b"", start_response)
+
+    def _refusal(self, call: Call) -> Response | None:
+        """The error for a call that never is answered, for what it is or for who makes it."""
+        if not is_carried(call.service, call.action):
+            name = f"{call.service or 'this service'}:{call.action or 'this call'}"
+            _log.warning("not carried: %s %s", name, call.subject)
+            message = f"The rehearsal does not carry {name}; see rehearsal/README.md for what it does."
+            return error_response(call, "NotCarriedByRehearsal", message, 400)
+        if call.access_key == self._settings.access_key:
+            return None
+        if not call.access_key:
+            if call.service == "s3":
+                return None if call.action in ("GetObject", "HeadObject") else _access_denied(call)
+            message = "The request carries no credentials."
+            return error_response(call, "MissingAuthenticationToken", message, 403)
+        code, message, status = _UNKNOWN_KEY.get(call.service, _UNKNOWN_KEY[""])
+        return error_response(call, code, message, status)
+
+    def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> Response:
+        request = request_of(environ, body)
+        api = self._apis.get(call.service)
+        with LOCK:
+            try:
+                if call.service == "s3" and not call.access_key and not object_store.is_public(request):
+                    return _access_denied(call)
+                if api:
+                    status, headers, answer = api.dispatch(request)
+                    return Response(answer, int(status), headers={k: str(v) for k, v in headers.items()})
+                return Response.from_app(self._moto, request.environ, buffered=True)
+            except NotImplementedError as error:
+                _log.warning("not carried: %s: %s", call.name, error)
+                return error_response(call, "NotCarriedByRehearsal", f"The rehearsal does not carry this: {error}", 400)
+            except Exception:  # one request's fault must not end the server, and the log has to tell it
+                _log.exception("%s failed: %s", call.name, call.subject)
+                message = "The rehearsal itself failed on this request; its server.log says why."
+                return error_response(call, "RehearsalFailure", message, 400)
+
+    def _answer(
+        self, call: Call, outcome: str, response: Response, environ: dict[str, Any], start_response: _Start
+    ) -> Iterable[bytes]:
+        self._counts.add(call, outcome, response.status_code)
+        return response(environ, start_response)
+
+    def _drop(self, call: Call, environ: dict[str, Any]) -> None:
+        """Lose the connection as a broken network would; the server's thread ends here."""
+        self._counts.add(call, "fault", 0)
+        connection: socket.socket = environ["werkzeug.socket"]
+        connection.shutdown(socket.SHUT_RDWR)
+        raise ConnectionAbortedError(f"{call.name} dropped on purpose")
+
+
+_UNKNOWN_KEY = {
+    "": ("InvalidClientTokenId", "The security token included in the request is invalid.", 403),
+    "acm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+    "ec2": ("AuthFailure", "AWS was not able to validate the provided access credentials", 401),
+    "pricing": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+    "s3": ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
+    "service-quotas": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+    "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+}
+
+
+def _access_denied(call: Call) -> Response:
+    return error_response(call, "AccessDenied", "Access Denied", 403)
+
+
+def _body(environ: dict[str, Any]) -> bytes:
+    """The request's whole body; the server has undone the chunks of one without a length."""
+    stream = environ["wsgi.input"]
+    if environ.get("wsgi.input_terminated"):
+        return bytes(stream.read())
+    return bytes(stream.read(int(environ.get("CONTENT_LENGTH") or 0)))
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """An answer of the control endpoints."""
+    return Response(json.dumps(value), status, content_type="application/json")

@@ -1,0 +1,22 @@
+"""Generative models of single columns: what value would the next row have?"""
+
+from collections import Counter
+from collections.abc import Hashable
+
+
+class Categorical:
+    """A categorical column with a symmetric Dirichlet prior of the given weight on each value seen."""
+
+    def __init__(self, alpha: float = 1.0) -> None:
+        self.alpha = alpha
+        self.counts: Counter[Hashable] = Counter()
+
+    def incorporate(self, value: Hashable) -> None:
+        """Learn from one more row."""
+        self.counts[value] += 1
+
+    def probability(self, value: Hashable) -> float:
+        """Predictive probability that the next row has this value; what was never seen shares one prior weight."""
+        kinds = len(self.counts) + 1
+        total = sum(self.counts.values()) + self.alpha * kinds
+        return (self.counts[value] + self.alpha) / total

@@ -1,0 +1,131 @@
+"""A package index on this computer with the wheels that machines install, fetched once and kept over runs.
+
+Called when the rehearsal starts, and by Molecule. Machines need no way to a registry, and forty of them fetch from here
+what was downloaded once. pip does the downloading, by the hashes of the list.
+"""
+
+import hashlib
+import html
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name, parse_wheel_filename
+
+from rehearsal.inputs import InputError
+
+PLATFORMS = (
+    "manylinux_2_34_x86_64",
+    "manylinux_2_28_x86_64",
+    "manylinux_2_17_x86_64",
+    "manylinux2014_x86_64",
+    "manylinux_2_12_x86_64",
+    "manylinux2010_x86_64",
+    "manylinux_2_5_x86_64",
+    "manylinux1_x86_64",
+    "linux_x86_64",
+)
+TIMEOUT = 600
+"""Seconds for one download of the whole list."""
+
+_ENTRY = re.compile(
+    r"^(?P<requirement>[A-Za-z0-9][^\\\n]*?)\s*\\?\n(?P<hashes>(?:\s+--hash=\S+\s*\\?\n?)+)", re.MULTILINE
+)
+
+
+def build(
+    requirements: Path,
+    target: Path,
+    *,
+    cache: Path,
+    python_versions: Sequence[str],
+    progress: Callable[[str], None],
+) -> Path:
+    """Make `target` a directory in the form of PEP 503 (`target/<project>/`) and return it.
+
+    `python_versions` are the full versions (`3.11.2`) of the machines' Pythons; `cache` keeps the wheels. Raises
+    InputError when the wheels are neither in the cache nor to be had.
+    """
+    text = requirements.read_text()
+    cache.mkdir(parents=True, exist_ok=True)
+    for version in python_versions:
+        chosen = for_python(text, version)
+        stamp = cache / f".{hashlib.sha256(f'{version} {PLATFORMS} {chosen}'.encode()).hexdigest()[:16]}"
+        if not stamp.exists():
+            progress(f"downloading the wheels of {requirements.name} for Python {version}")
+            _download(chosen, version, cache)
+            stamp.touch()
+    _index(cache, target, wanted_hashes(text))
+    return target
+
+
+def for_python(text: str, version: str) -> str:
+    """The entries of a hashed list that concern a Linux machine with this Python, without their conditions."""
+    environment = {
+        "implementation_name": "cpython",
+        "os_name": "posix",
+        "platform_machine": "x86_64",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "python_full_version": version,
+        "python_version": ".".join(version.split(".")[:2]),
+        "sys_platform": "linux",
+    }
+    lines = []
+    for entry in _ENTRY.finditer(text):
+        requirement = Requirement(entry["requirement"])
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            hashes = " ".join(re.findall(r"--hash=\S+", entry["hashes"]))
+            lines.append(f"{requirement.name}{requirement.specifier} {hashes}\n")
+    return "".join(lines)
+
+
+def wanted_hashes(text: str) -> set[str]:
+    """All SHA-256 sums of a hashed list."""
+    return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
+
+
+def _download(requirements: str, version: str, cache: Path) -> None:
+    file = cache / ".requirements.txt"
+    file.write_text(requirements)
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command += ["--require-hashes", "--no-deps", "--only-binary=:all:", "--implementation=cp"]
+    command += [f"--python-version={version}", *(f"--platform={name}" for name in PLATFORMS)]
+    command += [f"--dest={cache}", f"--requirement={file}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT, check=False)
+    except subprocess.TimeoutExpired:
+        raise InputError(f"the wheels for Python {version} did not arrive within {TIMEOUT} s") from None
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()
+        raise InputError(f"the wheels for Python {version} cannot be downloaded: {(errors or ['no reason given'])[-1]}")
+
+
+def _index(cache: Path, target: Path, hashes: set[str]) -> None:
+    """Link the wheels of the list, and no older ones from the cache, into folders by project."""
+    fresh = target.with_name(f".{target.name}.new")
+    shutil.rmtree(fresh, ignore_errors=True)
+    projects: dict[str, list[str]] = {}
+    for wheel in sorted(cache.glob("*.whl")):
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        if digest not in hashes:
+            continue
+        project = canonicalize_name(parse_wheel_filename(wheel.name)[0])
+        folder = fresh / project
+        folder.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(wheel, folder / wheel.name)
+        projects.setdefault(project, []).append(f'<a href="{html.escape(wheel.name)}#sha256={digest}">{wheel.name}</a>')
+    for name, links in projects.items():
+        (fresh / name / "index.html").write_text(_page(links))
+    (fresh / "index.html").write_text(_page([f'<a href="{name}/">{name}</a>' for name in projects]))
+    if target.exists():
+        shutil.rmtree(target)
+    fresh.rename(target)
+
+
+def _page(links: list[str]) -> str:
+    return "<!DOCTYPE html>\n<html><body>\n" + "<br>\n".join(links) + "\n</body></html>\n"

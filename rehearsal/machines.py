@@ -1,0 +1,274 @@
+"""EC2 instances as containers: makes, starts, stops and removes them through the container engine.
+
+Knows nothing of the API's records: rehearsal/ec2.py moves an instance's state along with its container. All methods
+wait for the engine, so never call them with the rehearsal's lock held, except those that say so.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from ipaddress import IPv4Interface
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.types import LogConfig
+
+from rehearsal import console, firewall, first_boot
+from rehearsal.first_boot import Seed
+from rehearsal.networks import HOME_LABEL, IMAGE_REPOSITORY, INSTANCE_LABEL, LABEL, Networks
+
+_STOP_SECONDS = 20
+_ENGINE_SECONDS = 180
+_LOG_LINES = 4000
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Machine:
+    """One instance's container."""
+
+    instance_id: str
+    container: Container
+    private_address: IPv4Interface
+    """In the VPC, with the VPC's prefix: all its subnets are one wire here."""
+    address: str = ""
+    """Of the container in the engine's network; empty unless it runs."""
+    gateway: str = ""
+    process_id: int = 0
+    started_at: float = 0.0
+    """Wall clock of the last power-on; a reboot is none."""
+    rules: str = ""
+    """Packet filter that is in force."""
+    ends_by_us: bool = False
+    """Whether the container's end is expected, because the API asked for it."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    """Held by whoever changes the container."""
+
+
+class Machines:
+    """All containers of one run."""
+
+    def __init__(self, run_id: str, home: Path, memory: str) -> None:
+        self._run_id = run_id
+        self._labels = {LABEL: run_id, HOME_LABEL: str(home)}
+        self._memory = memory
+        self._engine = docker.from_env(timeout=_ENGINE_SECONDS)
+        self.networks = Networks(self._engine, run_id, self._labels)
+        self._machines: dict[str, Machine] = {}
+
+    def create(self, seed: Seed, image: str, private_address: IPv4Interface, vpc_id: str, hostname: str) -> None:
+        """Make the container of an instance, not started yet; raises docker.errors.APIError."""
+        container = self._engine.containers.create(
+            image,
+            "/lib/systemd/systemd",
+            name=f"probcomp-{self._run_id}-{seed.instance_id}",
+            hostname=hostname,
+            labels={**self._labels, INSTANCE_LABEL: seed.instance_id},
+            network=self.networks.of_vpc(vpc_id),
+            # The least under which systemd boots where the engine itself is confined; --privileged may be refused.
+            cap_add=["SYS_ADMIN"],
+            security_opt=["seccomp=unconfined", "apparmor=unconfined"],
+            cgroupns="host",
+            volumes={"/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"}},
+            tmpfs={"/run": "", "/run/lock": ""},
+            environment={"container": "docker"},
+            stop_signal="SIGRTMIN+3",
+            # A terminal makes the boot's text the container's log, which is the console.
+            tty=True,
+            mem_limit=self._memory or None,
+            log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "1"}),
+        )
+        container.put_archive("/", first_boot.archive(seed))
+        self._machines[seed.instance_id] = Machine(seed.instance_id, container, private_address)
+
+    def start(self, instance_id: str) -> None:
+        """Power the machine on; nobody but the fabric can connect until `filter` has been told more."""
+        machine = self._machines[instance_id]
+        with machine.lock:
+            machine.started_at = time.time()
+            machine.ends_by_us = False
+            machine.container.start()
+            self._connect(machine)
+
+    def stop(self, instance_id: str) -> None:
+        """Shut the machine down, by force after a while; its disk stays."""
+        machine = self._machines[instance_id]
+        with machine.lock:
+            _disconnect(machine)
+            machine.container.stop(timeout=_STOP_SECONDS)
+
+    def reboot(self, instance_id: str) -> None:
+        """Shut the machine down and start it again."""
+        machine = self._machines[instance_id]
+        with machine.lock:
+            _disconnect(machine)
+            machine.container.stop(timeout=_STOP_SECONDS)
+            machine.ends_by_us = False
+            machine.container.start()
+            self._connect(machine)
+
+    def resume(self, instance_id: str) -> None:
+        """Start a machine again that ended to reboot itself."""
+        machine = self._machines[instance_id]
+        with machine.lock:
+            machine.ends_by_us = False
+            machine.container.start()
+            self._connect(machine)
+
+    def remove(self, instance_id: str) -> None:
+        """Remove the machine with its disk; of no effect if there is none."""
+        machine = self._machines.get(instance_id)
+        if not machine:
+            return
+        with machine.lock:
+            _disconnect(machine)
+            try:
+                machine.container.remove(force=True, v=True)
+            except docker.errors.NotFound:
+                _log.info("%s was gone already", instance_id)
+            del self._machines[instance_id]
+
+    def filter(self, instance_id: str, rules: str) -> None:
+        """Put a packet filter in force, if it differs from the one that is; raises CalledProcessError."""
+        machine = self._machines.get(instance_id)
+        if not machine or machine.rules == rules:
+            return
+        with machine.lock:
+            if machine.process_id:
+                firewall.apply(machine.process_id, rules)
+                machine.rules = rules
+
+    def commit(self, instance_id: str, ami_id: str) -> None:
+        """Make a container image of the machine's disk."""
+        machine = self._machines[instance_id]
+        changes = [f"LABEL {LABEL}={self._run_id}"]
+        machine.container.commit(repository=IMAGE_REPOSITORY, tag=ami_id, changes=changes)
+
+    def has_image(self, ami_id: str) -> bool:
+        """Whether this machine image was made of a machine."""
+        return bool(self._engine.images.list(f"{IMAGE_REPOSITORY}:{ami_id}"))
+
+    def console(self, instance_id: str, lag: float) -> str:
+        """What the machine printed since it was switched on, without the last `lag` seconds."""
+        machine = self._machines.get(instance_id)
+        if not machine:
+            return ""
+        until = time.time() - lag
+        if until <= machine.started_at:
+            return ""
+        # The engine keeps the words of earlier runs; a started machine is another computer with an empty console.
+        return console.readable(machine.container.logs(tail=_LOG_LINES, since=machine.started_at, until=until))
+
+    def running(self) -> list[Machine]:
+        """The machines that are on; may be called with the rehearsal's lock held."""
+        return [machine for machine in list(self._machines.values()) if machine.process_id]
+
+    def container_address(self, instance_id: str) -> str | None:
+        """Address of the machine's container, or None unless it runs; may be called with the lock held."""
+        machine = self._machines.get(instance_id)
+        return machine.address or None if machine else None
+
+    def watch(self, ended: Callable[[str, bool], None]) -> threading.Thread:
+        """Tell `ended(instance_id, to_reboot)` whenever a machine ends without having been asked to."""
+        filters = {"type": "container", "event": "die", "label": f"{LABEL}={self._run_id}"}
+        events = self._engine.events(decode=True, filters=filters)
+        thread = threading.Thread(target=self._watch, args=(events, ended), name="engine-events", daemon=True)
+        thread.start()
+        return thread
+
+    def _watch(self, events: object, ended: Callable[[str, bool], None]) -> None:
+        for event in events:  # type: ignore[attr-defined]
+            instance_id = event["Actor"]["Attributes"].get(INSTANCE_LABEL, "")
+            machine = self._machines.get(instance_id)
+            if not machine:
+                continue
+            try:
+                # Whoever holds the lock asked for this end, and may have started the machine again since.
+                with machine.lock:
+                    machine.container.reload()
+                    if machine.ends_by_us or machine.container.status == "running":
+                        continue
+                    last_words = machine.container.logs(tail=20)
+                    _disconnect(machine)
+            except docker.errors.APIError as error:
+                _log.warning("%s ended and cannot be asked why: %s", instance_id, error)
+            else:
+                ended(instance_id, console.asked_for_reboot(last_words))
+
+    def _connect(self, machine: Machine) -> None:
+        """Read where a started container is, and give it its private address."""
+        machine.container.reload()
+        state = machine.container.attrs
+        network = next(iter(state["NetworkSettings"]["Networks"].values()))
+        process_id = int(state["State"]["Pid"])
+        if not process_id:
+            raise RuntimeError(f"the container of {machine.instance_id} ended at once")
+        machine.gateway = network["Gateway"]
+        # Closed to everybody else until the security groups are known, which takes less than sshd does.
+        machine.rules = firewall.closed(machine.gateway)
+        firewall.apply(process_id, machine.rules)
+        firewall.add_address(process_id, machine.private_address)
+        machine.process_id = process_id
+        machine.address = network["IPAddress"]
+
+
+def _disconnect(machine: Machine) -> None:
+    machine.ends_by_us = True
+    machine.address = ""
+    machine.process_id = 0
+    machine.rules = ""
+
+
+def memory_bytes(process_id: int) -> int:
+    """Memory of the container of this process without what the kernel would give back at once (as `docker stats`).
+
+    0 if it has ended.
+    """
+    try:
+        groups = Path(f"/proc/{process_id}/cgroup").read_text().splitlines()
+        for line in groups:
+            _, controllers, path = line.split(":", 2)
+            if controllers == "memory":
+                # Of the top one of the container: systemd in there may have moved its processes further down.
+                return _usage(Path("/sys/fs/cgroup/memory") / _container_part(path), "memory.usage_in_bytes")
+        _, _, path = groups[0].split(":", 2)
+        return _usage(Path("/sys/fs/cgroup") / _container_part(path), "memory.current")
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _container_part(path: str) -> str:
+    """The part of a control group's path up to the one that the engine made."""
+    parts = path.strip("/").split("/")
+    engine = next((n for n, part in enumerate(parts) if part.startswith("docker-")), None)
+    if engine is None:
+        engine = parts.index("docker") + 1 if "docker" in parts else len(parts) - 1
+    return "/".join(parts[: engine + 1])
+
+
+def _usage(group: Path, name: str) -> int:
+    usage = int((group / name).read_text())
+    for line in (group / "memory.stat").read_text().splitlines():
+        key, _, value = line.partition(" ")
+        if key in ("total_inactive_file", "inactive_file"):
+            usage -= int(value)
+            break
+    return max(usage, 0)
+
+
+_in_use: list[Machines] = []
+
+
+def use(machines: Machines) -> Machines:
+    """Let `container_address` speak of these machines."""
+    _in_use[:] = [machines]
+    return machines
+
+
+def container_address(instance_id: str) -> str | None:
+    """Where the load balancer reaches the instance's container; None unless it runs."""
+    return _in_use[0].container_address(instance_id) if _in_use else None

@@ -1,0 +1,35 @@
+"""Makes the files that machines fetch: a signed apt repository and an index of wheels, and tells their addresses."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from rehearsal import images
+from rehearsal.inputs import apt_repository, wheels
+from rehearsal.settings import Settings
+
+_REQUIREMENTS = Path("roles/jupyter/files/requirements.txt")
+
+
+@dataclass(frozen=True)
+class Files:
+    """A folder to serve, and what rehearsal.json tells of it (paths below the served folder)."""
+
+    folder: Path
+    apt_path: str
+    apt_key_file: Path
+    index_path: str
+
+
+def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> Files:
+    """Make the files for machines of this container image; raises InputError."""
+    folder = settings.home / "files"
+    repository = apt_repository.build(folder / "apt", settings.home / "gpg")
+    wheels.build(
+        settings.root / _REQUIREMENTS,
+        folder / "wheels",
+        cache=settings.home / "cache" / "wheels",
+        python_versions=[images.python_version(image)],
+        progress=progress,
+    )
+    return Files(folder, "/apt", repository.key_file, "/wheels/")

@@ -1,0 +1,71 @@
+"""What an account that uses these commands has before the first of them: zone, certificate, key pair, images, content.
+
+Called once by the server when it starts, before it answers. Acts on moto's backends in this process and writes keys
+below the rehearsal's folder.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+import moto.settings
+from moto.acm.models import acm_backends
+from moto.ec2.models import ec2_backends
+from moto.route53.models import route53_backends
+from moto.s3.models import get_canned_acl, s3_backends
+
+from rehearsal import amis, pki
+from rehearsal.inputs import content_archive
+from rehearsal.lock import LOCK
+from rehearsal.settings import Settings
+
+KEY_NAME = "rehearsal"
+BUCKET = "probcomp-content"
+ADMIN_CIDR = "127.0.0.1/32"
+TEN_YEARS = 10 * 365 * 24 * 3600
+
+
+def install(settings: Settings, account: str, region: str) -> dict[str, str]:
+    """Fill the account and return what of it belongs into rehearsal.json.
+
+    `content_path` is the object's path on the object store; with the store's address it is `content_url`.
+    """
+    # Read by moto when a backend is first used: its own list of images would come to life only to be thrown away.
+    os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+    # Nobody here answers a validation by DNS, so a requested certificate stays PENDING_VALIDATION.
+    moto.settings.ACM_VALIDATION_WAIT = TEN_YEARS
+    signer = pki.authority(settings.home / "ca")
+    private_key = settings.home / "key"
+    public_key = pki.ssh_key(private_key, KEY_NAME)
+    archive = content_archive.build(settings.home / "content-package.tgz")
+    domain = f"stack.{settings.zone}"
+    with LOCK:
+        amis.install(account, region)
+        ec2_backends[account][region].import_key_pair(KEY_NAME, public_key.encode(), tags={})
+        route53_backends[account]["aws"].create_hosted_zone(
+            f"{settings.zone}.", private_zone=False, comment="rehearsal"
+        )
+        issued = pki.issue(signer, [f"*.{domain}", domain])
+        certificate_arn = acm_backends[account][region].import_certificate(
+            issued.certificate, issued.private_key, issued.chain, arn=None, tags=[]
+        )
+        content_path = _publish(account, region, archive)
+    return {
+        "zone": settings.zone,
+        "certificate_arn": certificate_arn,
+        "key_name": KEY_NAME,
+        "private_key_file": str(private_key),
+        "admin_cidr": ADMIN_CIDR,
+        "ca_bundle": str(signer.certificate_file),
+        "content_path": content_path,
+        "content_checksum": f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}",
+    }
+
+
+def _publish(account: str, region: str, archive: Path) -> str:
+    """Put the archive where everybody may read it, as the lab does with its own; return its path."""
+    store = s3_backends[account]["aws"]
+    store.create_bucket(BUCKET, region)
+    item = store.put_object(BUCKET, archive.name, archive.read_bytes())
+    item.set_acl(get_canned_acl("public-read"))
+    return f"/{BUCKET}/{archive.name}"

@@ -1,0 +1,167 @@
+"""What a rehearsal leaves word of on disk, and how its remains are found: run.json, rehearsal.json, labels.
+
+`run.json` is written before anything is started, so that `down` can clean up after a server that died half way;
+`rehearsal.json` only when all is ready.
+"""
+
+import json
+import os
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from rehearsal.networks import HOME_LABEL, IMAGE_REPOSITORY, LABEL
+
+INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
+INOTIFY_WANTED = 1024
+"""systemd needs about four inotify instances per machine; the usual 128 end at some thirty machines."""
+_POLL = 0.1
+_REMOVERS = 4
+
+
+@dataclass
+class Run:
+    """One run's server process, and what it changed on the computer."""
+
+    run_id: str
+    pid: int
+    started: int
+    """Start time of the process in the kernel's ticks; with the pid it means one process for ever."""
+    inotify_before: int = 0
+    """Limit to go back to; 0 if it was not changed."""
+
+    def is_alive(self) -> bool:
+        """Whether that very process still runs."""
+        return self.pid > 0 and start_ticks(self.pid) == self.started
+
+
+def start_ticks(pid: int) -> int:
+    """Start time of a process in ticks since boot, 0 if there is none (or only what is left of one)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    # The second field is the command in parentheses, which may hold anything.
+    fields = stat.rpartition(")")[2].split()
+    return 0 if fields[0] in ("Z", "X") else int(fields[19])
+
+
+def read_run(home: Path) -> Run | None:
+    """The run that was started last from this folder and not ended; None if there is none."""
+    try:
+        return Run(**json.loads((home / "run.json").read_text()))
+    except FileNotFoundError:
+        return None
+
+
+def write_run(home: Path, run: Run) -> None:
+    """Leave word of the run."""
+    write_json(home / "run.json", asdict(run))
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write the file whole or not at all, for its owner alone."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.touch(mode=0o600)
+    draft.write_text(json.dumps(value, indent=1) + "\n")
+    draft.replace(path)
+
+
+def end_process(run: Run, seconds: float) -> bool:
+    """Ask the run's server to end and wait; force it after that. Whether it went by itself."""
+    if not run.is_alive():
+        return True
+    os.kill(run.pid, signal.SIGTERM)
+    if _gone(run, seconds):
+        return True
+    if run.is_alive():
+        os.kill(run.pid, signal.SIGKILL)
+        _gone(run, 10)
+    return False
+
+
+def _gone(run: Run, seconds: float) -> bool:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if not run.is_alive():
+            return True
+        time.sleep(_POLL)
+    return False
+
+
+def find_servers(home: Path) -> list[Run]:
+    """Server processes of this folder, whether or not a file tells of them."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            arguments = (entry / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        if arguments[1:4] == [b"-m", b"rehearsal.server", str(home).encode()]:
+            pid = int(entry.name)
+            found.append(Run("", pid, start_ticks(pid)))
+    return found
+
+
+def find_run_ids(home: Path) -> set[str]:
+    """Run ids of what is labelled with this folder in the container engine."""
+    engine = docker.from_env(timeout=120)
+    try:
+        filters = {"label": f"{HOME_LABEL}={home}"}
+        containers = engine.containers.list(all=True, filters=filters, ignore_removed=True)
+        labels = [item.labels for item in containers]
+        labels += [item.attrs["Labels"] for item in engine.networks.list(filters=filters)]
+    finally:
+        engine.close()
+    return {item[LABEL] for item in labels}
+
+
+def remove_remains(run_id: str) -> list[str]:
+    """Remove every container, network and machine image of the run from the engine; return what could not be."""
+    engine = docker.from_env(timeout=120)
+    filters = {"label": f"{LABEL}={run_id}"}
+    try:
+        containers = engine.containers.list(all=True, filters=filters, ignore_removed=True)
+        with ThreadPoolExecutor(_REMOVERS) as workers:
+            left = [*workers.map(lambda container: _remove(container, force=True, v=True), containers)]
+        left += [_remove(network) for network in engine.networks.list(filters=filters)]
+        for image in engine.images.list(IMAGE_REPOSITORY, filters=filters):
+            engine.images.remove(image.id, force=True)
+    finally:
+        engine.close()
+    return [line for line in left if line]
+
+
+def _remove(item: Container | Network, **options: bool) -> str:
+    """Remove one thing; an empty text, or what is wrong."""
+    try:
+        item.remove(**options)
+    except docker.errors.NotFound:
+        return ""
+    except docker.errors.APIError as error:
+        return f"{type(item).__name__.lower()} {item.name}: {error.explanation}"
+    return ""
+
+
+def raise_inotify_limit() -> int:
+    """Let the computer carry a fleet of systemds; return the limit of before, 0 if it was left alone."""
+    before = int(INOTIFY.read_text())
+    if before >= INOTIFY_WANTED:
+        return 0
+    INOTIFY.write_text(f"{INOTIFY_WANTED}\n")
+    return before
+
+
+def restore_inotify_limit(before: int) -> None:
+    """Go back to the limit of before, unless somebody else has changed it since."""
+    if before and int(INOTIFY.read_text()) == INOTIFY_WANTED:
+        INOTIFY.write_text(f"{before}\n")

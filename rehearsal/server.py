@@ -1,0 +1,256 @@
+"""The process of a rehearsal: AWS API, machines, load balancer, package files. `scripts/rehearsal up` starts it.
+
+usage: python -m rehearsal.server HOME SETTINGS   (settings: a JSON object of fields of Settings)
+
+Writes HOME/progress.log while it starts and HOME/rehearsal.json when all is ready. On SIGTERM, SIGINT or a request to
+shut down it removes its containers and networks and ends.
+"""
+
+import ctypes
+import gc
+import json
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from rehearsal import moto_settings  # noqa: F401 - before all of moto, which reads its environment when imported
+
+# isort: split
+import docker.errors
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
+from moto.moto_server.werkzeug_app import MotoRequestHandler
+from werkzeug.serving import BaseWSGIServer, make_server
+
+from rehearsal import (
+    ec2_hooks,
+    images,
+    machines,
+    packages,
+    presets,
+    records,
+    run_state,
+    status,
+)
+from rehearsal.accounting import Counts
+from rehearsal.addresses import AddressPool, pick_range, pick_ssh_port
+from rehearsal.cloudformation.api import CloudFormationApi
+from rehearsal.control import ControlEndpoints
+from rehearsal.ec2 import InstanceLife
+from rehearsal.fabric import Fabric
+from rehearsal.files import FileServer
+from rehearsal.front_door import FrontDoor, through_security_groups
+from rehearsal.gate import Gate
+from rehearsal.pricing import PricingApi
+from rehearsal.run_state import Run
+from rehearsal.service_quotas import ServiceQuotasApi
+from rehearsal.settings import SETTINGS, Settings
+
+LOOPBACK = "127.0.0.1"
+DEFAULT_IMAGE = "ubuntu24.04"
+"""Distribution of the machines that are made when nothing else is asked for; its image is there before the first."""
+_log = logging.getLogger("rehearsal")
+
+
+class Rehearsal:
+    """Everything that runs. `start` brings it up piece by piece; `stop` takes down what was brought up."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._counts = Counts()
+        self._stack = ExitStack()
+        self._stopped = threading.Event()
+        self._machines: machines.Machines | None = None
+        self._fabric: Fabric | None = None
+
+    def start(self) -> None:
+        """Bring all up and write rehearsal.json; raises OSError, ImageError, InputError or DockerException."""
+        settings = self._settings
+        run = Run(settings.run_id, os.getpid(), run_state.start_ticks(os.getpid()))
+        run_state.write_run(settings.home, run)
+        self._stack.callback((settings.home / "run.json").unlink, missing_ok=True)
+        described = {"pid": run.pid, "started": run.started, "run_id": run.run_id}
+        described |= {"region": settings.region, "account": settings.account}
+        if settings.machines:
+            described |= self._start_machines(run)
+        described |= self._start_api()
+        run_state.write_json(settings.home / "rehearsal.json", described)
+        self._stack.callback((settings.home / "rehearsal.json").unlink, missing_ok=True)
+        _give_back_memory()
+        self._say("ready")
+
+    def wait(self) -> None:
+        """Wait until somebody asks for the end."""
+        self._stopped.wait()
+
+    def ask_to_stop(self) -> None:
+        """Let `wait` return."""
+        self._stopped.set()
+
+    def stop(self) -> None:
+        """Take everything down, last things first."""
+        self._stack.close()
+
+    def _say(self, line: str) -> None:
+        """One line of progress for whoever waits in `up`."""
+        with (self._settings.home / "progress.log").open("a") as log:
+            log.write(f"{line}\n")
+
+    def _start_machines(self, run: Run) -> dict[str, object]:
+        settings = self._settings
+        self._raise_limits(run)
+        self._machines = machines.use(machines.Machines(settings.run_id, settings.home, settings.container_memory))
+        self._stack.callback(self._remove_remains)
+        services = self._machines.networks.make_services_network()
+        settings.services_address = services
+        image = settings.image or images.ensure(DEFAULT_IMAGE, self._say)
+        self._say("preparing the packages that machines fetch")
+        files = packages.prepare(settings, image, self._say)
+        file_server = FileServer(files.folder, services)
+        file_server.start()
+        self._stack.callback(file_server.stop)
+        self._fabric = Fabric(settings, self._machines)
+        self._fabric.start()
+        self._stack.callback(self._fabric.stop)
+        address = f"http://{services}:{file_server.port}"
+        return {
+            "files": address,
+            "apt_repository_url": f"{address}{files.apt_path}",
+            "apt_key_file": str(files.apt_key_file),
+            "jupyter_index_url": f"{address}{files.index_path}",
+        }
+
+    def _start_api(self) -> dict[str, object]:
+        settings = self._settings
+        network = pick_range()
+        settings.ssh_port = pick_ssh_port(str(network[1]))
+        life = InstanceLife(settings, self._machines, self._fabric)
+        self._stack.callback(life.close)
+        pool = AddressPool(network, lambda: _public_addresses(settings.account))
+        ec2_hooks.install(settings, life, pool.allocate)
+        records.install()
+        described = dict(presets.install(settings, settings.account, settings.region))
+        apis = {"cloudformation": CloudFormationApi, "pricing": PricingApi, "service-quotas": ServiceQuotasApi}
+        gate = Gate(
+            settings, self._counts, apis, ControlEndpoints(settings, self._counts, self._describe, self.ask_to_stop)
+        )
+        api = self._serve(LOOPBACK, gate)
+        store = self._serve(settings.services_address, gate.object_store)
+        reach = through_security_groups(machines.container_address)
+        front_door = FrontDoor(settings.account, settings.region, reach)
+        front_door.start(settings.https_port, settings.http_port)
+        self._stack.callback(front_door.stop)
+        settings.https_port, settings.http_port = front_door.https_port, front_door.http_port
+        content_path = described.pop("content_path")
+        return {
+            **described,
+            "api": api,
+            "object_store": store,
+            "https_port": settings.https_port,
+            "http_port": settings.http_port,
+            "ssh_port": settings.ssh_port,
+            "content_url": f"{store}{content_path}",
+        }
+
+    def _serve(self, address: str, application: object) -> str:
+        server: BaseWSGIServer = make_server(
+            address,
+            0,
+            application,
+            threaded=True,
+            request_handler=_QuietHandler,  # type: ignore[arg-type]
+        )
+        thread = threading.Thread(target=server.serve_forever, name=f"api {address}", daemon=True)
+        thread.start()
+        self._stack.callback(thread.join, 5)
+        self._stack.callback(server.shutdown)
+        return f"http://{address}:{server.port}"
+
+    def _raise_limits(self, run: Run) -> None:
+        try:
+            run.inotify_before = run_state.raise_inotify_limit()
+        except OSError:
+            self._say(
+                f"{run_state.INOTIFY} is low and cannot be raised from here: about 30 machines will boot; "
+                f"for more, run: sysctl fs.inotify.max_user_instances={run_state.INOTIFY_WANTED}"
+            )
+            return
+        if run.inotify_before:
+            run_state.write_run(self._settings.home, run)
+            self._stack.callback(run_state.restore_inotify_limit, run.inotify_before)
+            self._say(f"raised {run_state.INOTIFY} from {run.inotify_before} to {run_state.INOTIFY_WANTED} until down")
+
+    def _remove_remains(self) -> None:
+        for line in run_state.remove_remains(self._settings.run_id):
+            _log.error("left over: %s", line)
+
+    def _describe(self) -> dict[str, object]:
+        return status.describe(self._settings, self._counts, self._machines, self._fabric)
+
+
+class _QuietHandler(MotoRequestHandler):
+    """Keeps connections, and leaves the counting of requests to the gate."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def _public_addresses(account: str) -> set[str]:
+    """Addresses that network interfaces hold; the lock is held by whoever allocates one."""
+    backends = list(ec2_backends[account].values())
+    return {eni.public_ip for backend in backends for eni in backend.enis.values() if eni.public_ip}
+
+
+def _give_back_memory() -> None:
+    """Forget which types the other regions offer, some 80 MB, and let the C library return what was freed."""
+    for offerings in INSTANCE_TYPE_OFFERINGS.values():
+        for region in [name for name in offerings if name != SETTINGS.region]:
+            del offerings[region]
+    gc.collect()
+    libc = ctypes.CDLL(None)
+    if hasattr(libc, "malloc_trim"):
+        libc.malloc_trim(0)
+
+
+def main(home: Path, values: dict[str, object]) -> int:
+    """Run a rehearsal until it is asked to end; return the exit status."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for noisy in ("botocore", "urllib3", "docker", "werkzeug"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    SETTINGS.update({**values, "home": home, "run_id": secrets.token_hex(4)})
+    rehearsal = Rehearsal(SETTINGS)
+    starting = True
+
+    def end(*_: object) -> None:
+        rehearsal.ask_to_stop()
+        if starting:
+            raise SystemExit(f"asked to end while starting, after {time.monotonic() - began:.0f} s")
+
+    began = time.monotonic()
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    try:
+        rehearsal.start()
+        starting = False
+        _log.info("ready after %.1f s", time.monotonic() - began)
+        rehearsal.wait()
+    except (OSError, RuntimeError, docker.errors.DockerException) as error:
+        _log.exception("cannot start")
+        rehearsal._say(f"failed: {error}")
+        return 1
+    finally:
+        starting = False
+        rehearsal.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), json.loads(sys.argv[2])))

@@ -1,0 +1,110 @@
+"""The part of the Service Quotas API that preflight reads; moto's knows VPC quotas only.
+
+The gate routes `servicequotas` requests here. Tests make a quota too small with `override`.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from moto.core.responses import ActionResult, BaseResponse
+
+from rehearsal.aws_errors import AwsError
+from rehearsal.settings import SETTINGS
+
+DATA = Path(__file__).parent / "data" / "quotas.yml"
+STANDARD_VCPUS = ("ec2", "L-1216C47A")
+PAGE = 100
+
+_services: dict[str, Any] = yaml.safe_load(DATA.read_text())
+_overrides: dict[tuple[str, str], float] = {}
+
+
+def override(service: str, code: str, value: float) -> None:
+    """Let the account's applied quota be this value; raises KeyError for a quota that is not known."""
+    if code not in _services[service]["quotas"]:
+        raise KeyError(code)
+    _overrides[service, code] = value
+
+
+def reset() -> None:
+    """Forget all overrides."""
+    _overrides.clear()
+
+
+def applied(service: str, code: str) -> float:
+    """The quota as this account has it now; raises KeyError for a quota that is not known."""
+    default = _services[service]["quotas"][code]["value"]
+    if (service, code) == STANDARD_VCPUS:
+        default = SETTINGS.vcpu_quota
+    return float(_overrides.get((service, code), default))
+
+
+class ServiceQuotasApi(BaseResponse):
+    """Answers reads of quotas; requests for an increase are refused as not implemented."""
+
+    def __init__(self) -> None:
+        super().__init__(service_name="service-quotas")
+        self.automated_parameter_parsing = True
+
+    def get_service_quota(self) -> ActionResult:
+        """The applied value of one quota."""
+        service, code = self._one()
+        return ActionResult({"Quota": self._describe(service, code, default=False)})
+
+    def get_aws_default_service_quota(self) -> ActionResult:
+        """AWS's default of one quota."""
+        service, code = self._one()
+        return ActionResult({"Quota": self._describe(service, code, default=True)})
+
+    def list_service_quotas(self) -> ActionResult:
+        """The applied values of one service."""
+        return self._page(default=False)
+
+    def list_aws_default_service_quotas(self) -> ActionResult:
+        """AWS's defaults of one service."""
+        return self._page(default=True)
+
+    def _one(self) -> tuple[str, str]:
+        service, code = str(self._get_param("ServiceCode")), str(self._get_param("QuotaCode"))
+        if code not in self._quotas(service):
+            raise AwsError("NoSuchResourceException", f"The request failed because the quota {code} is unknown.")
+        return service, code
+
+    @staticmethod
+    def _quotas(service: str) -> dict[str, Any]:
+        if service not in _services:
+            raise AwsError("NoSuchResourceException", f"The request failed because {service} is unknown.")
+        quotas: dict[str, Any] = _services[service]["quotas"]
+        return quotas
+
+    def _page(self, default: bool) -> ActionResult:
+        service = str(self._get_param("ServiceCode"))
+        codes = sorted(self._quotas(service))
+        if wanted := self._get_param("QuotaCode"):
+            codes = [code for code in codes if code == wanted]
+        try:
+            start = int(self._get_param("NextToken") or 0)
+        except ValueError:
+            raise AwsError("InvalidPaginationTokenException", "Invalid input was provided.") from None
+        end = start + int(self._get_param("MaxResults") or PAGE)
+        answer: dict[str, Any] = {"Quotas": [self._describe(service, code, default) for code in codes[start:end]]}
+        if end < len(codes):
+            answer["NextToken"] = str(end)
+        return ActionResult(answer)
+
+    def _describe(self, service: str, code: str, default: bool) -> dict[str, Any]:
+        quota = _services[service]["quotas"][code]
+        owner = "" if default else self.current_account
+        return {
+            "ServiceCode": service,
+            "ServiceName": _services[service]["name"],
+            "QuotaArn": f"arn:aws:servicequotas:{self.region}:{owner}:{service}/{code}",
+            "QuotaCode": code,
+            "QuotaName": quota["name"],
+            "Value": float(quota["value"]) if default else applied(service, code),
+            "Unit": "None",
+            "Adjustable": quota["adjustable"],
+            "GlobalQuota": False,
+            "QuotaAppliedAtLevel": "ACCOUNT",
+        }
