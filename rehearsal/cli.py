@@ -7,7 +7,6 @@ import argparse
 import fcntl
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -19,8 +18,8 @@ import docker
 import docker.errors
 import requests
 
-from rehearsal import run_state
-from rehearsal.settings import Settings
+from rehearsal import environment, run_state
+from rehearsal.cli_options import FAULT_OPTIONS, UP_OPTIONS, parser
 
 START_SECONDS = 1800
 """Limit for `up` as a whole: images and packages may have to be fetched and built the first time."""
@@ -29,20 +28,6 @@ SILENCE_SECONDS = 900
 STOP_SECONDS = 120
 _POLL = 0.2
 _NEEDED = ("nsenter", "ip", "iptables-restore")
-_HIDDEN = (
-    "AWS_PROFILE",
-    "AWS_DEFAULT_PROFILE",
-    "AWS_SESSION_TOKEN",
-    "AWS_SECURITY_TOKEN",
-    "AWS_ROLE_ARN",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
-    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
-    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-    "AWS_CA_BUNDLE",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_USE_DUALSTACK_ENDPOINT",
-    "AWS_USE_FIPS_ENDPOINT",
-)
 
 
 class Problem(Exception):
@@ -90,31 +75,6 @@ def down(home: Path, purge: bool) -> None:
     _say("is down: no container, network or process of it is left")
 
 
-def environment(home: Path) -> str:
-    """Shell commands that point every command at the rehearsal, safe for eval. Raises Problem."""
-    described = _described(home)
-    settings = Settings()
-    exports = {
-        "AWS_ENDPOINT_URL": described["api"],
-        "AWS_ACCESS_KEY_ID": settings.access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
-        "AWS_REGION": described["region"],
-        "AWS_DEFAULT_REGION": described["region"],
-        "AWS_CONFIG_FILE": "/dev/null",
-        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
-        "ANSIBLE_INVENTORY": "inventory,rehearsal/inventory",
-    }
-    # A proxy of the computer's must not be asked for what is on this computer.
-    direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]
-    exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
-    hidden = [*_HIDDEN, *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_"))]
-    lines = [f"unset {name}" for name in hidden if name.replace("_", "").isalnum()]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
-    return "\n".join(lines)
-
-
 def status_text(status: dict[str, Any]) -> str:
     """The status as a small table."""
     rows = [("NAME", "INSTANCE", "STATE", "TYPE", "ADDRESS", "MEMORY")]
@@ -148,7 +108,13 @@ def _start(home: Path, values: dict[str, object]) -> None:
             cwd=root,
             env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
         )
-    _follow(home, process, progress)
+    try:
+        _follow(home, process, progress)
+    except BaseException:
+        # Also when the user gives up waiting: half a rehearsal is of no use.
+        process.terminate()
+        process.wait(STOP_SECONDS)
+        raise
     described = _described(home)
     _say(f"is up: API {described['api']}, names at https://NAME.stack.{described['zone']}:{described['https_port']}")
     _say('point commands at it with: eval "$(scripts/rehearsal env)"')
@@ -165,7 +131,6 @@ def _follow(home: Path, process: subprocess.Popen[bytes], progress: Path) -> Non
             if line == "ready":
                 return
             if line.startswith("failed: "):
-                process.wait(STOP_SECONDS)
                 raise Problem(f"cannot start: {line.removeprefix('failed: ')} (see {home / 'server.log'})")
             _say(line)
         shown = len(lines)
@@ -173,7 +138,6 @@ def _follow(home: Path, process: subprocess.Popen[bytes], progress: Path) -> Non
             raise Problem(f"the server ended with status {process.returncode}: see {home / 'server.log'}")
         now = time.monotonic()
         if now - began > START_SECONDS or now - heard > SILENCE_SECONDS:
-            process.terminate()
             last = lines[-1] if lines else "its start"
             raise Problem(f"not ready after {now - began:.0f} s; waited for: {last} (see {home / 'server.log'})")
         time.sleep(_POLL)
@@ -195,7 +159,7 @@ def _clean(home: Path) -> list[str]:
             ) from error
     # Still there only if the server could not do it itself.
     if run and (home / "run.json").exists():
-        run_state.restore_inotify_limit(run.inotify_before)
+        run_state.restore_inotify_limit(run)
         (home / "run.json").unlink()
     (home / "rehearsal.json").unlink(missing_ok=True)
     return left
@@ -250,74 +214,9 @@ def _fault(home: Path, options: argparse.Namespace) -> str:
         return f"cleared {_ask(home, 'DELETE', 'faults')['cleared']}"
     if options.what == "quota":
         return json.dumps(_ask(home, "POST", "quotas", {n: getattr(options, n) for n in ("service", "code", "value")}))
-    names = set(_FAULT_OPTIONS)
+    names = set(FAULT_OPTIONS)
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
     return f"fault {_ask(home, 'POST', 'faults', given)['id']}"
-
-
-_FAULT_OPTIONS: dict[str, dict[str, Any]] = {
-    "kind": {"choices": ["api", "resource", "machine"], "help": "what fails (api)"},
-    "service": {"help": "api: service, e.g. cloudformation"},
-    "action": {"help": "api: call, e.g. CreateStack"},
-    "match": {"help": "text in the request, the stack's name, or the machine's tags"},
-    "code": {"help": "api: error code, e.g. Throttling or ExpiredToken"},
-    "message": {"help": "error message, or reason of the failed resource"},
-    "status": {"type": int, "help": "api: HTTP status (400)"},
-    "drop": {"action": "store_true", "help": "api: cut the connection instead"},
-    "after": {"action": "store_true", "help": "api: the call takes effect, only its answer is lost"},
-    "logical_id": {"help": "resource: logical id in the template"},
-    "effect": {"choices": ["no-boot", "no-console"], "help": "machine: what is wrong with it"},
-    "times": {"type": int, "help": "hits until it is over (no limit)"},
-    "rate": {"type": float, "help": "share of the matching calls that fail (1)"},
-    "seed": {"type": int, "help": "makes the hits of a rate repeatable (0)"},
-    "skip": {"type": int, "help": "matching calls that pass before the first hit (0)"},
-}
-
-
-def _parser() -> argparse.ArgumentParser:
-    root = Path(__file__).resolve().parents[1]
-    parser = argparse.ArgumentParser(prog="rehearsal", description="The cloud without an account, on this computer.")
-    home = os.environ.get("REHEARSAL_HOME") or str(root / ".rehearsal")
-    parser.add_argument("--home", type=Path, default=Path(home), help="folder of all it writes (.rehearsal)")
-    commands = parser.add_subparsers(dest="command", required=True)
-    up_parser = commands.add_parser("up", help="start it; of no effect if it runs")
-    for name, default in _UP_OPTIONS.items():
-        up_parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=f"default {default or 'none'}")
-    down_parser = commands.add_parser("down", help="remove every trace but the cache")
-    down_parser.add_argument("--purge", action="store_true", help="the cache too")
-    commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
-    status_parser = commands.add_parser("status", help="machines, requests, memory")
-    status_parser.add_argument("--json", action="store_true", help="all of it, for programs")
-    faults = commands.add_parser("fault", help="break something on purpose").add_subparsers(dest="what", required=True)
-    faults.add_parser("list", help="all faults")
-    faults.add_parser("clear", help="end all faults and changed quotas")
-    quota = faults.add_parser("quota", help="change a service quota")
-    quota.add_argument("service")
-    quota.add_argument("code")
-    quota.add_argument("value", type=float)
-    add = faults.add_parser("add", help="let calls, resources or machines fail")
-    for name, options in _FAULT_OPTIONS.items():
-        add.add_argument(f"--{name.replace('_', '-')}", **options)
-    return parser
-
-
-_UP_OPTIONS = {
-    name: getattr(Settings(), name)
-    for name in (
-        "boot_timeout",
-        "console_delay",
-        "container_memory",
-        "http_port",
-        "https_port",
-        "image",
-        "record_delay",
-        "region",
-        "request_burst",
-        "requests_per_second",
-        "seconds_per_resource",
-        "vcpu_quota",
-    )
-}
 
 
 def _mebibytes(number: int) -> str:
@@ -330,15 +229,15 @@ def _say(line: str) -> None:
 
 def main(arguments: list[str]) -> int:
     """Run one command; return its exit status."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     home = options.home.absolute()
     try:
         if options.command == "up":
-            up(home, {name: value for name in _UP_OPTIONS if (value := getattr(options, name)) is not None})
+            up(home, {name: value for name in UP_OPTIONS if (value := getattr(options, name)) is not None})
         elif options.command == "down":
             down(home, options.purge)
         elif options.command == "env":
-            print(environment(home))
+            print(environment.commands(home, _described(home)))
         elif options.command == "status":
             status = _ask(home, "GET", "status")
             print(json.dumps(status, indent=1) if options.json else status_text(status))
@@ -347,6 +246,9 @@ def main(arguments: list[str]) -> int:
     except Problem as problem:
         _say(str(problem))
         return 1
+    except KeyboardInterrupt:
+        _say("interrupted")
+        return 130
     return 0
 
 

@@ -75,6 +75,16 @@ def _hook_launch(life: InstanceLife) -> None:
             life.launch(instance)
         return reservation
 
+    parse = InstanceResponse._parse_block_device_mapping
+
+    def parse_block_device_mapping(self: InstanceResponse) -> list[dict[str, Any]]:
+        mappings = parse(self)
+        for mapping, asked in zip(mappings, self._get_param("BlockDeviceMappings", []), strict=True):
+            # moto says False where the request says nothing, and then the image's own setting holds.
+            mapping["Ebs"]["DeleteOnTermination"] = asked.get("Ebs", {}).get("DeleteOnTermination")
+        return mappings
+
+    InstanceResponse._parse_block_device_mapping = parse_block_device_mapping  # type: ignore[method-assign]
     InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]
 
 
@@ -173,6 +183,16 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
             result["Output"] = Base64EncodedString.from_raw_string(text)
         return ActionResult(result)
 
+    run_instances = InstanceResponse.run_instances
+
+    def run_just_so_many(self: InstanceResponse) -> ActionResult:
+        if int(self._get_param("MinCount", 1)) != int(self._get_param("MaxCount", 1)):
+            raise AwsError(
+                "NotCarriedByRehearsal", "The rehearsal launches a fixed number: MinCount equal to MaxCount."
+            )
+        return run_instances(self)
+
+    InstanceResponse.run_instances = run_just_so_many  # type: ignore[method-assign]
     InstanceResponse.start_instances = changes("StartingInstances", "start_instances")  # type: ignore
     InstanceResponse.stop_instances = changes("StoppingInstances", "stop_instances")  # type: ignore
     terminate_instances = InstanceResponse.terminate_instances

@@ -113,7 +113,7 @@ def apply(process_id: int, rules: str) -> None:
 def add_address(process_id: int, address: ipaddress.IPv4Interface) -> None:
     """Give the container its private address of the VPC beside the engine's; raises CalledProcessError."""
     subprocess.run(
-        ["nsenter", "--target", str(process_id), "--net", "ip", "address", "replace"] + [str(address), "dev", "eth0"],
+        ["nsenter", "--target", str(process_id), "--net", "ip", "address", "replace", str(address), "dev", "eth0"],
         check=True,
         capture_output=True,
         timeout=_COMMAND_SECONDS,

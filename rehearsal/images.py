@@ -39,6 +39,8 @@ SIGN_OF_LIFE = 5
 """Seconds after which a long step of a build says where it is."""
 
 _building = threading.Lock()
+_refused: set[str] = set()
+"""Images that could not be pulled: forty machines shall not ask forty times."""
 
 
 class ImageError(RuntimeError):
@@ -68,7 +70,6 @@ def ensure(distribution: str, progress: Progress) -> str:
             if _present(engine, definition["pull"]) or _pull(engine, definition["pull"], progress):
                 return _machine(engine, distribution, definition["pull"], progress)
             distribution = definition["stand_in"]
-            progress(f"{distribution} stands in for it")
             definition = definitions[distribution]
         base = f"{BASE_REPOSITORY}:{distribution}"
         if not _present(engine, base):
@@ -121,21 +122,27 @@ def _given_base(engine: docker.DockerClient, tag: str, progress: Progress) -> st
 
 
 def _pull(engine: docker.DockerClient, tag: str, progress: Progress) -> bool:
-    """Try once; whoever has no registry shall not wait for one."""
+    """Try once in a process; whoever has no registry shall not wait for one."""
+    if tag in _refused:
+        return False
+    _refused.add(tag)
     progress(f"pulling {tag}")
     try:
         with _engine(PULL_SILENCE) as impatient:
             for line in impatient.api.pull(tag, stream=True, decode=True):
                 if "error" in line:
-                    progress(f"{tag} cannot be pulled: {_first_line(line['error'])}")
-                    return False
+                    return _no_pull(tag, line["error"], progress)
     except docker.errors.APIError as error:
-        progress(f"{tag} cannot be pulled: {_first_line(str(error.explanation))}")
-        return False
+        return _no_pull(tag, str(error.explanation), progress)
     except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        progress(f"{tag} cannot be pulled: {_first_line(str(error))}")
-        return False
+        return _no_pull(tag, str(error), progress)
+    _refused.discard(tag)
     return _present(engine, tag)
+
+
+def _no_pull(tag: str, reason: str, progress: Progress) -> bool:
+    progress(f"{tag} cannot be pulled: {_first_line(reason)}")
+    return False
 
 
 def _bootstrap(engine: docker.DockerClient, suite: str, tag: str, progress: Progress) -> None:

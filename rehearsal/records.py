@@ -109,7 +109,7 @@ def _is_complete(wanted: dict[str, Any]) -> bool:
 
 def _record(wanted: dict[str, Any]) -> RecordSet:
     values = [item["Value"] for item in wanted.get("ResourceRecords") or []]
-    return RecordSet({**wanted, "Name": _full(wanted["Name"]), "ResourceRecords": values})
+    return RecordSet({**wanted, "Name": _full(wanted["Name"]), "ResourceRecords": values})  # type: ignore[abstract]
 
 
 def _content(record: RecordSet) -> tuple[Any, ...]:

@@ -161,7 +161,17 @@ def raise_inotify_limit() -> int:
     return before
 
 
-def restore_inotify_limit(before: int) -> None:
-    """Go back to the limit of before, unless somebody else has changed it since."""
-    if before and int(INOTIFY.read_text()) == INOTIFY_WANTED:
-        INOTIFY.write_text(f"{before}\n")
+def restore_inotify_limit(run: Run) -> None:
+    """Go back to the limit of before, unless somebody else changed it since, or another rehearsal still needs it."""
+    if run.inotify_before and int(INOTIFY.read_text()) == INOTIFY_WANTED and not _others(run.run_id):
+        INOTIFY.write_text(f"{run.inotify_before}\n")
+
+
+def _others(run_id: str) -> bool:
+    engine = docker.from_env(timeout=20)
+    try:
+        return any(
+            network.attrs["Labels"][LABEL] != run_id for network in engine.networks.list(filters={"label": LABEL})
+        )
+    finally:
+        engine.close()

@@ -16,6 +16,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -158,7 +159,7 @@ class Rehearsal:
             "content_url": f"{store}{content_path}",
         }
 
-    def _serve(self, address: str, application: object) -> str:
+    def _serve(self, address: str, application: Callable[..., Iterable[bytes]]) -> str:
         server: BaseWSGIServer = make_server(
             address,
             0,
@@ -183,7 +184,7 @@ class Rehearsal:
             return
         if run.inotify_before:
             run_state.write_run(self._settings.home, run)
-            self._stack.callback(run_state.restore_inotify_limit, run.inotify_before)
+            self._stack.callback(run_state.restore_inotify_limit, run)
             self._say(f"raised {run_state.INOTIFY} from {run.inotify_before} to {run_state.INOTIFY_WANTED} until down")
 
     def _remove_remains(self) -> None:

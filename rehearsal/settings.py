@@ -35,7 +35,7 @@ class Settings:
     request_burst: int = 10
     """Requests that may come at once before the rate applies."""
     boot_timeout: float = 120.0
-    """How long a machine may take until its ssh server answers."""
+    """How long a stack waits for its machine to be running."""
     vcpu_quota: int = 256
     """Service quota L-1216C47A, running On-Demand Standard vCPUs."""
     machines: bool = True

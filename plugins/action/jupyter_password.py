@@ -19,6 +19,7 @@ import probcomp_jupyter_hash
 import probcomp_password_files
 
 _MODULE = "jupyter_password"
+_SHOWN = ("changed", "failed", "msg", "unreachable", "exception")
 _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 
 
@@ -78,7 +79,7 @@ class ActionModule(ActionBase):
 
 def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:
     """Return of a module's answer what people need; the rest, and words with a hash in them, stay here."""
-    kept = {name: answer[name] for name in ("changed", "failed", "msg", "unreachable", "exception") if name in answer}
+    kept: dict[str, Any] = {name: answer[name] for name in _SHOWN if name in answer}
     if "$argon2" in str(kept):
         kept |= {"msg": "the machine's answer cannot be shown, it holds its password's hash"}
         kept.pop("exception", None)

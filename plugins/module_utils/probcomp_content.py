@@ -20,7 +20,7 @@ from pathlib import Path
 
 from ansible.module_utils.probcomp_content_archive import FOLDER, LINK
 
-STAGING_PREFIX = ".probcomp-content-"
+STAGING_PREFIX = ".content-arriving-"
 """Begins the name of the folder in a home where an archive is unpacked first."""
 
 Notes = Mapping[str, list[str]]
@@ -46,7 +46,7 @@ def fingerprint(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     if stat.S_ISLNK(mode):
-        return LINK + os.readlink(path)
+        return LINK + str(path.readlink())
     if stat.S_ISDIR(mode):
         return FOLDER
     if not stat.S_ISREG(mode):

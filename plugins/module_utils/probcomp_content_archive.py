@@ -41,12 +41,17 @@ def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
             _check_end(tar, largest)
             return unpacked
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
-        raise MachineError(f"content: not a whole tar archive: {error}") from None
+        raise MachineError(f"content: not a whole tar archive: {_first_line(error)}") from None
     except OSError as error:
         # gzip and bz2 report damaged data so; errors of the disk have a number.
         if error.errno is not None:
             raise
         raise MachineError(f"content: not a whole tar archive: {error}") from None
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line: for a file of no known kind tarfile lists every kind that it is not."""
+    return str(error).partition("\n")[0].rstrip(":")
 
 
 def _check_end(tar: tarfile.TarFile, largest: int) -> None:
@@ -113,11 +118,11 @@ class _Unpacking:
                 return self._put_file(source, (self._target / original).stat().st_mode, path)
         if not member.isreg():
             raise MachineError(f"content: the archive's {path!r} is a device or other special file")
-        source = tar.extractfile(member)
-        if source is None:
+        data = tar.extractfile(member)
+        if data is None:
             raise tarfile.ReadError(f"{path} cannot be read")
-        with source:
-            fingerprint = self._put_file(source, member.mode, path)
+        with data:
+            fingerprint = self._put_file(data, member.mode, path)
         # The time that the author saw; a user's later change then shows in a listing.
         os.utime(self._target / path, (int(member.mtime), int(member.mtime)))
         return fingerprint

@@ -10,8 +10,8 @@ DOCUMENTATION = r"""
 module: jupyter_password
 short_description: Make the password in a file on the controller the one of a machine's Jupyter
 description:
-  - On the controller, reads the password and compares it with the hash that the machine has. Only when they differ a new
-    hash is sent, and Jupyter restarted, which ends all sessions. The password never leaves the controller.
+  - On the controller, reads the password and compares it with the hash that the machine has. Only when they differ a
+    new hash is sent, and Jupyter restarted, which ends all sessions. The password never leaves the controller.
   - The hash is where C(jupyter server password) writes it, so a user can change her own password. Other settings in
     that file are kept. A file that is no JSON is replaced, and kept beside it with the ending C(.damaged).
   - In any case the service is then enabled, runs, and answers.

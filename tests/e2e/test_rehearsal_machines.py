@@ -309,7 +309,7 @@ def test_a_machine_reads_public_objects_and_nothing_else(rehearsal: Rehearsal, e
     assert fetch(rehearsal.described["content_url"]) == "200"
     assert "403" in fetch(f"{store}/private-things/secret")
     assert "403" in fetch(f"{store}/private-things")
-    assert "403" in fetch(f"{store}/rehearsal/status")
+    assert "404" in fetch(f"{store}/rehearsal/status")
 
 
 def test_termination_leaves_nothing(rehearsal: Rehearsal, ec2: Any, ssh_group: str) -> None:

@@ -53,7 +53,7 @@ class Workshop:
     @property
     def state(self) -> Path:
         """Folder of the per-user files."""
-        return Path(self.facts["state_dir"])
+        return self.home / "state"
 
     def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
         """Run `command` in bash from the root, by default after `eval "$(scripts/rehearsal env)"`."""

@@ -1,0 +1,214 @@
+"""Streams the home of each machine to a file on the controller, over ssh with the pinned key only.
+
+A machine is its user's and may be hostile: what it sends is kept as bytes, bounded in size and time; what it says on
+its error stream is shown in a bounded, printable line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import selectors
+import shlex
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from ansible.module_utils.probcomp_home_archive import CHUNK, DamagedArchive, count_members
+from ansible.module_utils.probcomp_text import one_line
+
+NO_HOME = 44
+"""Exit status by which our command says that there is no home."""
+NO_SUDO = 45
+KEPT_FREE = 1 << 30
+"""Bytes of the controller's disk that a backup leaves free."""
+ERROR_BYTES = 4096
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where a machine is and whose. `pin_file` holds its host key under the name `ssh_name`."""
+
+    user: str
+    address: str
+    port: int
+    admin_user: str
+    ssh_name: str
+    pin_file: str
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes and seconds that one backup may take; `connect` seconds for the connection."""
+
+    bytes: int
+    seconds: float
+    connect: int = 15
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a machine's home: `status` is saved, nothing_to_save, or failed with the `reason`."""
+
+    user: str
+    status: str
+    seconds: float = 0.0
+    file: str = ""
+    bytes: int = 0
+    members: int = 0
+    reason: str = ""
+
+
+class BackupFailed(Exception):
+    """A home that was not saved; str() is the reason in one line."""
+
+
+def save_all(
+    machines: list[Machine], private_key_file: str, home: str, directory: Path, limits: Limits, forks: int
+) -> list[Saved]:
+    """Save the homes of all `machines`, `forks` at a time, and return the results in their order."""
+    # Threads: each waits for its own ssh, which does the work.
+    with ThreadPoolExecutor(max_workers=forks) as pool:
+        return list(pool.map(lambda machine: save(machine, private_key_file, home, directory, limits), machines))
+
+
+def save(machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits) -> Saved:
+    """Save one machine's home to `directory`/<user>/<UTC time>.tar.gz and return what became of it."""
+    start = time.monotonic()
+    try:
+        if not machine.address:
+            raise BackupFailed("the machine has no address: start it first")
+        if not Path(machine.pin_file).is_file():
+            raise BackupFailed(f"no host key is pinned in {machine.pin_file}: nothing is fetched from a machine unknown")
+        found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
+    except (BackupFailed, DamagedArchive) as error:
+        return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=str(error))
+    except OSError as error:
+        reason = f"the backup cannot be written ({error.strerror or error})"
+        return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=reason)
+    seconds = round(time.monotonic() - start, 1)
+    if found is None:
+        return Saved(machine.user, "nothing_to_save", seconds)
+    path, members = found
+    return Saved(machine.user, "saved", seconds, str(path), path.stat().st_size, members)
+
+
+def ssh_command(machine: Machine, private_key_file: str, home: str, connect_timeout: int) -> list[str]:
+    """Return the command that writes the home's archive to its standard output.
+
+    The options are those of every connection to a machine (group_vars/users.yml), less what only Ansible needs.
+    """
+    options = {
+        "HostKeyAlias": machine.ssh_name,
+        "UserKnownHostsFile": f'"{machine.pin_file}"',
+        "GlobalKnownHostsFile": "/dev/null",
+        "StrictHostKeyChecking": "yes",
+        "UpdateHostKeys": "no",
+        "BatchMode": "yes",
+        "ForwardAgent": "no",
+        "ClearAllForwardings": "yes",
+        "PermitLocalCommand": "no",
+        "ControlPath": "none",
+        "KexAlgorithms": "curve25519-sha256,curve25519-sha256@libssh.org",
+        "ConnectTimeout": str(connect_timeout),
+        "ServerAliveInterval": "15",
+        "ServerAliveCountMax": "4",
+        "LogLevel": "ERROR",
+        "Port": str(machine.port),
+    }
+    if private_key_file:
+        options |= {"IdentityFile": f'"{private_key_file}"', "IdentitiesOnly": "yes"}
+    arguments = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    place = shlex.quote(home)
+    # sudo that fails must not look like a home that is not there.
+    remote = (
+        f"sudo -n true || exit {NO_SUDO}; sudo -n test -e {place} || exit {NO_HOME}; "
+        f"exec sudo -n tar --one-file-system --numeric-owner --format=gnu -C {place} -czf - ."
+    )
+    return ["ssh", "-T", *arguments, "-l", machine.admin_user, "--", machine.address, remote]
+
+
+def _save(
+    machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits, deadline: float
+) -> tuple[Path, int] | None:
+    folder = directory / machine.user
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar.gz"
+    partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
+    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    try:
+        with os.fdopen(handle, "wb") as output:
+            command = ssh_command(machine, private_key_file, home, limits.connect)
+            status, said = _fetch(command, output, limits.bytes, deadline)
+            output.flush()
+            os.fsync(output.fileno())
+        if status == NO_HOME:
+            return None
+        _judge(machine, status, said)
+        members = count_members(partial, deadline)
+        # A link, not a rename: a backup made in the same second is not replaced.
+        os.link(partial, path)
+    finally:
+        partial.unlink()
+    return path, members
+
+
+def _fetch(command: list[str], output: IO[bytes], largest: int, deadline: float) -> tuple[int, bytes]:
+    """Run `command`, write what it prints to `output`, and return its exit status and the start of its error stream."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as ssh:
+        if ssh.stdout is None or ssh.stderr is None:
+            raise RuntimeError("pipes were asked for")
+        try:
+            said = _copy(ssh.stdout, ssh.stderr, output, largest, deadline)
+            return ssh.wait(max(1.0, deadline - time.monotonic())), said
+        except subprocess.TimeoutExpired:
+            raise BackupFailed("the machine did not end in time") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                ssh.kill()
+
+
+def _copy(stdout: IO[bytes], stderr: IO[bytes], output: IO[bytes], largest: int, deadline: float) -> bytes:
+    """Copy `stdout` to `output` to its end and return the first bytes of `stderr`; raises BackupFailed at a limit."""
+    size, said = 0, b""
+    with selectors.DefaultSelector() as selector:
+        for stream in (stdout, stderr):
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise BackupFailed(f"the home did not arrive in time ({size} bytes did)")
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, CHUNK)
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is stderr:
+                    said += data[: ERROR_BYTES - len(said)]
+                else:
+                    size += len(data)
+                    if size > largest:
+                        raise BackupFailed(f"the home is larger than {largest} bytes: raise max_bytes, or fetch it by hand")
+                    if shutil.disk_usage(os.fspath(output.name) if isinstance(output.name, str) else "/").free < KEPT_FREE:
+                        raise BackupFailed("the controller's disk is nearly full")
+                    output.write(data)
+    return said
+
+
+def _judge(machine: Machine, status: int, said: bytes) -> None:
+    """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
+    words = one_line(said.decode("utf-8", "replace"), 200) or "no reason given"
+    if status == 255:
+        raise BackupFailed(f"no ssh connection to {machine.admin_user}@{machine.address}:{machine.port} ({words})")
+    if status == NO_SUDO:
+        raise BackupFailed(f"{machine.admin_user} may not use sudo there ({words})")
+    # 1: a file changed while it was read, as notebooks in use do.
+    if status not in (0, 1):
+        raise BackupFailed(f"tar ended with status {status} there ({words})")

@@ -1,0 +1,156 @@
+"""Says what there is of users or networks and what it costs. Called before and after a deletion; reads only."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_leftovers
+short_description: What of users or networks exists at AWS, with its price
+description:
+  - "Finds everything of users' machines: stacks, instances, volumes, snapshots, images, network interfaces, elastic
+    addresses, security groups, target groups, listener rules, records; and of networks: stacks, load balancers,
+    addresses, VPCs, subnets, gateways, security groups."
+  - Things are found by Name tag, stack name or host name, in requests for all of them together.
+  - An error of AWS fails the module, for then nothing is proved.
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: It changes nothing in either mode.
+    support: full
+options:
+  users:
+    description: Whose machines to look for.
+    type: list
+    elements: str
+    default: []
+  networks:
+    description: Networks to look for.
+    type: list
+    elements: str
+    default: []
+  zone:
+    description: The hosted zone, with or without the trailing dot.
+    type: str
+    required: true
+  stack_domain:
+    description: The domain below which users have their names.
+    type: str
+    required: true
+  price_cache:
+    description: File in which prices are kept for a week; none when empty.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Prove that nothing is left
+  fleet_leftovers:
+    users: [ws-1, ws-2]
+    zone: example.org
+    stack_domain: stack.example.org
+  register: left
+"""
+
+RETURN = r"""
+leftovers:
+  description: "All that was found: whose (C(user), for a network its name), C(kind), C(id), dollars per day as text
+    (C(per_day), null when unknown), and all in a line (C(text))."
+  returned: success
+  type: list
+  elements: dict
+plan_lines:
+  description: For people, a line for each user or network.
+  returned: success
+  type: list
+  elements: str
+proof_lines:
+  description: For people, that nothing is left, or a line for each thing that is.
+  returned: success
+  type: list
+  elements: str
+notes:
+  description: Why prices are unknown.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
+from ansible.module_utils.probcomp_leftovers import Search, find_machines, find_networks
+from ansible.module_utils.probcomp_leftovers_report import plan_lines, proof_lines
+from ansible.module_utils.probcomp_preflight import Cloud
+from ansible.module_utils.probcomp_preflight_account import is_rehearsal
+from ansible.module_utils.probcomp_preflight_plan import banner
+from ansible.module_utils.probcomp_prices import PRICE_LIST_REGION, PriceList
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    # AnsibleAWSModule reports it.
+    BotoCoreError = ClientError = OSError
+
+ARGUMENTS: dict[str, Any] = {
+    "users": {"type": "list", "elements": "str", "default": []},
+    "networks": {"type": "list", "elements": "str", "default": []},
+    "zone": {"type": "str", "required": True},
+    "stack_domain": {"type": "str", "required": True},
+    "price_cache": {"type": "path"},
+}
+
+
+def look(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Return what the module answers. Raises the errors of AWS."""
+    parameters = module.params
+    cloud = Cloud(
+        lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
+    )
+    sts = cloud.client("sts")
+    account = cloud.read("sts", "get_caller_identity")["Account"]
+    cache = None if module.check_mode else parameters["price_cache"]
+    listed = PriceList(
+        lambda: cloud.client("pricing", PRICE_LIST_REGION),
+        cloud.region,
+        Path(cache) if cache else None,
+        explain,
+        (BotoCoreError, ClientError),
+    )
+    search = Search(cloud, listed)
+    users, networks = parameters["users"], parameters["networks"]
+    if users:
+        find_machines(search, users, parameters["stack_domain"], parameters["zone"])
+    if networks:
+        find_networks(search, networks)
+    place = banner(account, cloud.region, is_rehearsal(sts.meta.endpoint_url))
+    owners = [*users, *networks]
+    notes = list(listed.notes)
+    try:
+        listed.save()
+    except OSError as error:
+        notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
+    return {
+        "leftovers": [item.as_data() for item in search.found],
+        "plan_lines": plan_lines(place, owners, search.found),
+        "proof_lines": proof_lines(owners, search.found),
+        "notes": notes,
+    }
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        found = look(module)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json(msg=f"what is left cannot be told: {explain(error)}")
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,240 @@
+"""Looks before anything is made: finds all problems at once, says what is planned. Called by playbooks/preflight.yml.
+
+The sweep makes reading requests only. Its parts are in module_utils/probcomp_preflight_*.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: fleet_preflight
+short_description: Finds every problem of a planned fleet at once, and what it needs and costs
+description:
+  - "Looks at everything that a create depends on, in one sweep with reading requests only, for all machines together:
+    programs of this computer, credentials, account and region, certificate, hosted zone, key pair and private key,
+    network for ssh, images and instance types, quotas, stacks that exist, names that collide, password files, content."
+  - Problems do not fail the module; they are in RV(problems), for the playbook to end with all of them.
+  - A password file or its folder that others can read is put right, and RV(notes) says so.
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: It changes nothing in either mode.
+    support: full
+options:
+  machines:
+    description: The machines that are asked for.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description: Whose machine.
+        type: str
+        required: true
+      fleet:
+        description: The fleet that it belongs to; empty for a machine alone.
+        type: str
+        default: ""
+      instance:
+        description: Instance type.
+        type: str
+        required: true
+      ami:
+        description: Image; empty for the default one.
+        type: str
+        default: ""
+      network:
+        description: Name of the network.
+        type: str
+        required: true
+      volume_size:
+        description: GiB of the disk.
+        type: int
+        required: true
+  zone:
+    description: The hosted zone, with or without the trailing dot.
+    type: str
+    required: true
+  stack_domain:
+    description: The domain below which users have their names, without a dot at its end.
+    type: str
+    required: true
+  certificate_arn:
+    description: Certificate of the load balancers.
+    type: str
+    required: true
+  key_name:
+    description: Key pair of the machines.
+    type: str
+    required: true
+  private_key_file:
+    description: File of its private key; empty when the ssh agent holds it.
+    type: str
+    default: ""
+  admin_cidr:
+    description: The network that may open ssh connections.
+    type: str
+    required: true
+  account_id:
+    description: The account that this must be; empty for any.
+    type: str
+    default: ""
+  password_directory:
+    description: Folder of the password files.
+    type: path
+    required: true
+  password_min_length:
+    description: Fewest characters that a password may have.
+    type: int
+    default: 12
+  vault_password_file:
+    description: File with the password of ansible-vault, for password files that are encrypted.
+    type: path
+  content_url:
+    description: Where the content comes from; empty for none.
+    type: str
+    default: ""
+  apt_repository_url:
+    description: Where the lab's Debian packages come from; empty for none.
+    type: str
+    default: ""
+  image_parameter:
+    description: SSM parameter of the default image, with C({architecture}) in place of C(amd64) or C(arm64).
+    type: str
+    default: /aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id
+  price_cache:
+    description: File in which prices are kept for a week; none when empty.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: Look before anything is made
+  fleet_preflight:
+    machines:
+      - {user: ws-1, fleet: ws, instance: t3.medium, network: shared, volume_size: 30}
+    zone: example.org
+    stack_domain: stack.example.org
+    certificate_arn: arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555
+    key_name: lab
+    admin_cidr: 203.0.113.7/32
+    password_directory: jupyter-passwords
+  register: preflight
+"""
+
+RETURN = r"""
+problems:
+  description: "What must be put right first: C(what), whose (C(user)), what to do (C(fix)), all in a line (C(text))."
+  returned: success
+  type: list
+  elements: dict
+notes:
+  description: Risks, skipped parts, and what could not be looked at.
+  returned: success
+  type: list
+  elements: str
+account:
+  description: The account that the credentials belong to; empty when unknown.
+  returned: success
+  type: str
+region:
+  description: The region.
+  returned: success
+  type: str
+rehearsal:
+  description: Whether AWS is asked at an address of this computer.
+  returned: success
+  type: bool
+machines:
+  description: "By user, what a machine is or will be made from: C(image), C(root_device_name), C(architecture),
+    C(vcpus), C(instance), C(exists), C(stack_status), C(zones)."
+  returned: success
+  type: dict
+networks:
+  description: "By name: C(exists), C(stack_status), C(outputs)."
+  returned: success
+  type: dict
+quotas:
+  description: "What is needed of each: C(name), C(code), C(used), C(needed), C(limit) (null: not known)."
+  returned: success
+  type: list
+  elements: dict
+cost:
+  description: "Dollars as texts for all that is asked: C(per_hour), C(per_day), C(per_30_days), C(lines), C(as_of),
+    C(unknown), and under C(new) the same for what does not exist yet. Null where no price is known."
+  returned: success
+  type: dict
+plan_lines:
+  description: The plan for people, with all of the above.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS
+from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
+from ansible.module_utils.probcomp_preflight_sweep import sweep
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+MACHINE = {
+    "user": {"type": "str", "required": True},
+    "fleet": {"type": "str", "default": ""},
+    "instance": {"type": "str", "required": True},
+    "ami": {"type": "str", "default": ""},
+    "network": {"type": "str", "required": True},
+    "volume_size": {"type": "int", "required": True},
+}
+DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
+# Names that look like secrets to Ansible and are none: files, and the name of a key pair.
+OPEN: dict[str, Any] = {"no_log": False}
+ARGUMENTS: dict[str, Any] = {
+    "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
+    "zone": {"type": "str", "required": True},
+    "stack_domain": {"type": "str", "required": True},
+    "certificate_arn": {"type": "str", "required": True},
+    "key_name": {"type": "str", "required": True, **OPEN},
+    "private_key_file": {"type": "str", "default": "", **OPEN},
+    "admin_cidr": {"type": "str", "required": True},
+    "account_id": {"type": "str", "default": ""},
+    "password_directory": {"type": "path", "required": True, **OPEN},
+    "password_min_length": {"type": "int", "default": 12, **OPEN},
+    "vault_password_file": {
+        "type": "path",
+        "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
+        **OPEN,
+    },
+    "content_url": {"type": "str", "default": ""},
+    "apt_repository_url": {"type": "str", "default": ""},
+    "image_parameter": {"type": "str", "default": DEFAULT_IMAGE},
+    "price_cache": {"type": "path"},
+}
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    parameters = module.params
+    region, endpoint, connection = get_aws_connection_info(module)
+
+    def client(service: str, where: str) -> Any:
+        # Not module.client: an unknown profile or missing region is a problem among others, not the end of the module.
+        options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
+        return boto3_inventory_conn(conn_type="client", resource=service, **options)
+
+    names = Settings.__dataclass_fields__.keys() - {"region"}
+    settings = Settings(region=region or "", **{name: parameters[name] or "" for name in names})
+    asked = [Asked(**machine) for machine in parameters["machines"]]
+    cache = None if module.check_mode else parameters["price_cache"]
+    found = sweep(Cloud(client, region or ""), settings, asked, cache)
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Saves the homes of users before their machines are deleted. Called by the role `stack`; writes to `directory` only."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: home_backup
+short_description: Saves the homes of machines to the controller
+description:
+  - For each machine, streams its home as C(tar.gz) over ssh, with the pinned host key only, to
+    C(<directory>/<user>/<UTC time>.tar.gz), mode 0600. The file appears when it is whole and was read again; it is
+    never unpacked here.
+  - A machine whose home does not exist has nothing to save. One that fails does not fail the module;
+    RV(failed_users) names it.
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: Nothing is fetched; RV(machines) is empty.
+    support: full
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description: Whose machine.
+        type: str
+        required: true
+      address:
+        description: Its address; empty for a machine that is stopped, which fails.
+        type: str
+        required: true
+      port:
+        description: Port of its ssh server.
+        type: int
+        default: 22
+      admin_user:
+        description: Account that may use sudo there.
+        type: str
+        required: true
+      ssh_name:
+        description: Name under which its host key is pinned.
+        type: str
+        required: true
+      pin_file:
+        description: File with its pinned host key.
+        type: path
+        required: true
+  private_key_file:
+    description: Private key for the connections; empty when the ssh agent holds it.
+    type: str
+    default: ""
+  remote_home:
+    description: The folder to save.
+    type: str
+    default: /home/jupyter
+  directory:
+    description: Folder of the backups.
+    type: path
+    required: true
+  forks:
+    description: Machines that are saved at a time.
+    type: int
+    default: 10
+  max_bytes:
+    description: Bytes that a backup may have.
+    type: int
+    default: 21474836480
+  timeout:
+    description: Seconds that a backup may take.
+    type: int
+    default: 3600
+"""
+
+EXAMPLES = r"""
+- name: Save the homes
+  home_backup:
+    machines:
+      - user: ws-1
+        address: 203.0.113.10
+        admin_user: ubuntu
+        ssh_name: ssh.ws-1.stack.example.org
+        pin_file: known_hosts/ws-1
+    directory: backups
+  register: saved
+"""
+
+RETURN = r"""
+machines:
+  description: "By user: C(status) (C(saved), C(nothing_to_save) or C(failed)), C(file), C(bytes), C(members), C(seconds),
+    and C(reason) in one line when it failed."
+  returned: success
+  type: dict
+failed_users:
+  description: Users whose home was not saved.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_home_backup import Limits, Machine, save_all
+from ansible.module_utils.probcomp_names import InvalidName, check_user_name
+
+MACHINE = {
+    "user": {"type": "str", "required": True},
+    "address": {"type": "str", "required": True},
+    "port": {"type": "int", "default": 22},
+    "admin_user": {"type": "str", "required": True},
+    "ssh_name": {"type": "str", "required": True},
+    "pin_file": {"type": "path", "required": True},
+}
+ARGUMENTS: dict[str, Any] = {
+    "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
+    # The name of a file is no secret.
+    "private_key_file": {"type": "str", "default": "", "no_log": False},
+    "remote_home": {"type": "str", "default": "/home/jupyter"},
+    "directory": {"type": "path", "required": True},
+    "forks": {"type": "int", "default": 10},
+    "max_bytes": {"type": "int", "default": 20 << 30},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    parameters = module.params
+    if parameters["forks"] < 1:
+        module.fail_json(msg="forks must be 1 or more")
+    machines = [Machine(**item) for item in parameters["machines"]]
+    try:
+        # A user's name becomes a folder's.
+        for machine in machines:
+            check_user_name(machine.user)
+    except InvalidName as error:
+        module.fail_json(msg=str(error))
+    if module.check_mode:
+        module.exit_json(changed=bool(machines), machines={}, failed_users=[])
+    saved = save_all(
+        machines,
+        parameters["private_key_file"],
+        parameters["remote_home"],
+        Path(parameters["directory"]),
+        Limits(parameters["max_bytes"], parameters["timeout"]),
+        parameters["forks"],
+    )
+    module.exit_json(
+        changed=any(item.status == "saved" for item in saved),
+        machines={item.user: asdict(item) for item in saved},
+        failed_users=[item.user for item in saved if item.status == "failed"],
+    )
+
+
+if __name__ == "__main__":
+    main()

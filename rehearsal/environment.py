@@ -1,0 +1,55 @@
+"""Shell commands that point the aws CLI, Ansible and boto3 at the rehearsal, and away from any real account.
+
+What `scripts/rehearsal env` prints; safe for eval.
+"""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from rehearsal.settings import Settings
+
+_HIDDEN = (
+    "AWS_PROFILE",
+    "AWS_DEFAULT_PROFILE",
+    "AWS_SESSION_TOKEN",
+    "AWS_SECURITY_TOKEN",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CA_BUNDLE",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_USE_DUALSTACK_ENDPOINT",
+    "AWS_USE_FIPS_ENDPOINT",
+)
+
+
+def commands(home: Path, described: dict[str, Any]) -> str:
+    """The commands, for a rehearsal in this folder with this rehearsal.json."""
+    settings = Settings()
+    exports = {
+        "AWS_ENDPOINT_URL": described["api"],
+        "AWS_ACCESS_KEY_ID": settings.access_key,
+        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_REGION": described["region"],
+        "AWS_DEFAULT_REGION": described["region"],
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
+        "ANSIBLE_INVENTORY": "inventory,rehearsal/inventory",
+    }
+    # A proxy of the computer's must not be asked for what is on this computer.
+    direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]
+    exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
+    # A shell that has not activated .venv finds the locked ansible-playbook and aws all the same.
+    tools = str(Path(sys.executable).parent)
+    path = os.environ.get("PATH", "").split(os.pathsep)
+    exports["PATH"] = os.pathsep.join(path if tools in path else [tools, *path])
+    hidden = [*_HIDDEN, *(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL_"))]
+    lines = [f"unset {name}" for name in hidden if name.replace("_", "").isalnum()]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in exports.items()]
+    return "\n".join(lines)

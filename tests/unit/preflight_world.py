@@ -1,0 +1,217 @@
+"""An account in which nothing is wrong, for the tests of preflight: moto's, and literal quotas and prices.
+
+moto knows no vCPU quotas and no prices, so those two are peers that answer as AWS's documentation shows. Every request
+is recorded, so that a test can tell that a sweep makes reading ones only.
+"""
+
+import json
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import ansible.module_utils
+import boto3
+from botocore.exceptions import ClientError
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
+from moto import mock_aws
+from moto.acm import acm_backends
+from moto.cloudformation import cloudformation_backends
+from moto.ec2 import ec2_backends
+from moto.ec2.models.amis import Ami
+
+ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
+from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
+from ansible.module_utils.probcomp_preflight_sweep import sweep
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+READING = re.compile(r"(Get|List|Describe)[A-Z]")
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+PRICES = {
+    "BoxUsage:t3.medium": "0.048",
+    "BoxUsage:t4g.small": "0.0192",
+    "BoxUsage:c5.large": "0.097",
+    "EBS:VolumeUsage.gp3": "0.0952",
+    "PublicIPv4:InUseAddress": "0.005",
+    "LoadBalancerUsage": "0.027",
+}
+
+
+class ServiceQuotas:
+    """Applied quotas by code; a code without a value is denied."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def get_service_quota(self, ServiceCode: str, QuotaCode: str) -> dict[str, Any]:
+        self.world.requests.append("GetServiceQuota")
+        if QuotaCode not in self.world.quotas:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "GetServiceQuota")
+        return {"Quota": {"QuotaCode": QuotaCode, "Value": float(self.world.quotas[QuotaCode])}}
+
+
+class Pricing:
+    """The price list, by what a product's usage type says."""
+
+    def __init__(self, world: "World") -> None:
+        self.world = world
+
+    def get_paginator(self, operation: str) -> "Pricing":
+        return self
+
+    def paginate(self, ServiceCode: str, Filters: list[dict[str, str]]) -> list[dict[str, Any]]:
+        self.world.requests.append("GetProducts")
+        wanted = {item["Field"]: item["Value"] for item in Filters}
+        products = [
+            {
+                "product": {"attributes": {"usagetype": f"EUC1-{usage}", "regionCode": REGION}},
+                "terms": {"OnDemand": {"t": {"priceDimensions": {"d": {"pricePerUnit": {"USD": price}}}}}},
+            }
+            for usage, price in self.world.prices.items()
+        ]
+        return [{"PriceList": [json.dumps(item) for item in products if wanted["regionCode"] == REGION]}]
+
+
+class World:
+    """The account, the settings that fit it, and the requests that were made."""
+
+    def __init__(self, folder: Path) -> None:
+        self.requests: list[str] = []
+        self.quotas = {"L-1216C47A": 16, "L-F678F1CE": 5, "L-A4707A72": 5, "L-53DA6B97": 50}
+        self.quotas |= {"L-7EED9B64": 100, "L-822D1B1B": 100, "L-0485CB21": 2000}
+        self.prices = dict(PRICES)
+        self.folder = folder
+        self.passwords = folder / "passwords"
+        self.passwords.mkdir(mode=0o700)
+        for user in ("alice", "ws-1", "ws-2"):
+            self.give_password(user)
+        self.key = ed25519.Ed25519PrivateKey.generate()
+        self.settings = Settings(
+            region=REGION,
+            zone="example.org",
+            stack_domain="stack.example.org",
+            certificate_arn=self.make_certificate("*.stack.example.org"),
+            key_name="lab",
+            private_key_file=str(self.write_key(self.key)),
+            admin_cidr="203.0.113.7/32",
+            password_directory=str(self.passwords),
+            password_min_length=12,
+            image_parameter="/lab/{architecture}",
+            account_id=ACCOUNT,
+        )
+        self.make("route53").create_hosted_zone(Name="example.org", CallerReference="1")
+        public = self.key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+        self.make("ec2").import_key_pair(KeyName="lab", PublicKeyMaterial=public)
+        self.images = self.make_images()
+
+    def make(self, service: str, region: str = REGION) -> Any:
+        """Return a client whose requests are not recorded, to change the world with."""
+        return boto3.client(service, region, **CREDENTIALS)
+
+    def client(self, service: str, region: str) -> Any:
+        """Return a client as the module makes it, recorded."""
+        if service == "service-quotas":
+            return ServiceQuotas(self)
+        if service == "pricing":
+            return Pricing(self)
+        client = self.make(service, region)
+        client.meta.events.register("before-call", lambda model, **_: self.requests.append(model.name))
+        return client
+
+    def give_password(self, user: str, password: str = "correct-horse-battery") -> None:
+        path = self.passwords / f"{user}.passwd"
+        path.write_text(password + "\n")
+        path.chmod(0o600)
+
+    def write_key(self, key: Any, name: str = "key") -> Path:
+        path = self.folder / name
+        form = serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+        path.write_bytes(key.private_bytes(*form))
+        path.chmod(0o600)
+        return path
+
+    def make_certificate(self, name: str, region: str = REGION, **fields: Any) -> str:
+        arn = str(self.make("acm", region).request_certificate(DomainName=name)["CertificateArn"])
+        certificate = acm_backends[ACCOUNT][region]._certificates[arn]
+        for field, value in {"status": "ISSUED", **fields}.items():
+            setattr(certificate, field, value)
+        return arn
+
+    def make_images(self) -> dict[str, str]:
+        backend = ec2_backends[ACCOUNT][REGION]
+        found = {"x86_64": "ami-0aaaaaaaaaaaaaaaa", "arm64": "ami-0bbbbbbbbbbbbbbbb"}
+        for architecture, parameter, root in (("x86_64", "amd64", "/dev/sda1"), ("arm64", "arm64", "/dev/xvda")):
+            backend.amis[found[architecture]] = Ami(
+                backend,
+                found[architecture],
+                name=f"ubuntu-{architecture}",
+                architecture=architecture,
+                virtualization_type="hvm",
+                root_device_name=root,
+                root_device_type="ebs",
+                public=True,
+            )
+            self.make("ssm").put_parameter(Name=f"/lab/{parameter}", Value=found[architecture], Type="String")
+        return found
+
+    def make_machine(
+        self, user: str, status: str = "CREATE_COMPLETE", fleet: str = "", instance: str = "t3.medium"
+    ) -> str:
+        """Make a user's stack in the state `status` with a live instance, and return the instance's id."""
+        self.make_stack(f"probcomp-stack-{user}", status, {"Network": "shared"})
+        tags = [{"Key": "Name", "Value": f"{user}/instance"}, {"Key": "fleet", "Value": fleet}]
+        made = self.make("ec2").run_instances(
+            ImageId=self.images["x86_64"],
+            InstanceType=instance,
+            MinCount=1,
+            MaxCount=1,
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )
+        return str(made["Instances"][0]["InstanceId"])
+
+    def make_stack(
+        self, name: str, status: str = "CREATE_COMPLETE", parameters: dict[str, str] | None = None,
+        outputs: dict[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Make a stack that holds nothing of weight, in the state `status`."""
+        template = {
+            "Parameters": {key: {"Type": "String"} for key in parameters or {}},
+            "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
+            "Outputs": {key: {"Value": value} for key, value in (outputs or {}).items()},
+        }
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in (parameters or {}).items()]
+        formation = self.make("cloudformation")
+        made = formation.create_stack(StackName=name, TemplateBody=json.dumps(template), Parameters=given)
+        cloudformation_backends[ACCOUNT][REGION].stacks[made["StackId"]].status = status
+
+    def sweep(self, *asked: Asked, **settings: Any) -> dict[str, Any]:
+        """Return what preflight says of `asked`, with some settings changed."""
+        self.requests.clear()
+        return sweep(Cloud(self.client, REGION), replace(self.settings, **settings), list(asked), None)
+
+
+def machine(user: str, **options: Any) -> Asked:
+    """Return a machine as it is asked for by default."""
+    return Asked(**{"user": user, "instance": "t3.medium", "network": "shared", "volume_size": 30, **options})
+
+
+@contextmanager
+def world(folder: Path) -> Iterator[World]:
+    """A new account, with no credentials of this computer in reach."""
+    kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
+    for name in kept:
+        del os.environ[name]
+    # moto's thousands of images take seconds, of which no test needs any.
+    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
+    os.environ |= own
+    try:
+        with mock_aws():
+            yield World(folder)
+    finally:
+        for name in own:
+            os.environ.pop(name, None)
+        os.environ |= kept

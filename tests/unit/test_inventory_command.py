@@ -1,0 +1,70 @@
+"""Whether a command line fits its command: read from the playbooks themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import probcomp_command as command
+import pytest
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "playbooks").mkdir()
+    plays = {
+        "stack_create.yml": "- import_playbook: playbooks/stack_create.yml\n",
+        "set_password.yml": "- name: It\n  ansible.builtin.import_playbook: playbooks/set_password.yml\n",
+        "endless.yml": "- import_playbook: endless.yml\n",
+        "broken.yml": "- hosts: [\n",
+        "empty.yml": "",
+        "missing.yml": "- import_playbook: playbooks/none.yml\n",
+        "several.yml": "- hosts: [users, others]\n",
+        "playbooks/stack_create.yml": "- import_playbook: names.yml\n- hosts: fleet\n",
+        "playbooks/names.yml": "- hosts: localhost\n  tasks: []\n",
+        "playbooks/set_password.yml": "- hosts: [users]\n  tasks: []\n- hosts: fleet\n",
+    }
+    for name, text in plays.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+def test_finds_the_first_play(root: Path) -> None:
+    assert command.first_hosts(root / "stack_create.yml") == "localhost"
+    assert command.first_hosts(root / "set_password.yml") == "users"
+    assert command.first_hosts(root / "playbooks/names.yml") == "localhost"
+
+
+@pytest.mark.parametrize("name", ["endless.yml", "broken.yml", "empty.yml", "missing.yml", "several.yml", "none.yml"])
+def test_leaves_to_ansible_what_it_cannot_read(root: Path, name: str) -> None:
+    assert command.first_hosts(root / name) is None
+    assert command.misuse([root / name], "alice") is None
+
+
+def test_a_limit_where_names_are_wanted(root: Path) -> None:
+    message = command.misuse([root / "stack_create.yml"], "alice") or ""
+    assert message.startswith("stack_create.yml takes its names by -e")
+    assert command.misuse([root / "stack_create.yml"], None) is None
+
+
+def test_no_limit_where_one_is_wanted(root: Path) -> None:
+    message = command.misuse([root / "set_password.yml"], None) or ""
+    assert message.startswith("set_password.yml: say which machines with -l")
+    assert command.misuse([root / "set_password.yml"], "ws") is None
+
+
+def test_only_playbooks_of_ours_are_judged(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(root)
+    assert command.our_playbooks(("set_password.yml",), root) == [root / "set_password.yml"]
+    assert command.our_playbooks(("playbooks/names.yml",), root) == [root / "playbooks/names.yml"]
+    other = tmp_path / "molecule"
+    other.mkdir()
+    (other / "converge.yml").write_text("- hosts: localhost\n", encoding="utf-8")
+    assert command.our_playbooks((str(other / "converge.yml"), "none.yml"), root) == []
+    assert command.our_playbooks("users", root) == []  # ad-hoc: a pattern
+    assert command.our_playbooks(None, root) == []  # ansible-inventory
+
+
+def test_starts_on_localhost(root: Path) -> None:
+    assert command.starts_on_localhost([root / "stack_create.yml"])
+    assert not command.starts_on_localhost([root / "set_password.yml"])
+    assert not command.starts_on_localhost([])
