@@ -43,6 +43,13 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_uti
 from probcomp_failures import failure_lines, unreachable_line
 from probcomp_text import one_line, printable_lines
 
+_SILENT_ACTIONS = (
+    *C._ACTION_DEBUG,
+    *C._ACTION_META,
+    *C._ACTION_ALL_INCLUDES,
+    "ansible.builtin.validate_argument_spec",
+)
+"""Actions whose tasks are named only when there is something to tell of them."""
 _NAMES_IN_A_LINE = 8
 _REASON_IN_SUMMARY = 160
 
@@ -85,7 +92,7 @@ class CallbackModule(DefaultCallback):
         self._last_task_name = task.get_name().strip()
         # A task with a condition may be skipped everywhere; its name comes with its first result. One without may
         # take minutes, and people want to know what they wait for.
-        if not task.when and task.action not in (*C._ACTION_DEBUG, *C._ACTION_META, *C._ACTION_ALL_INCLUDES):
+        if not task.when and task.action not in _SILENT_ACTIONS:
             self._print_task_banner(task)
 
     def _print_task_banner(self, task: Task) -> None:
@@ -123,7 +130,10 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_ok(result)
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
-            self._changed_hosts.append(result.host.get_name())
+            if _speaks_for_all(result):
+                self._display.display("  changed", color=C.COLOR_CHANGED)
+            else:
+                self._changed_hosts.append(result.host.get_name())
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
         """Print an item that was changed, by its label."""

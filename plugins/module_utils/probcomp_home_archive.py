@@ -99,4 +99,7 @@ class _Walker:
         """Return the number of members, once all bytes were fed."""
         if not self._is_ended:
             raise DamagedArchive("the tar within ends in the middle")
+        if not self._members:
+            # The home's own folder is always a member.
+            raise DamagedArchive("it is empty")
         return self._members

@@ -28,7 +28,10 @@ NO_HOME = 44
 NO_SUDO = 45
 KEPT_FREE = 1 << 30
 """Bytes of the controller's disk that a backup leaves free."""
+LOOK_EVERY = 64 << 20
+"""Bytes after which the free disk is looked at again."""
 ERROR_BYTES = 4096
+"""Bytes of a machine's error stream that are kept."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,7 @@ def save(machine: Machine, private_key_file: str, home: str, directory: Path, li
         if not machine.address:
             raise BackupFailed("the machine has no address: start it first")
         if not Path(machine.pin_file).is_file():
-            raise BackupFailed(f"no host key is pinned in {machine.pin_file}: nothing is fetched from a machine unknown")
+            raise BackupFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
         found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
     except (BackupFailed, DamagedArchive) as error:
         return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=str(error))
@@ -138,14 +141,15 @@ def _save(
     machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits, deadline: float
 ) -> tuple[Path, int] | None:
     folder = directory / machine.user
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar.gz"
     partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
     handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(handle, "wb") as output:
             command = ssh_command(machine, private_key_file, home, limits.connect)
-            status, said = _fetch(command, output, limits.bytes, deadline)
+            status, said = _fetch(command, output, folder, limits.bytes, deadline)
             output.flush()
             os.fsync(output.fileno())
         if status == NO_HOME:
@@ -159,7 +163,7 @@ def _save(
     return path, members
 
 
-def _fetch(command: list[str], output: IO[bytes], largest: int, deadline: float) -> tuple[int, bytes]:
+def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, deadline: float) -> tuple[int, bytes]:
     """Run `command`, write what it prints to `output`, and return its exit status and the start of its error stream."""
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
@@ -167,7 +171,7 @@ def _fetch(command: list[str], output: IO[bytes], largest: int, deadline: float)
         if ssh.stdout is None or ssh.stderr is None:
             raise RuntimeError("pipes were asked for")
         try:
-            said = _copy(ssh.stdout, ssh.stderr, output, largest, deadline)
+            said = _copy(ssh.stdout, ssh.stderr, _Bounded(output, folder, largest), deadline)
             return ssh.wait(max(1.0, deadline - time.monotonic())), said
         except subprocess.TimeoutExpired:
             raise BackupFailed("the machine did not end in time") from None
@@ -176,16 +180,35 @@ def _fetch(command: list[str], output: IO[bytes], largest: int, deadline: float)
                 ssh.kill()
 
 
-def _copy(stdout: IO[bytes], stderr: IO[bytes], output: IO[bytes], largest: int, deadline: float) -> bytes:
+class _Bounded:
+    """A file that takes only so many bytes, and none that would fill the disk; raises BackupFailed."""
+
+    def __init__(self, output: IO[bytes], folder: Path, largest: int) -> None:
+        self._output, self._folder, self._largest = output, folder, largest
+        self.size = 0
+        self._next_look = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._largest:
+            raise BackupFailed(f"the home is larger than {self._largest} bytes: raise max_bytes, or fetch it by hand")
+        if self.size > self._next_look:
+            self._next_look = self.size + LOOK_EVERY
+            if shutil.disk_usage(self._folder).free < KEPT_FREE:
+                raise BackupFailed(f"the disk of {self._folder} is nearly full: make room for the backup")
+        self._output.write(data)
+
+
+def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float) -> bytes:
     """Copy `stdout` to `output` to its end and return the first bytes of `stderr`; raises BackupFailed at a limit."""
-    size, said = 0, b""
+    said = b""
     with selectors.DefaultSelector() as selector:
         for stream in (stdout, stderr):
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise BackupFailed(f"the home did not arrive in time ({size} bytes did)")
+                raise BackupFailed(f"the home did not arrive in time ({output.size} bytes did)")
             for key, _ in selector.select(left):
                 data = os.read(key.fd, CHUNK)
                 if not data:
@@ -193,11 +216,6 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: IO[bytes], largest: int,
                 elif key.fileobj is stderr:
                     said += data[: ERROR_BYTES - len(said)]
                 else:
-                    size += len(data)
-                    if size > largest:
-                        raise BackupFailed(f"the home is larger than {largest} bytes: raise max_bytes, or fetch it by hand")
-                    if shutil.disk_usage(os.fspath(output.name) if isinstance(output.name, str) else "/").free < KEPT_FREE:
-                        raise BackupFailed("the controller's disk is nearly full")
                     output.write(data)
     return said
 

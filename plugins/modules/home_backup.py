@@ -1,4 +1,4 @@
-"""Saves the homes of users before their machines are deleted. Called by the role `stack`; writes to `directory` only."""
+"""Saves users' homes before their machines are deleted. Called by the role `stack`; writes to `directory` only."""
 
 from __future__ import annotations
 
@@ -89,8 +89,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 machines:
-  description: "By user: C(status) (C(saved), C(nothing_to_save) or C(failed)), C(file), C(bytes), C(members), C(seconds),
-    and C(reason) in one line when it failed."
+  description: "By user: C(status) (C(saved), C(nothing_to_save) or C(failed)), C(file), C(bytes), C(members),
+    C(seconds), and C(reason) in one line when it failed."
   returned: success
   type: dict
 failed_users:

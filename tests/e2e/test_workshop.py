@@ -42,22 +42,23 @@ def test_browser_logs_in_and_runs_a_notebook(workshop: Workshop, tmp_path: Path)
         page.wait_for_url("**/lab**")
         page.goto(workshop.url("ws-1", "/lab/tree/welcome.ipynb"))
         page.wait_for_selector(".jp-NotebookPanel-notebook", timeout=90_000)
-        page.wait_for_selector(".jp-Notebook-ExecutionIndicator[data-status=idle]", timeout=90_000)
-        page.click("text=Run >> nth=0")
-        page.click("text=Run All Cells")
-        page.wait_for_selector(".jp-OutputArea-output:has-text('bayeslite')", timeout=90_000)
+        page.wait_for_selector("text='Python 3 (ipykernel) | Idle'", timeout=90_000)
+        page.click(".lm-MenuBar-itemLabel:text-is('Run')")
+        page.click(".lm-Menu-itemLabel:text-is('Run All Cells')")
+        page.wait_for_selector(".jp-OutputArea-output:has-text('The tour')", timeout=90_000)
         outputs = page.locator(".jp-OutputArea-output").all_inner_texts()
         page.screenshot(path=str(OUTPUT / "notebook.png"))
     assert "2" in [text.strip() for text in outputs], outputs
+    assert any("bayeslite" in text for text in outputs), outputs
     assert not any("Error" in text for text in outputs), outputs
 
 
 def test_fleet_grows_and_leaves_the_rest_untouched(workshop: Workshop) -> None:
     first = ["ws-1", "ws-2", "ws-3"]
     before = {user: (workshop.machines()[user]["InstanceId"], workshop.boot_time(user)) for user in first}
-    grown = workshop.play('-v fleet_create.yml -e "base=ws low=4 high=5"')
-    assert grown.status == 1 or "ws-4" in grown.text and grown.status != 0, "without pass phrases it must be refused"
-    assert "create_passwords.yml" in grown.text
+    refused = workshop.play('fleet_create.yml -e "base=ws low=1 high=5"')
+    assert refused.status != 0, "without pass phrases"
+    assert re.search(r"ws-4.*create_passwords\.yml", refused.text)
     assert sorted(workshop.machines()) == first, "refused before any change"
     workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=5"')
     grown_text = workshop.succeed('ansible-playbook -v fleet_create.yml -e "base=ws low=1 high=5"')
