@@ -224,7 +224,7 @@ def _disconnect(machine: Machine) -> None:
 
 
 def memory_bytes(process_id: int) -> int:
-    """Memory of the container of this process without what the kernel would give back at once (as `docker stats`).
+    """Memory of the container of this process without pages of files, which the kernel gives back when it needs them.
 
     0 if it has ended.
     """
@@ -234,10 +234,10 @@ def memory_bytes(process_id: int) -> int:
             _, controllers, path = line.split(":", 2)
             if controllers == "memory":
                 # Of the top one of the container: systemd in there may have moved its processes further down.
-                return _usage(Path("/sys/fs/cgroup/memory") / _container_part(path), "memory.usage_in_bytes")
+                return _own_pages(Path("/sys/fs/cgroup/memory") / _container_part(path), "total_rss")
         _, _, path = groups[0].split(":", 2)
-        return _usage(Path("/sys/fs/cgroup") / _container_part(path), "memory.current")
-    except (OSError, ValueError, IndexError):
+        return _own_pages(Path("/sys/fs/cgroup") / _container_part(path), "anon")
+    except (OSError, ValueError, IndexError, KeyError):
         return 0
 
 
@@ -250,14 +250,9 @@ def _container_part(path: str) -> str:
     return "/".join(parts[: engine + 1])
 
 
-def _usage(group: Path, name: str) -> int:
-    usage = int((group / name).read_text())
-    for line in (group / "memory.stat").read_text().splitlines():
-        key, _, value = line.partition(" ")
-        if key in ("total_inactive_file", "inactive_file"):
-            usage -= int(value)
-            break
-    return max(usage, 0)
+def _own_pages(group: Path, counter: str) -> int:
+    counters = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return int(counters[counter])
 
 
 _in_use: list[Machines] = []

@@ -66,6 +66,8 @@ class CallbackModule(DefaultCallback):
         self._last_task_banner: str | None = None
         self._unprinted_play: str | None = None
         self._changed_hosts: list[str] = []
+        self._changed_machines: set[str] = set()
+        self._changed_as_a_whole = False
         self._first_reasons: dict[str, str] = {}
         self._filed_under: set[str] = set()
 
@@ -131,8 +133,10 @@ class CallbackModule(DefaultCallback):
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
             if _speaks_for_all(result):
+                self._changed_as_a_whole = True
                 self._display.display("  changed", color=C.COLOR_CHANGED)
             else:
+                self._changed_machines.add(result.host.get_name())
                 self._changed_hosts.append(result.host.get_name())
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
@@ -147,6 +151,10 @@ class CallbackModule(DefaultCallback):
             self._print_task_banner(result.task)
             label = one_line(str(self._get_item_label(result.result)), limit=80)
             host = result.host.get_name()
+            if _speaks_for_all(result):
+                self._changed_as_a_whole = True
+            else:
+                self._changed_machines.add(host)
             whose = label if _speaks_for_all(result) or label == host else f"{host}: {label}"
             self._display.display(f"  changed: {whose}", color=C.COLOR_CHANGED)
 
@@ -258,8 +266,11 @@ class CallbackModule(DefaultCallback):
         elif not stats.processed:
             self._display.display("nothing to do: no machine matched")
         elif machines and not self._filed_under:
-            changed = sum(bool(stats.changed.get(host)) for host in machines)
-            line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed} changed, {len(failed)} failed"
+            # Not from the statistics: they file what changed for all under the first machine, which may be untouched.
+            changed = f"{len(self._changed_machines)} changed"
+            if self._changed_as_a_whole:
+                changed += " (and what they share)"
+            line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed}, {len(failed)} failed"
             self._display.display(f"\n{line}", color=C.COLOR_ERROR if failed else C.COLOR_OK)
         if named:
             reasons = (one_line(self._first_reasons.get(host, "see above"), _REASON_IN_SUMMARY) for host in named)

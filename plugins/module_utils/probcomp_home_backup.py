@@ -223,6 +223,8 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: floa
 def _judge(machine: Machine, status: int, said: bytes) -> None:
     """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
     words = one_line(said.decode("utf-8", "replace"), 200) or "no reason given"
+    if status == 255 and ("IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words):
+        raise BackupFailed(f"another host key than the one in {machine.pin_file} answers at {machine.address}")
     if status == 255:
         raise BackupFailed(f"no ssh connection to {machine.admin_user}@{machine.address}:{machine.port} ({words})")
     if status == NO_SUDO:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -76,11 +77,24 @@ class Pricing:
         return [{"PriceList": [json.dumps(item) for item in products if wanted["regionCode"] == REGION]}]
 
 
+_requests: list[str] = []
+
+
+@cache
+def new_client(service: str, region: str, recorded: bool) -> Any:
+    """Return a client; kept over all tests, for botocore takes long to make one, and moto starts anew under it."""
+    client = boto3.client(service, region, **CREDENTIALS)
+    if recorded:
+        client.meta.events.register("before-call", lambda model, **_: _requests.append(model.name))
+    return client
+
+
 class World:
     """The account, the settings that fit it, and the requests that were made."""
 
     def __init__(self, folder: Path) -> None:
-        self.requests: list[str] = []
+        self.requests = _requests
+        self.requests.clear()
         self.quotas = {"L-1216C47A": 16, "L-F678F1CE": 5, "L-A4707A72": 5, "L-53DA6B97": 50}
         self.quotas |= {"L-7EED9B64": 100, "L-822D1B1B": 100, "L-0485CB21": 2000}
         self.prices = dict(PRICES)
@@ -110,7 +124,7 @@ class World:
 
     def make(self, service: str, region: str = REGION) -> Any:
         """Return a client whose requests are not recorded, to change the world with."""
-        return boto3.client(service, region, **CREDENTIALS)
+        return new_client(service, region, False)
 
     def client(self, service: str, region: str) -> Any:
         """Return a client as the module makes it, recorded."""
@@ -118,9 +132,7 @@ class World:
             return ServiceQuotas(self)
         if service == "pricing":
             return Pricing(self)
-        client = self.make(service, region)
-        client.meta.events.register("before-call", lambda model, **_: self.requests.append(model.name))
-        return client
+        return new_client(service, region, True)
 
     def give_password(self, user: str, password: str = "correct-horse-battery") -> None:
         path = self.passwords / f"{user}.passwd"

@@ -33,6 +33,7 @@ case "$address" in
   whole) exec bash -c "$command" ;;
   cut) bash -c "$command" | head -c 2000 ;;
   refused) echo 'Permission denied (publickey).' >&2; exit 255 ;;
+  swapped) echo 'WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!' >&2; exit 255 ;;
   silent) sleep 60 ;;
   endless) exec cat /dev/zero ;;
   rubbish) echo 'not an archive'; exit 0 ;;
@@ -123,6 +124,7 @@ def test_no_home_is_nothing_to_save_and_no_sudo_is_a_failure(home: Path) -> None
     [
         ("cut", "it ends in the middle"),
         ("refused", "no ssh connection to ubuntu@refused:2222 (Permission denied (publickey).)"),
+        ("swapped", "another host key than the one in"),
         ("rubbish", "no whole gzip file"),
         ("endless", "larger than 1000000 bytes"),
         ("bomb", "it is empty"),
