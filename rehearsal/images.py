@@ -16,12 +16,11 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import docker
 import docker.errors
 import requests
 import urllib3
 import yaml
-
-import docker
 
 Progress = Callable[[str], None]
 

@@ -19,11 +19,10 @@ _CORE_PREFIX = re.compile(
     re.DOTALL,
 )
 _NO_REASON = re.compile(r"non-zero return code", re.IGNORECASE)
+_WRONG_HOST_KEY = re.compile(
+    r"host key verification failed|host identification has changed|no .*host key is known", re.I
+)
 _HINTS = (
-    (
-        r"host key verification failed|host identification has changed|no .*host key is known",
-        "its host key is not the one in known_hosts: unless you know why, do not connect",
-    ),
     (r"permission denied", "is private_key_file the key of its key pair, or the agent loaded with it?"),
     (r"timed out|no route to host|unreachable", "is it running, and is admin_cidr the network that you are in?"),
     (r"connection refused|connection reset|connection closed", "it may still be starting: try again in a minute"),
@@ -49,6 +48,9 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
 
 def unreachable_line(result: Mapping[str, Any]) -> str:
     """Return why a machine cannot be reached and what to do."""
+    if _WRONG_HOST_KEY.search(str(result.get("msg"))):
+        # ssh's own words are a page of warnings, most of them about files that nobody here has.
+        return "its host key is not the one pinned in known_hosts: unless you know why, do not connect"
     reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
     return f"{reason}; {hint}" if hint else reason

@@ -16,8 +16,8 @@ MAXIMUM_LENGTH = 32
 USER_NAME = re.compile(r"\A[a-z](?:[a-z0-9]|-(?!-)){0,30}[a-z0-9]\Z|\A[a-z]\Z")
 """What a user name, the base of a fleet and the name of a network look like. Use with fullmatch."""
 
-RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www"})
-"""Names with a meaning of their own: Ansible's groups, ours, and labels below a user's domain."""
+RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www", "network"})
+"""Names with a meaning of their own: Ansible's groups, ours, labels below a user's domain, the networks' Name tags."""
 
 MACHINES_PER_NETWORK = 100
 """Rules and target groups per load balancer (AWS default quotas), so machines per network."""

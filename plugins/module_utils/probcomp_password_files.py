@@ -10,6 +10,8 @@ import math
 import os
 import secrets
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -22,6 +24,7 @@ Decrypt = Callable[[bytes], bytes]
 """From the bytes of a file that ansible-vault encrypted to the plain ones; ValueError when the password is wrong."""
 
 _VAULT_MARK = b"$ANSIBLE_VAULT;"
+_VAULT_SECONDS = 60
 _LARGEST_FILE = 65536
 """Bytes; a password file that is larger is some other file."""
 
@@ -145,23 +148,22 @@ def keep_private(item: Path, mode: int, notes: list[str], mend: bool = True) -> 
 def vault_decrypter(vault_password_file: str | None) -> Decrypt | None:
     """Return what decrypts files of ansible-vault with the password in a file (or said by a script), None without one.
 
-    Ansible's own library does the work; it is imported here because most runs need none of it. The returned function
-    raises ValueError when the password cannot be had or does not fit.
+    The program ansible-vault does the work: a module cannot import Ansible's own library, of which it sees a part only.
+    The returned function raises ValueError when the password cannot be had or does not fit.
     """
     if not vault_password_file:
         return None
+    program = Path(sys.executable).with_name("ansible-vault")
+    command = [str(program), "decrypt", "--vault-password-file", str(vault_password_file), "--output", "-"]
 
     def decrypt(data: bytes) -> bytes:
-        from ansible.errors import AnsibleError
-        from ansible.parsing.dataloader import DataLoader
-        from ansible.parsing.vault import VaultLib, get_file_vault_secret
-
         try:
-            secret = get_file_vault_secret(filename=vault_password_file, loader=DataLoader())
-            secret.load()
-            return VaultLib([("default", secret)]).decrypt(data)
-        except AnsibleError as error:
-            raise ValueError("the vault password does not fit") from error
+            done = subprocess.run(command, input=data, capture_output=True, timeout=_VAULT_SECONDS, check=False)
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise ValueError("ansible-vault does not run") from error
+        if done.returncode != 0:
+            raise ValueError("the vault password does not fit")
+        return done.stdout
 
     return decrypt
 

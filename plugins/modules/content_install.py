@@ -166,8 +166,10 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     if found is None:
         return {"changed": False, "version": version, "msg": f"the content has no {options['script']}: nothing is run"}
     if options["become_root"] and found["sha256"] not in content["files"].get(options["script"], []):
-        raise MachineError(f"{script} is not as the content brought it, so it is not run as root: remove it, then "
-                           "grab_content.yml brings it back")
+        raise MachineError(
+            f"{script} is not as the content brought it, so it is not run as root: remove it, then "
+            "grab_content.yml brings it back"
+        )
     if check_mode:
         return {"changed": True, "version": version}
     runner = pwd.getpwuid(0) if options["become_root"] else account

@@ -205,8 +205,10 @@ class Service:
             state = self._state()
             what = f"{state['ActiveState']} ({state['SubState']}, {state['Result']})"
             if time.monotonic() > deadline:
-                raise MachineError(f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: "
-                                   f"journalctl -u {self._name} on the machine says why")
+                raise MachineError(
+                    f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: "
+                    f"journalctl -u {self._name} on the machine says why"
+                )
             if state["ActiveState"] in ("inactive", "failed"):
                 raise MachineError(f"{self._name} is {what}: journalctl -u {self._name} on the machine says why")
             time.sleep(0.3)

@@ -1,4 +1,4 @@
-"""Bad input, as a tired administrator types it: one line that says what, whose and what to do; and nothing was changed."""
+"""Bad input, as a tired administrator types it: one line says what, whose and what to do, and nothing was changed."""
 
 from __future__ import annotations
 

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.e2e.workshop import OUTPUT, Workshop
+
+CONTENTS_STATUS = "async () => (await fetch('/api/contents')).status"
+
+
+def plain(value: Any) -> Any:
+    """`value` of ansible-inventory --list without the marks that core puts around text from outside."""
+    if isinstance(value, dict):
+        return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}
+    return [plain(entry) for entry in value] if isinstance(value, list) else value
 
 
 def test_demo_ends_with_three_urls_and_passwords(workshop: Workshop) -> None:
@@ -79,17 +90,17 @@ def test_one_machine_for_alice(workshop: Workshop) -> None:
 
 def test_new_password_replaces_the_old_one(workshop: Workshop, tmp_path: Path) -> None:
     old = workshop.password("alice")
-    new = "an entirely new pass phrase"
+    new = f"an entirely new pass phrase {secrets.token_hex(4)}"
     with workshop.browser(tmp_path) as browser:
         page = browser.new_page()
         page.goto(workshop.url("alice"))
         page.fill("#password_input", old)
         page.click("#login_submit")
         page.wait_for_url("**/lab**")
-        assert browser.request.get(workshop.url("alice", "/api/contents")).status == 200
+        assert page.evaluate(CONTENTS_STATUS) == 200
         workshop.password_file("alice").write_text(new + "\n")
         workshop.succeed("ansible-playbook -l alice set_password.yml")
-        assert browser.request.get(workshop.url("alice", "/api/contents")).status == 403, "the old session lives on"
+        assert page.evaluate(CONTENTS_STATUS) == 403, "the old session lives on"
         page.goto(workshop.url("alice"))
         page.fill("#password_input", old)
         page.click("#login_submit")
@@ -125,7 +136,7 @@ def test_terminated_machine_is_made_again(workshop: Workshop) -> None:
 
 
 def test_public_tools_agree(workshop: Workshop, tmp_path: Path) -> None:
-    ours = json.loads(workshop.succeed("ansible-inventory --list"))["_meta"]["hostvars"]
+    ours = plain(json.loads(workshop.succeed("ansible-inventory --list")))["_meta"]["hostvars"]
     theirs = workshop.machines()
     stacks = workshop.aws("cloudformation describe-stacks")["Stacks"]
     complete = {
@@ -136,7 +147,9 @@ def test_public_tools_agree(workshop: Workshop, tmp_path: Path) -> None:
     assert set(ours) == set(theirs) == complete
     source = tmp_path / "all.aws_ec2.yml"
     source.write_text("plugin: amazon.aws.aws_ec2\nregions: [us-east-1]\nhostnames: [tag:Name]\n")
-    public = json.loads(workshop.succeed(f"ansible-inventory -i {source} --list"))["_meta"]["hostvars"]
+    public = plain(json.loads(workshop.succeed(f"ansible-inventory -i {source} --list 2>/dev/null")))["_meta"][
+        "hostvars"
+    ]
     for user, machine in ours.items():
         assert machine["probcomp_instance_id"] == theirs[user]["InstanceId"]
         assert machine["probcomp_address"] == theirs[user]["PublicIpAddress"]
@@ -155,7 +168,9 @@ def test_another_machines_key_is_refused(workshop: Workshop, command: str) -> No
         names = "-e user=alice" if command == "fleet_create.yml" else "-l alice"
         refused = workshop.play(f"{names} {command}")
         assert refused.status != 0
-        assert re.search(r"^FAILED alice: .*host key", refused.text, re.MULTILINE | re.IGNORECASE), refused.text
+        assert re.search(r"^UNREACHABLE alice: its host key is not the one pinned", refused.text, re.MULTILINE), (
+            refused.text
+        )
         assert pin.read_text() == wrong, "a pinned key was overwritten"
     finally:
         pin.write_text(right)
@@ -195,7 +210,10 @@ def test_down_leaves_nothing(workshop: Workshop) -> None:
     facts = workshop.facts
     workshop.succeed("scripts/rehearsal down")
     label = f"label=probcomp-rehearsal={facts['run_id']}"
-    assert workshop.shell(f"docker ps -aq --filter {label}; docker network ls -q --filter {label}", rehearsed=False).text == ""
+    assert (
+        workshop.shell(f"docker ps -aq --filter {label}; docker network ls -q --filter {label}", rehearsed=False).text
+        == ""
+    )
     assert not Path(f"/proc/{facts['pid']}").exists()
     assert not workshop.home.exists() or list(workshop.home.iterdir()) == []
     assert workshop.shell("git status --porcelain --untracked-files=all", rehearsed=False).text == ""

@@ -59,6 +59,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
 
 # Installing
 
+
 def test_first_and_second_time(machine: Machine) -> None:
     result = machine.lay_down()
     assert result["changed"]
@@ -83,7 +84,10 @@ def test_a_new_version_keeps_what_the_user_changed(machine: Machine) -> None:
     machine.publish(TWO)
     result = machine.lay_down()
     assert machine.texts() == {
-        "notebook/a": "my own", "notebook/b": "b2", "notebook/c": "c2", "notebook/mine": "mine",
+        "notebook/a": "my own",
+        "notebook/b": "b2",
+        "notebook/c": "c2",
+        "notebook/mine": "mine",
     }
     assert (result["updated"], result["kept"], result["removed"]) == (["notebook/b"], ["notebook/a"], ["gen/install"])
     assert not (machine.home / "gen").exists()
@@ -151,6 +155,7 @@ def test_root_writes_nothing_through_a_planted_link(tmp_path: Path) -> None:
 
 # Interrupted
 
+
 def test_interrupted_between_two_files(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.lay_down()
     machine.publish(TWO)
@@ -180,7 +185,8 @@ HOSTILE = {
     "link out": (tar(member("l", type=LINK, linkname="../../etc/passwd")), "leads outside"),
     "absolute link": (tar(member("l", type=LINK, linkname="/etc/passwd")), "leads outside"),
     "climbing link": (
-        tar(member("d/e", type=LINK, linkname=".."), member("l", type=LINK, linkname="d/e/../x")), "leads outside"
+        tar(member("d/e", type=LINK, linkname=".."), member("l", type=LINK, linkname="d/e/../x")),
+        "leads outside",
     ),
     "through a link": (tar(member("d", type=LINK, linkname="e"), member("d/x", b"x")), "no folder"),
     "under a file": (tar(member("d", b"1"), member("d/x", b"x")), "no folder"),
@@ -197,7 +203,8 @@ HOSTILE = {
     "half, not compressed": (tar(member("a", b"1"), member("b", b"1"), mode="w")[:1024], "breaks off"),
     "wrong sum": (ONE[:-6] + b"\0\0" + ONE[-4:], "not a whole tar archive"),
     "damaged header": (
-        gzip.compress(tar(member("a", b"1"), mode="w")[:1024] + b"x" * 512 + b"\0" * 1024), "not a whole tar archive"
+        gzip.compress(tar(member("a", b"1"), mode="w")[:1024] + b"x" * 512 + b"\0" * 1024),
+        "not a whole tar archive",
     ),
     "page": (b"\n<!DOCTYPE html><html>Please log in</html>", "HTML page"),
     "text": (b"no archive at all", "not a whole tar archive"),
@@ -238,21 +245,26 @@ def test_too_large(machine: Machine) -> None:
 
 # What a good archive may hold
 
+
 def test_links_modes_and_times(tmp_path: Path) -> None:
     archive, target = tmp_path / "a.tgz", tmp_path / "target"
     target.mkdir()
-    archive.write_bytes(tar(
-        member("./", type=tarfile.DIRTYPE),
-        member("./d/run.sh", b"x", mode=0o4755),
-        member("d/data", b"y", mode=0o666),
-        member("d/link", type=LINK, linkname="../d/data"),
-        member("hard", type=HARD, linkname="d/data"),
-        member("empty", type=tarfile.DIRTYPE),
-    ))
+    archive.write_bytes(
+        tar(
+            member("./", type=tarfile.DIRTYPE),
+            member("./d/run.sh", b"x", mode=0o4755),
+            member("d/data", b"y", mode=0o666),
+            member("d/link", type=LINK, linkname="../d/data"),
+            member("hard", type=HARD, linkname="d/data"),
+            member("empty", type=tarfile.DIRTYPE),
+        )
+    )
     content = unpack(archive, target, MIB)
     assert content["d/link"] == "link:../d/data" and content["empty"] == "folder"
     assert [oct((target / name).stat().st_mode & 0o7777) for name in ("d/run.sh", "d/data", "hard")] == [
-        "0o755", "0o644", "0o644",
+        "0o755",
+        "0o644",
+        "0o644",
     ]
     assert (target / "hard").read_bytes() == (target / "d/link").read_bytes() == b"y"
     assert (target / "d/data").stat().st_mtime == 1_000_000_000
@@ -267,6 +279,7 @@ def test_compressions(mode: str, tmp_path: Path) -> None:
 
 
 # Fetching
+
 
 def test_missing_address_is_named_without_its_secret(machine: Machine) -> None:
     machine.server.status = 404
@@ -294,6 +307,7 @@ def test_other_schemes(url: str, machine: Machine) -> None:
 
 
 # Check mode
+
 
 def test_check_mode_tells_and_touches_nothing(machine: Machine) -> None:
     def would_change() -> bool:

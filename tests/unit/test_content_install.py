@@ -31,8 +31,13 @@ class Machine:
 
     def run(self, check_mode: bool = False, **options: Any) -> dict[str, Any]:
         settings = {
-            "script": "gen/install.sh", "become_root": False, "path": ["/opt/first"], "environment": {"EXTRA": 7},
-            "log": str(self.folder / "log/marco.log"), "timeout": 20, "force": False,
+            "script": "gen/install.sh",
+            "become_root": False,
+            "path": ["/opt/first"],
+            "environment": {"EXTRA": 7},
+            "log": str(self.folder / "log/marco.log"),
+            "timeout": 20,
+            "force": False,
         }
         result: dict[str, Any] = content_install.install({**settings, **options}, self.account, check_mode)
         return result

@@ -21,6 +21,7 @@ OTHER = "argon2:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 43
 
 # Hashes
 
+
 def test_hash_is_what_jupyter_checks() -> None:
     """jupyter_server.auth.security.passwd_check does just this."""
     made = hashes.make_hash(PASSWORD)
@@ -36,12 +37,21 @@ def test_hash_that_jupyter_made_is_recognized() -> None:
     assert not hashes.is_hash_of(made, PASSWORD + " ")
 
 
-@pytest.mark.parametrize("found", [
-    "", " ", "garbage", "argon2:", "argon2:$argon2id$v=19$m=10240,t=10,p=8$",
-    "sha1:0e112c3ddfce:a68df677475c2b47b6e86d",
-    "argon2:$argon2id$v=19$m=0,t=0,p=0$c29tZXNhbHQ$" + "A" * 43,
-    OTHER + "\n", OTHER + "é", OTHER * 1000,
-])
+@pytest.mark.parametrize(
+    "found",
+    [
+        "",
+        " ",
+        "garbage",
+        "argon2:",
+        "argon2:$argon2id$v=19$m=10240,t=10,p=8$",
+        "sha1:0e112c3ddfce:a68df677475c2b47b6e86d",
+        "argon2:$argon2id$v=19$m=0,t=0,p=0$c29tZXNhbHQ$" + "A" * 43,
+        OTHER + "\n",
+        OTHER + "é",
+        OTHER * 1000,
+    ],
+)
 def test_anything_else_is_no_hash_of_it(found: str) -> None:
     assert not hashes.is_hash_of(found, PASSWORD)
 
@@ -60,6 +70,7 @@ def test_no_warning_reaches_the_output() -> None:
 
 
 # The settings file
+
 
 def written(path: Path) -> dict[str, Any]:
     jupyter_password.write_hash(path, OTHER)

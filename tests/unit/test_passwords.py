@@ -85,6 +85,7 @@ def test_an_encrypted_file_is_read_with_the_vault_password(tmp_path: Path) -> No
     command = [program, "encrypt", "--vault-password-file", str(vault), str(path)]
     subprocess.run(command, check=True, capture_output=True)
     assert files.read_password(path, 12, decrypt=files.vault_decrypter(str(vault))) == "correct-horse-battery"
+    assert run_module(tmp_path, ["alice"], vault=str(vault))["existing"] == ["alice"]
     vault.write_text("another\n")
     with pytest.raises(files.PasswordFileError, match="does not fit"):
         files.read_password(path, 12, decrypt=files.vault_decrypter(str(vault)))
@@ -117,7 +118,7 @@ def test_a_file_is_never_replaced_even_by_two_runs_at_once(tmp_path: Path) -> No
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def run_module(folder: Path, users: list[str], check: bool = False) -> dict[str, object]:
+def run_module(folder: Path, users: list[str], check: bool = False, vault: str = "") -> dict[str, object]:
     """Return the module's answer for `folder`, run by Ansible as a playbook runs it, as loud as it can be."""
     arguments = json.dumps({"users": users, "directory": str(folder)})
     programs = Path(sys.executable).parent
@@ -128,6 +129,8 @@ def run_module(folder: Path, users: list[str], check: bool = False) -> dict[str,
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
         "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
     }
+    if vault:
+        environment["ANSIBLE_VAULT_PASSWORD_FILE"] = vault
     done = subprocess.run(
         [*command, *(["--check"] if check else [])],
         env=environment, capture_output=True, text=True, cwd=folder.parent, check=False,
