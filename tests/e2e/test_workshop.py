@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.workshop import OUTPUT, Workshop
 
-CONTENTS_STATUS = "async () => (await fetch('/api/contents')).status"
+CONTENTS_STATUS = "async () => (await fetch('/api/contents', {cache: 'no-store'})).status"
 
 
 def plain(value: Any) -> Any:
