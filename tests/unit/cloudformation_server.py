@@ -14,15 +14,16 @@ from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplic
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from rehearsal import faults
+from rehearsal import amis, faults
 from rehearsal.cloudformation.api import CloudFormationApi
 from rehearsal.cloudformation.stacks import STACKS
 from rehearsal.lock import LOCK
 from rehearsal.settings import SETTINGS
 
 REGION = "us-east-1"
-IMAGE, OTHER_IMAGE = "ami-785db401", "ami-1e749f67"
-"""Two of moto's own images, both of Ubuntu and x86_64."""
+ACCOUNT = "123456789012"
+IMAGE, OTHER_IMAGE = "ami-0a000000000024041", "ami-0a000000000022041"
+"""Two of the rehearsal's images, both of Ubuntu and x86_64."""
 ROOT = Path(__file__).resolve().parents[2]
 NETWORK_TEMPLATE = (ROOT / "roles/network/files/network.cfn.yml").read_text()
 STACK_TEMPLATE = (ROOT / "roles/stack/files/stack.cfn.yml").read_text()
@@ -154,6 +155,7 @@ def running_cloud() -> Iterator[Cloud]:
 
     # Nothing of another file's tests in the same process may show.
     moto_api_backend.reset()
+    amis.install(ACCOUNT, REGION)
     STACKS.clear()
     faults.clear()
     before = SETTINGS.seconds_per_resource
