@@ -26,17 +26,24 @@ _MOST_PROBLEMS = 30
 class ActionModule(ActionBase):
     """Returns `machines`, one entry per machine, and `label`, a name for files about all of them."""
 
-    _VALID_ARGS = frozenset({"names_required"})
+    _VALID_ARGS = frozenset({"names_required", "settings_required"})
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Check the names and settings in `task_vars`; fails with one line per problem."""
         super().run(tmp, task_vars)
-        arguments = {"names_required": {"type": "bool", "default": True}}
+        arguments = {
+            "names_required": {"type": "bool", "default": True},
+            "settings_required": {"type": "list", "elements": "str", "default": []},
+        }
         _result, options = self.validate_argument_spec(argument_spec=arguments)
         found = Names(task_vars or {}, options["names_required"])
-        found.check_settings(load_extra_vars(self._loader))
+        given = load_extra_vars(self._loader)
+        found.check_settings(given)
+        found.problems.extend(
+            f"say which {name}: -e {name}=..." for name in options["settings_required"] if name not in given
+        )
         if found.problems:
             shown = found.problems[:_MOST_PROBLEMS]
             if rest := len(found.problems) - len(shown):

@@ -20,7 +20,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from ansible.module_utils.probcomp_jupyter_failures import REPAIRS, CheckFailed, explained
+from ansible.module_utils.probcomp_jupyter_failures import REPAIRS, CheckFailed, explained, repair_command
 
 LARGEST_ANSWER = 1_000_000
 """Bytes; a login page or a kernel's message is far below."""
@@ -131,7 +131,7 @@ def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limi
     if failure.is_passing and limits.wait:
         reason += f" (waited {seconds:.0f} s for it)"
     playbook = REPAIRS.get(failure.kind)
-    repair = f"ansible-playbook -l {machine.user} {playbook}" if playbook else ""
+    repair = repair_command(playbook, [machine.user]) if playbook else ""
     return Result(machine.user, machine.url, False, round(seconds, 2), failure.kind, reason, repair)
 
 

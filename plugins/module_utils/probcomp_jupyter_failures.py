@@ -5,15 +5,27 @@ from __future__ import annotations
 import aiohttp
 from ansible.module_utils.probcomp_text import one_line
 
+CREATE = "stack_create.yml"
+"""Puts names right, among all else that may be missing; takes its machines by name, not by -l."""
 REPAIRS = {
-    "name": "stack_start.yml",
-    "connection": "stack_start.yml",
+    "name": CREATE,
+    "connection": CREATE,
     "unavailable": "restart_jupyter.yml",
     "password": "set_password.yml",
     "open": "set_password.yml",
     "kernel": "restart_jupyter.yml",
 }
 """The command that mends each kind of failure; what is not here needs a person."""
+
+
+def repair_command(playbook: str, users: list[str]) -> str:
+    """Return what to type so that `playbook` mends just the machines of `users`."""
+    names = ",".join(users)
+    return (
+        f"ansible-playbook {playbook} -e users={names}"
+        if playbook == CREATE
+        else f"ansible-playbook -l {names} {playbook}"
+    )
 
 
 class CheckFailed(Exception):
@@ -27,7 +39,7 @@ class CheckFailed(Exception):
 
 def explained(error: aiohttp.ClientError, host: str) -> CheckFailed:
     """Return the failure in words for an error of the connection to `host`."""
-    no_name = CheckFailed("name", f"the name {host} does not resolve: start puts the names right", True)
+    no_name = CheckFailed("name", f"the name {host} does not resolve: creating again puts the names right", True)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return no_name
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

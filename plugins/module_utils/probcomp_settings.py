@@ -9,6 +9,7 @@ import csv
 import datetime
 import io
 import re
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,7 +23,9 @@ _ROSTER_BYTES = 1_000_000
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
 _IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TAG_SIGNS = "_.:/=+-@"
 _TEXTS = ("owner", "organization", "purpose", "note")
+_ANSWERS = ("backup", "confirm")
 _VOLUME_GIB = (8, 16384)
 
 
@@ -47,6 +50,7 @@ def setting_problem(name: str, value: object) -> str | None:
         "network": _network_problem,
         "volume_size": _volume_problem,
         "expires": _date_problem,
+        **dict.fromkeys(_ANSWERS, _answer_problem),
         **dict.fromkeys(_TEXTS, _text_problem),
     }.get(name)
     if check is None:
@@ -165,6 +169,12 @@ def _text_problem(value: object) -> str | None:
         return "must be text: quote it"
     if len(value) > TEXT_LIMIT:
         return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
-    if not value.isprintable():
-        return "control characters are not allowed in it"
-    return None
+    # What a tag of a load balancer's parts may hold, as botocore's model of elbv2 has it: they get the stack's tags.
+    odd = next((one for one in value if unicodedata.category(one)[0] not in "LNZ" and one not in _TAG_SIGNS), None)
+    return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
+
+
+def _answer_problem(value: object) -> str | None:
+    # Ansible takes any other word for no, and backup=ture would lose homes.
+    valid = isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("yes", "no", "true", "false"))
+    return None if valid else "yes or no"

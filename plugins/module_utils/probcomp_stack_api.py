@@ -115,7 +115,8 @@ class StackApi:
     def delete(self, stack: Stack, token: str, retain: Iterable[str] = ()) -> None:
         """Submit DeleteStack for exactly this stack, lifting its termination protection first."""
         stack_id = stack["StackId"]
-        if stack.get("EnableTerminationProtection"):
+        # A list of all stacks may leave the field out; lifting what is not protected changes nothing.
+        if stack.get("EnableTerminationProtection", True):
             self._submit.wait()
             lift = {"StackName": stack_id, "EnableTerminationProtection": False}
             patiently(lambda: self.client.update_termination_protection(**lift), clock=self.clock)

@@ -124,10 +124,11 @@ def run_script(command: list[str], log: Path, seconds: float, **process: Any) ->
             selector.register(output, selectors.EVENT_READ)
             while time.monotonic() < deadline:
                 ended = script.poll() is not None
-                part = b"".join(iter(lambda: output.read(1 << 16) or b"", b"")) if selector.select(0.2) else b""
+                # One part at a time: a script that never pauses must still meet the deadline.
+                part = (output.read(1 << 20) or b"") if selector.select(0.2) else b""
                 stream.write(part[: max(0, _LARGEST_LOG - stream.tell())])
                 tail = (tail + part)[-(1 << 14) :]
-                if ended:
+                if ended and not part:
                     break
         status = script.poll()
         if status is None:
@@ -168,7 +169,7 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     if options["become_root"] and found["sha256"] not in content["files"].get(options["script"], []):
         raise MachineError(
             f"{script} is not as the content brought it, so it is not run as root: remove it, then "
-            "grab_content.yml brings it back"
+            "stack_create.yml brings it back"
         )
     if check_mode:
         return {"changed": True, "version": version}

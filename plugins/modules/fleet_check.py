@@ -122,7 +122,7 @@ from ansible.module_utils.probcomp_password_files import PasswordFileError, read
 IMPORT_ERROR = ""
 try:
     from ansible.module_utils.probcomp_jupyter_client import Limits, Machine, Result, check_all
-    from ansible.module_utils.probcomp_jupyter_failures import REPAIRS
+    from ansible.module_utils.probcomp_jupyter_failures import REPAIRS, repair_command
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -154,7 +154,7 @@ def repair_commands(results: list[Result]) -> list[str]:
     for result in results:
         if result.kind in REPAIRS:
             users.setdefault(REPAIRS[result.kind], []).append(result.user)
-    return [f"ansible-playbook -l {','.join(names)} {playbook}" for playbook, names in users.items()]
+    return [repair_command(playbook, names) for playbook, names in users.items()]
 
 
 def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine], dict[str, Result]]:

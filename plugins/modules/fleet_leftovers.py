@@ -40,6 +40,10 @@ options:
     description: The domain below which users have their names.
     type: str
     required: true
+  account_id:
+    description: The account that this must be; any when empty.
+    type: str
+    default: ""
   price_cache:
     description: File in which prices are kept for a week; none when empty.
     type: path
@@ -101,6 +105,7 @@ ARGUMENTS: dict[str, Any] = {
     "networks": {"type": "list", "elements": "str", "default": []},
     "zone": {"type": "str", "required": True},
     "stack_domain": {"type": "str", "required": True},
+    "account_id": {"type": "str", "default": ""},
     "price_cache": {"type": "path"},
 }
 
@@ -113,6 +118,11 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     )
     sts = cloud.client("sts")
     account = cloud.read("sts", "get_caller_identity")["Account"]
+    if parameters["account_id"] not in ("", account):
+        module.fail_json(
+            msg=f"the credentials belong to account {account}, not to {parameters['account_id']}: change the profile, "
+            "or account_id in group_vars/all"
+        )
     cache = None if module.check_mode else parameters["price_cache"]
     listed = PriceList(
         lambda: cloud.client("pricing", PRICE_LIST_REGION),

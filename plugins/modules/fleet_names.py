@@ -19,6 +19,11 @@ options:
     description: Whether it is an error that no machine is named.
     type: bool
     default: true
+  settings_required:
+    description: Settings that must be given by C(-e), whatever their default is.
+    type: list
+    elements: str
+    default: []
 author:
   - probcomp-stack
 """

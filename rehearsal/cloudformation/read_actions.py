@@ -23,7 +23,11 @@ class ReadActions(Actions):
             return ActionResult({"Stacks": [views.stack(self.stacks.find(given["StackName"]))]})
         living = [stack for stack in self.stacks.all() if stack.status != "DELETE_COMPLETE"]
         page, token = paginate(living, given.get("NextToken"), STACKS_PER_PAGE)
-        return ActionResult({"Stacks": [views.stack(stack) for stack in page], "NextToken": token})
+        shown = [views.stack(stack) for stack in page]
+        for stack in shown:
+            # AWS has been seen to tell it for a single stack only, so nobody may rely on it in a list.
+            del stack["EnableTerminationProtection"]
+        return ActionResult({"Stacks": shown, "NextToken": token})
 
     def list_stacks(self) -> ActionResult:
         """All stacks, deleted ones too, or those in certain states."""

@@ -62,6 +62,12 @@ ROWS = {
     "unknown key pair": (f"{FLEET} {extra(user='ws-9', key_name='nobodys')}", ["nobodys"]),
     "no admin_cidr": (f"{FLEET} {extra(user='ws-9', admin_cidr='')}", ["admin_cidr"]),
     "content not found": (f"{FLEET} {extra(user='ws-9', content_url='http://127.0.0.1:9/x.tgz')}", ["content_url"]),
+    "no network": ("network_delete.yml -e confirm=yes", ["say which network"]),
+    "backup=ture": ("stack_delete.yml -e user=ws-1 -e confirm=yes -e backup=ture", ["backup=", "yes or no"]),
+    "delete in another account": (
+        f"stack_delete.yml -e confirm=yes {extra(user='ws-1', account_id='999999999999')}",
+        ["999999999999"],
+    ),
     "network with machines": ("network_delete.yml -e network=shared -e confirm=yes", ["ws-1", "shared"]),
 }
 

@@ -25,6 +25,12 @@ def test_deletes_and_asks_by_id(lab: Lab) -> None:
     assert lab.client.requests("describe_stacks") == [{"StackName": stack["StackId"]}]
 
 
+def test_lifts_a_protection_that_the_list_does_not_tell(lab: Lab) -> None:
+    lab.client.add(NAME, "CREATE_COMPLETE")
+    assert lab.remove()["alice"]["status"] == "absent"
+    assert lab.client.called() == ["update_termination_protection", "delete_stack"]
+
+
 def test_what_is_absent_stays_absent(lab: Lab) -> None:
     lab.client.add("probcomp-stack-bob", "CREATE_COMPLETE")
     result = lab.remove()["alice"]
@@ -39,7 +45,7 @@ def test_waits_for_a_deletion_that_goes_on(lab: Lab) -> None:
 
 
 def test_waits_for_an_update_before_it_deletes(lab: Lab) -> None:
-    lab.client.add(NAME, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE")
+    lab.client.add(NAME, "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE", EnableTerminationProtection=False)
     assert lab.remove()["alice"]["status"] == "absent"
     assert lab.client.called() == ["delete_stack"]
 
@@ -48,7 +54,7 @@ FAILING = ["DELETE_IN_PROGRESS", "DELETE_FAILED"]
 
 
 def test_a_failed_deletion_is_tried_again(lab: Lab) -> None:
-    lab.client.add(NAME, "CREATE_COMPLETE")
+    lab.client.add(NAME, "CREATE_COMPLETE", EnableTerminationProtection=False)
     lab.client.on_delete = [list(FAILING)]
     lab.client.leftover_states = ["DELETE_FAILED"]
     result = lab.remove()["alice"]

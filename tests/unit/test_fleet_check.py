@@ -158,7 +158,7 @@ def test_a_name_without_record_as_the_rehearsal_shows_it(pem: Path) -> None:
         machine = client.Machine("ws-1", f"https://{HOST}:{listener.getsockname()[1]}", PASSWORD)
         result = asyncio.run(client.check_all([machine], LIMITS, str(pem), 1))[0]
         thread.join()
-    assert result.kind == "name" and result.repair == "ansible-playbook -l ws-1 stack_start.yml"
+    assert result.kind == "name" and result.repair == "ansible-playbook stack_create.yml -e users=ws-1"
 
 
 def test_names_that_do_not_resolve_and_doors_that_are_shut(pem: Path) -> None:
@@ -293,6 +293,6 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
     data = json.loads((tmp_path / "data").read_text())
     assert data["failed_users"] == ["ws-1", "ws-2"] and not data["changed"]
     assert [data["machines"][user]["kind"] for user in ("ws-1", "ws-2")] == ["connection", "password_file"]
-    assert data["repair_commands"] == ["ansible-playbook -l ws-1 stack_start.yml"]
+    assert data["repair_commands"] == ["ansible-playbook stack_create.yml -e users=ws-1"]
     page = (tmp_path / "page").read_text()
     assert "2 of 2 machines need repair" in page and "&lt;missing&gt;" in page and "<missing>" not in page

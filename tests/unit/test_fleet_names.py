@@ -138,7 +138,7 @@ def test_good_settings() -> None:
             "network": "shared",
             "volume_size": "30",
             "expires": "2030-12-31",
-            "owner": "Zoë Müller; 7 o'clock",
+            "owner": "Zoë Müller / 7:00 +1",
             "note": "",
             "zone": "{{ theirs }}",
         }
@@ -152,14 +152,21 @@ def write(path: Path, text: str, encoding: str = "utf-8") -> dict[str, Any]:
 
 
 def test_roster(tmp_path: Path) -> None:
-    text = 'user,owner,instance,purpose\r\nanna,"Anna, the first",c5.large,\r\n\r\nben,,,thesis\r\n'
+    text = 'user,owner,instance,purpose\r\nanna,"Anna the first",c5.large,\r\n\r\nben,,,thesis\r\n'
     found = Names(write(tmp_path / "class.csv", text, "utf-8-sig"), True)
     assert found.problems == []
     assert found.label == "class"
     assert found.machines == [
-        {"user": "anna", "fleet": "class", "settings": {"owner": "Anna, the first", "instance": "c5.large"}},
+        {"user": "anna", "fleet": "class", "settings": {"owner": "Anna the first", "instance": "c5.large"}},
         {"user": "ben", "fleet": "class", "settings": {"purpose": "thesis"}},
     ]
+
+
+@pytest.mark.parametrize("answer", ["ture", "", "maybe", 2])
+def test_an_answer_is_yes_or_no(answer: object) -> None:
+    found = Names({"user": "alice"}, True)
+    found.check_settings({"backup": answer, "confirm": "yes"})
+    assert [problem.split(":")[-1] for problem in found.problems] == [" yes or no"]
 
 
 @pytest.mark.parametrize(
@@ -173,6 +180,7 @@ def test_roster(tmp_path: Path) -> None:
         ("user\nanna\nBen\n", "line 3: user name 'Ben' is not valid"),
         ("user\nanna\nben\nanna\n", "line 4: anna stands already on line 2"),
         ("user,instance\nanna,big\n", "line 2: instance='big'"),
+        ("user,owner\nanna,Paddy O'Neil\n", '"\'" is not allowed in a tag'),
         ("user,owner\nanna,{{ 7*7 }}\n", "line 2: owner='{{ 7*7 }}': templates are not allowed"),
         ("user\n", "names nobody"),
         ('user,owner\nanna,"x\n', "is no CSV"),
@@ -240,5 +248,5 @@ def test_nothing_given_is_run(tmp_path: Path, variable: str) -> None:
 def test_what_a_roster_holds_stays_text(tmp_path: Path) -> None:
     (tmp_path / "class.csv").write_text("user,owner\nanna,a}} {\n", encoding="utf-8")
     result = play(tmp_path, "-e", "roster=class.csv", "--check")
-    assert result.returncode == 0
-    assert "made anna a}} {" in result.stdout
+    assert result.returncode != 0
+    assert "'}' is not allowed in a tag" in result.stdout
