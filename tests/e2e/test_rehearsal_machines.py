@@ -97,7 +97,7 @@ def traces(home: Path) -> dict[str, list[str]]:
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     started = Rehearsal(tmp_path_factory.mktemp("rehearsal") / "home")
     # What was downloaded once need not be downloaded again; nothing else is shared.
-    shared = Path(os.environ.get("REHEARSAL_CACHE", ROOT / ".rehearsal" / "cache"))
+    shared = Path(os.environ.get("REHEARSAL_CACHE", ROOT / "test-output/rehearsal/cache"))
     started.home.mkdir(mode=0o700)
     if shared.is_dir():
         (started.home / "cache").symlink_to(shared)
@@ -105,7 +105,7 @@ def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     yield started
     started.command("down")
     assert traces(started.home) == {"containers": [], "networks": [], "processes": []}
-    assert [entry.name for entry in started.home.iterdir()] == (["cache"] if shared.is_dir() else [])
+    assert [entry.name for entry in started.home.iterdir()] == ["cache"]
 
 
 @pytest.fixture(scope="module")
