@@ -19,6 +19,7 @@ def workshop() -> Iterator[Workshop]:
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "commands.log").unlink(missing_ok=True)
     workshop = Workshop(OUTPUT / "rehearsal")
+    workshop.git_before = workshop.git_status()
     keep = bool(os.environ.get("KEEP_REHEARSAL"))
     if not keep:
         workshop.shell("scripts/rehearsal down", rehearsed=False)

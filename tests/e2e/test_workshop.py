@@ -218,4 +218,4 @@ def test_down_leaves_nothing(workshop: Workshop) -> None:
     # A process that has ended may be listed, without words, until its parent has looked.
     assert not words.exists() or words.read_bytes() == b""
     assert [entry.name for entry in workshop.home.iterdir()] == ["cache"]
-    assert workshop.shell("git status --porcelain --untracked-files=all", rehearsed=False).text == ""
+    assert workshop.git_status() == workshop.git_before

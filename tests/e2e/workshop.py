@@ -43,6 +43,11 @@ class Workshop:
     """The rehearsal in `home`, and ways to run commands in it as an administrator would from a shell."""
 
     home: Path
+    git_before: str = ""
+
+    def git_status(self) -> str:
+        """What git sees as changed or new in the working tree."""
+        return self.shell("git status --porcelain --untracked-files=all", rehearsed=False).text
 
     @property
     def facts(self) -> dict[str, Any]:
