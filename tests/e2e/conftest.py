@@ -1,16 +1,32 @@
 """One rehearsal for all tests of a run: made by the demo's own path, removed at the end.
 
-KEEP_REHEARSAL=1 goes on with the one that a former run left, and leaves it: for work on single tests.
+KEEP_REHEARSAL=1 goes on with the one that a former run left, and leaves it: for work on single tests. REHEARSAL_HOME
+names another folder for it, so that two such runs can go on side by side.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.e2e.workshop import OUTPUT, Workshop
+
+# A workshop's life: what needs the demo's own three, then what changes them, then the end of all.
+FIRST = ["test_bad_input", "test_workshop"]
+LAST = ["test_rehearsal_machines", "test_workshop_end"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order the files; those that are in neither list come in between, and leave ws-1 to ws-3 as they found them."""
+
+    def place(item: pytest.Item) -> int:
+        stem = item.path.stem
+        return FIRST.index(stem) if stem in FIRST else len(FIRST) + (LAST.index(stem) + 1 if stem in LAST else 0)
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +34,7 @@ def workshop() -> Iterator[Workshop]:
     """The demo's workshop of three, ws-1 to ws-3, in a home of its own."""
     OUTPUT.mkdir(exist_ok=True)
     (OUTPUT / "commands.log").unlink(missing_ok=True)
-    workshop = Workshop(OUTPUT / "rehearsal")
+    workshop = Workshop(Path(os.environ.get("REHEARSAL_HOME", OUTPUT / "rehearsal")))
     workshop.git_before = workshop.git_status()
     keep = bool(os.environ.get("KEEP_REHEARSAL"))
     if not keep:

@@ -80,7 +80,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     client = boto3.client(
         "ec2", region_name=REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
-    image = client.describe_images()["Images"][0]["ImageId"]
+    image = client.register_image(Name="plain", RootDeviceName="/dev/xvda")["ImageId"]
     run_instance(client, image, "ws-1/instance", fleet="ws")
     run_instance(client, image, "alice/instance")
     run_instance(client, image, "a database of somebody else")

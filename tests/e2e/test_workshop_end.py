@@ -1,0 +1,52 @@
+"""The last of a workshop: everything is deleted with proof, and the rehearsal leaves nothing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.e2e.workshop import Workshop
+
+
+def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
+    workshop.on_machine("ws-1", "runuser -u jupyter -- sh -c 'echo precious > /home/jupyter/notebook/work.txt'")
+    shown = workshop.succeed('ansible-playbook fleet_delete.yml -e "base=ws low=1 high=5"')
+    assert "confirm=yes" in shown
+    assert len(workshop.machines()) == 6
+    stopped = workshop.machines()["ws-5"]["InstanceId"]
+    workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
+    workshop.succeed(f"aws ec2 wait instance-stopped --instance-ids {stopped}")
+    refused = workshop.play('fleet_delete.yml -e "base=ws low=1 high=5" -e confirm=yes')
+    assert refused.status != 0
+    assert re.search(r"^FAILED ws-5: .*backup=false", refused.text, re.MULTILINE), refused.text
+    assert sorted(workshop.machines()) == ["alice", "ws-5"], "the others go, the stopped one stays"
+    for user in ("ws-1", "ws-2", "ws-3", "ws-4"):
+        assert list((workshop.state / "backups" / user).glob("*.tar.gz"))
+    archive = next((workshop.state / "backups/ws-1").glob("*.tar.gz"))
+    assert workshop.succeed(f"tar -xzOf {archive} ./notebook/work.txt").strip() == "precious"
+    assert archive.stat().st_mode & 0o777 == 0o600
+    last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-5,alice -e confirm=yes -e backup=false")
+    assert "nothing is left" in last.lower()
+    assert workshop.machines() == {}
+    assert workshop.aws("elbv2 describe-target-groups")["TargetGroups"] == []
+    assert workshop.aws("ec2 describe-volumes")["Volumes"] == []
+    names = [stack["StackName"] for stack in workshop.aws("cloudformation describe-stacks")["Stacks"]]
+    assert names == ["probcomp-network-shared"]
+    gone = workshop.succeed("ansible-playbook network_delete.yml -e network=shared -e confirm=yes")
+    assert "nothing is left" in gone.lower()
+    assert workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"] == []
+
+
+def test_down_leaves_nothing(workshop: Workshop) -> None:
+    facts = workshop.facts
+    workshop.succeed("scripts/rehearsal down")
+    label = f"label=probcomp-rehearsal={facts['run_id']}"
+    assert (
+        workshop.shell(f"docker ps -aq --filter {label}; docker network ls -q --filter {label}", rehearsed=False).text
+        == ""
+    )
+    words = Path(f"/proc/{facts['pid']}/cmdline")
+    # A process that has ended may be listed, without words, until its parent has looked.
+    assert not words.exists() or words.read_bytes() == b""
+    assert [entry.name for entry in workshop.home.iterdir()] == ["cache"]
+    assert workshop.git_status() == workshop.git_before
