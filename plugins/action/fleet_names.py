@@ -84,7 +84,8 @@ class Names:
     def check_settings(self, given: dict[str, Any]) -> None:
         """Add a problem for each of the settings in `given` (those of -e) that is not well-formed."""
         found = (probcomp_settings.setting_problem(name, given[name]) for name in sorted(given))
-        self.problems.extend(problem for problem in found if problem)
+        misspelt = (probcomp_settings.misspelt_setting(name) for name in sorted(given))
+        self.problems.extend(problem for problem in (*found, *misspelt) if problem)
 
     def _read_user(self, variables: dict[str, Any]) -> None:
         user = variables["user"]

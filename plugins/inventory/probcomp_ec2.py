@@ -67,6 +67,7 @@ keyed_groups:
 
 import contextlib
 import hashlib
+import os
 import pathlib
 import sys
 from collections.abc import Iterable, Iterator
@@ -117,6 +118,12 @@ class InventoryModule(AWSInventoryBase):
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
         if not reads_only_playbooks and (message := probcomp_command.misuse(playbooks, limit)):
             raise AnsibleParserError(message)
+        rehearsal = os.environ.get("PROBCOMP_REHEARSAL")
+        if rehearsal and not pathlib.Path(rehearsal).is_file():
+            # Otherwise every call waits for an API that is gone.
+            raise AnsibleParserError(
+                "this shell points at a rehearsal that is down: scripts/rehearsal up and eval again, or open a new shell"
+            )
         failure = ""
         machines: list[dict[str, Any]] = []
         try:

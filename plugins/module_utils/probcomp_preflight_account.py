@@ -27,6 +27,21 @@ def check_programs(findings: Findings, programs: Iterable[str] = PROGRAMS) -> No
         findings.problem(f"not installed here: {', '.join(missing)}", f"apt-get install {packages}")
 
 
+NEEDED = {
+    "zone": "give your hosted zone of Route 53",
+    "certificate_arn": "give a certificate for *.stack.<zone> from AWS Certificate Manager, of the same region",
+    "key_name": "name an EC2 key pair of this region",
+}
+"""Settings that nothing goes without, and what each is."""
+
+
+def check_given(findings: Findings, settings: Settings) -> None:
+    """Find the settings that were never made; what is wrong with the others, only AWS can tell."""
+    for name, what in NEEDED.items():
+        if not getattr(settings, name):
+            findings.problem(f"{name} is not set", f"{what} in group_vars/all/local.yml")
+
+
 def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
     """Find out whether `admin_cidr` says who may open an ssh connection."""
     setting = f"admin_cidr {admin_cidr!r}"
@@ -61,7 +76,7 @@ def check_account(findings: Findings, cloud: Cloud, settings: Settings) -> str:
     if settings.account_id and settings.account_id != account:
         findings.problem(
             f"the credentials belong to account {account}, not to {settings.account_id}",
-            "change the profile, or account_id in group_vars/all.yml",
+            "change the profile, or account_id in group_vars/all/local.yml",
         )
     return account
 

@@ -53,16 +53,15 @@ def plan(
     lines = [place, ""]
     lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(choices))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
-    lines += ["", *table(("network", "state"), rows)]
+    lines += ["", *table(("network", "state"), rows)] if rows else []
     if room.needs:
         lines += ["", *table(("quota", "needed", "free", "limit"), quota_rows(room))]
     if total.lines:
         lines += ["", *table(("price per hour in dollars", "count", "each", "together"), price_rows(total))]
-        lines += ["", f"together {_sums(total)}{_dated(total)}"]
+        lines += ["", f"{'at least' if total.unknown else 'together'} {_sums(total)}{_dated(total)}"]
         if new.per_hour != total.per_hour:
             lines.append(f"of which new {_sums(new)}")
     lines += ["", *findings.notes] if findings.notes else []
-    lines += ["", *(f"PROBLEM {problem.text}" for problem in findings.problems)] if findings.problems else []
     return lines
 
 

@@ -52,7 +52,7 @@ def check_room(
     needs.append(quotas.Need(quotas.STACKS, len(seen.stacks), stacks))
     room = Room([(need, limits.limit(need.quota)) for need in needs if need.needed])
     for need, limit in room.needs:
-        _judge(findings, need, limit, cost)
+        judge(findings, need, limit, cost)
     for note in limits.notes:
         findings.note(note)
     return room
@@ -111,7 +111,8 @@ def rule_needs(cloud: Cloud, seen: Survey, network: str, users: list[str]) -> li
     ]
 
 
-def _judge(findings: Findings, need: quotas.Need, limit: int | None, cost: str) -> None:
+def judge(findings: Findings, need: quotas.Need, limit: int | None, cost: str) -> None:
+    """Make a problem of a need that its limit does not allow; `cost` says what the fleet costs."""
     if limit is None or need.used + need.needed <= limit:
         return
     counted = f"{need.needed} more asked, {need.used} in use, the limit is {limit}"

@@ -14,6 +14,7 @@ from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, Sett
 from ansible.module_utils.probcomp_preflight_account import (
     check_account,
     check_admin_cidr,
+    check_given,
     check_programs,
     check_region,
     is_rehearsal,
@@ -41,6 +42,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
     findings = Findings()
     users = [machine.user for machine in asked]
     check_programs(findings)
+    check_given(findings, settings)
     check_admin_cidr(findings, settings.admin_cidr)
     check_passwords(findings, settings, users)
     check_content(findings, settings)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import datetime
+import difflib
 import io
 import re
 import unicodedata
@@ -18,6 +19,12 @@ import probcomp_names
 TEXT_LIMIT = 256
 """Longest value of a tag (AWS)."""
 ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
+SETTINGS = (
+    *("user", "users", "base", "low", "high", "roster"),
+    *("instance", "ami", "network", "volume_size", "owner", "organization", "purpose", "note", "expires"),
+    *("backup", "confirm"),
+)
+"""What the commands take by -e."""
 
 _ROSTER_BYTES = 1_000_000
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
@@ -60,6 +67,12 @@ def setting_problem(name: str, value: object) -> str | None:
     else:
         problem = check(value)
     return f"{name}={probcomp_names.shown(value)}: {problem}" if problem else None
+
+
+def misspelt_setting(name: str) -> str | None:
+    """Return what is wrong with the name of a setting that looks like one of ours; other names may be a role's."""
+    meant = [] if name in SETTINGS else difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.8)
+    return f"{probcomp_names.shown(name)} is no setting: did you mean {meant[0]}=?" if meant else None
 
 
 def read_roster(path: Path) -> Roster:

@@ -52,6 +52,7 @@ ROWS = {
     "no password file": (f"{CREATE} -e user=bob", ["bob", "create_passwords.yml"]),
     "user named like a fleet": (f"{CREATE} -e user=ws", ["ws", "fleet"]),
     "fleet named like a user": (f'{FLEET} -e "base=ws-1 low=1 high=2"', ["ws-1"]),
+    "misspelt setting": (f"{FLEET} -e user=ws-9 -e instnace=t3.large", ["instnace", "did you mean instance="]),
     "unknown instance type": (f"{FLEET} {extra(user='ws-9', instance='t3.gigantic')}", ["t3.gigantic"]),
     "zone not found": (f"{FLEET} {extra(user='ws-9', zone='example.org')}", ["example.org"]),
     "other account": (f"{FLEET} {extra(user='ws-9', account_id='999999999999')}", ["999999999999"]),

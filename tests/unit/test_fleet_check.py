@@ -1,27 +1,21 @@
-"""fleet_check against servers over TLS: each way of failing is told apart, and with a real Jupyter a kernel runs.
-
-The real Jupyter is used when PROBCOMP_TEST_JUPYTER names a Python that can import jupyter_server, or this one can.
-"""
+"""fleet_check against servers over TLS: each way of failing is told apart. tests/e2e has it run on real Jupyters."""
 
 import asyncio
 import contextlib
 import datetime
 import json
-import os
-import secrets
 import socket
 import ssl
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import ansible.module_utils
 import pytest
 from aiohttp import web
-from argon2 import PasswordHasher
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -194,69 +188,6 @@ def test_waiting_is_bounded_and_said(pem: Path, monkeypatch: pytest.MonkeyPatch)
 
     result = check_against(handler, pem, client.Limits(connect=5, wait=0.6))
     assert 3 <= len(seen) <= 7 and "(waited " in result.reason
-
-
-def jupyter_python() -> str | None:
-    """Return a Python with jupyter_server, or None."""
-    given = os.environ.get("PROBCOMP_TEST_JUPYTER")
-    candidate = given or sys.executable
-    found = subprocess.run([candidate, "-c", "import jupyter_server"], capture_output=True, check=False)
-    if given and found.returncode:
-        raise RuntimeError(f"PROBCOMP_TEST_JUPYTER={given} cannot import jupyter_server")
-    return None if found.returncode else candidate
-
-
-@pytest.fixture(scope="module")
-def jupyter(pem: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real Jupyter server over TLS."""
-    python = jupyter_python()
-    if python is None:
-        pytest.skip("no jupyter_server here: set PROBCOMP_TEST_JUPYTER")
-    home = tmp_path_factory.mktemp("home")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    hashed = "argon2:" + PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
-    settings = {
-        "ServerApp.ip": "127.0.0.1",
-        "ServerApp.port": port,
-        "ServerApp.certfile": pem,
-        "ServerApp.allow_root": True,
-        "ServerApp.allow_remote_access": True,
-        "ServerApp.open_browser": False,
-        "ServerApp.root_dir": home,
-        "PasswordIdentityProvider.hashed_password": hashed,
-    }
-    arguments = [f"--{name}={value}" for name, value in settings.items()]
-    environment = {**os.environ, "HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home / "run")}
-    with (home / "log").open("wb") as log:
-        server = subprocess.Popen([python, "-m", "jupyter_server", *arguments], env=environment, stderr=log, stdout=log)
-    try:
-        for _ in range(600):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            assert server.poll() is None, (home / "log").read_text()
-            time.sleep(0.1)
-        else:
-            raise TimeoutError((home / "log").read_text())
-        yield f"https://{HOST}:{port}"
-    finally:
-        server.terminate()
-        server.wait(20)
-
-
-def test_with_a_real_jupyter_a_kernel_adds_one_and_one(jupyter: str, pem: Path) -> None:
-    machines = [client.Machine("ws-1", jupyter, PASSWORD), client.Machine("ws-2", jupyter, secrets.token_hex(12))]
-    good, refused = asyncio.run(client.check_all(machines, client.Limits(connect=60, kernel=120), str(pem), 1))
-    assert good == client.Result("ws-1", jupyter, True, good.seconds)
-    assert refused.kind == "password" and refused.repair == "ansible-playbook -l ws-2 set_password.yml"
-
-
-def test_with_a_real_jupyter_a_slow_kernel_is_given_up(jupyter: str, pem: Path) -> None:
-    machine = client.Machine("ws-1", jupyter, PASSWORD)
-    result = asyncio.run(client.check_all([machine], client.Limits(connect=60, kernel=0.02), str(pem), 1))[0]
-    assert result.kind == "kernel" and "no kernel ran 1+1 within 0.02 s" in result.reason
 
 
 def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> None:

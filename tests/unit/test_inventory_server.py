@@ -102,6 +102,13 @@ def test_graph_and_list(lab: Lab) -> None:
     assert "somebody" not in graph.stdout
 
 
+def test_a_rehearsal_that_is_down_is_said_at_once(lab: Lab) -> None:
+    result = lab.run("ansible-playbook", "work.yml", "-l", "ws", PROBCOMP_REHEARSAL=str(lab.root / "gone.json"))
+    assert result.returncode == 1
+    (line,) = result.stderr.splitlines()
+    assert "rehearsal that is down" in line
+
+
 def test_a_limit_names_what_exists(lab: Lab) -> None:
     result = lab.run("ansible-playbook", "work.yml", "-l", "ws")
     assert result.returncode == 0, result.stderr
