@@ -1,5 +1,5 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test lint lock
+.PHONY: setup demo demo-down test lint lock readmes
 
 setup:       ## make .venv from the hashed lock
 	@scripts/setup
@@ -11,11 +11,16 @@ demo-down:   ## remove the rehearsal cloud and everything it made; the container
 	@scripts/setup
 	@scripts/rehearsal down
 
-test:        ## everything that must pass
-	@scripts/test
+test:        ## everything that must pass; ROLE=content: that role alone
+	@scripts/test $(ROLE)
 
 lint: setup  ## what can be said without running it
 	@scripts/lint
 
-lock: setup  ## resolve requirements.in anew
-	@.venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.12 --no-header --upgrade requirements.in -o requirements.txt
+lock: setup  ## resolve requirements*.in anew
+	@for name in requirements requirements-checkov; do \
+	  .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.12 --no-header --upgrade $$name.in -o $$name.txt || exit; \
+	done
+
+readmes: setup  ## write the roles' READMEs from their argument specs
+	@.venv/bin/python scripts/role_readmes.py

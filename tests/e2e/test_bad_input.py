@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from tests.e2e.workshop import Workshop
 
@@ -133,6 +138,40 @@ def test_no_credentials(workshop: Workshop) -> None:
     chosen = workshop.shell("unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; ansible-playbook -l ws-1 set_password.yml")
     assert chosen.status != 0
     assert any("credentials" in line for line in chosen.text.splitlines())
+
+
+def expired_certificate(folder: Path) -> str:
+    """Files in `folder` of a certificate for the rehearsal's names that ended yesterday, as the aws CLI takes them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "*.stack.localhost")])
+    yesterday = datetime.now(UTC) - timedelta(days=1)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(yesterday - timedelta(days=30)).not_valid_after(yesterday)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("*.stack.localhost")]), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key").write_bytes(key.private_bytes(*form))
+    (folder / "certificate").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return f"--certificate fileb://{folder}/certificate --private-key fileb://{folder}/key"
+
+
+@pytest.mark.parametrize("state", ["pending", "expired"])
+def test_certificate_that_cannot_be_used(workshop: Workshop, tmp_path: Path, state: str) -> None:
+    made = (
+        workshop.aws("acm request-certificate --domain-name '*.stack.localhost' --validation-method DNS")
+        if state == "pending"
+        else workshop.aws(f"acm import-certificate {expired_certificate(tmp_path)}")
+    )
+    arn = made["CertificateArn"]
+    try:
+        mark = workshop.control("counts")["mark"]
+        result = workshop.play(f"{FLEET} {extra(user='ws-9', certificate_arn=arn)}")
+        assert result.status != 0
+        said = [line for line in result.text.splitlines() if line.startswith("FAILED") and arn in line]
+        assert said and state in said[0].lower(), result.text
+        assert mutating_calls(workshop, mark) == []
+    finally:
+        workshop.aws(f"acm delete-certificate --certificate-arn {arn}")
 
 
 def test_all_problems_at_once(workshop: Workshop) -> None:

@@ -1,0 +1,131 @@
+"""The shape of the repository: what a newcomer relies on when she has seen one role, one command, one plugin."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from plugins.filter.probcomp import FilterModule
+from scripts import role_readmes
+
+ROOT = Path(__file__).resolve().parents[2]
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+COMMANDS = sorted(
+    path.name for path in ROOT.glob("*.yml") if path.name not in ("requirements.yml", "execution-environment.yml")
+)
+PLUGIN_KINDS = {"modules": "module", "inventory": "inventory", "callback": "callback", "filter": "filter"}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_takes_what_its_specs_say(role: str) -> None:
+    folder = ROOT / "roles" / role
+    specs = load(folder / "meta/argument_specs.yml")["argument_specs"]
+    defaults = load(folder / "defaults/main.yml") or {}
+    options = specs["main"]["options"]
+    assert {name: option.get("default") for name, option in options.items()} == defaults
+    assert all(name.startswith(f"{role}_") for name in options)
+    for entry, spec in specs.items():
+        assert spec["short_description"], entry
+        assert all(option["description"] for option in spec.get("options", {}).values()), entry
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_entry_of_a_role_is_described(role: str) -> None:
+    """A task file is an entry when a playbook names it, and else a part that another of the role's files imports."""
+    folder = ROOT / "roles" / role
+    entries = set(load(folder / "meta/argument_specs.yml")["argument_specs"])
+    files = {path.stem for path in (folder / "tasks").glob("*.yml")}
+    parts = {
+        Path(task[key]).stem
+        for path in (folder / "tasks").glob("*.yml")
+        for task in load(path) or []
+        for key in ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks")
+        if key in task
+    }
+    assert entries <= files
+    assert files - parts <= entries
+
+
+def test_role_readmes_are_made_from_the_specs() -> None:
+    text = role_readmes.readme(
+        "thing",
+        {
+            "main": {
+                "short_description": "A thing",
+                "options": {"thing_mode": {"type": "list", "elements": "str", "default": [], "description": "C(a|b)."}},
+            },
+            "remove": {"short_description": "Remove it"},
+        },
+    )
+    assert r"| `thing_mode` | list of str | `[]` | `a\|b`. |" in text
+    assert "- `remove`: Remove it." in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_three_lines_and_in_the_manual(command: str) -> None:
+    wrapper = (ROOT / command).read_text(encoding="utf-8").splitlines()
+    assert len(wrapper) == 3
+    (play,) = load(ROOT / command)
+    assert play["ansible.builtin.import_playbook"] == f"playbooks/{command}"
+    assert (ROOT / "playbooks" / command).is_file()
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", PLUGIN_KINDS)
+def test_every_plugin_answers_ansible_doc(folder: str) -> None:
+    names = sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py"))
+    program = Path(sys.executable).parent / "ansible-doc"
+    kind = PLUGIN_KINDS[folder]
+    if kind == "filter":
+        names = sorted(FilterModule().filters())
+    done = subprocess.run(
+        [program, "--json", "-t", kind, *names], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert sorted(found) == names
+    for name, documents in found.items():
+        document = documents["doc"]
+        assert document["short_description"] and document["description"], name
+        # A file of several filters would answer for all of them with the words of one.
+        assert document.get("name", name) == name, f"{name} has no documentation of its own"
+
+
+def test_the_execution_environment_is_built_from_the_tested_versions(tmp_path: Path) -> None:
+    described = load(ROOT / "execution-environment.yml")["dependencies"]
+    locked = {
+        line.split()[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line and line[0] != "#"
+    }
+    assert {described["ansible_core"]["package_pip"], *described["python"]} <= locked
+    program = Path(sys.executable).parent / "ansible-builder"
+    done = subprocess.run(
+        [program, "create", "-c", tmp_path / "context"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "context/Dockerfile").is_file()
+
+
+def test_the_collections_are_the_tested_ones() -> None:
+    import ansible_collections
+
+    (installed,) = list(ansible_collections.__path__)[:1]
+    for collection in load(ROOT / "requirements.yml")["collections"]:
+        manifest = Path(installed, *collection["name"].split("."), "MANIFEST.json")
+        assert json.loads(manifest.read_text())["collection_info"]["version"] == collection["version"]
