@@ -1,5 +1,5 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test lint lock readmes
+.PHONY: setup demo demo-down test lint bench lock readmes
 
 setup:       ## make .venv from the hashed lock
 	@scripts/setup
@@ -16,6 +16,10 @@ test:        ## everything that must pass; ROLE=content: that role alone
 
 lint: setup  ## what can be said without running it
 	@scripts/lint
+
+bench: setup ## what commands cost the controller, as ratios of one run
+	@scripts/engine
+	@.venv/bin/python -m tests.bench.bench
 
 lock: setup  ## resolve requirements*.in anew
 	@for name in requirements requirements-checkov; do \
