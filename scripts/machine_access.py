@@ -1,0 +1,211 @@
+"""How a machine is reached by ssh: read from the inventory and group_vars, checked, and put into ssh's words.
+
+Used by machine_login.py, machine_files.py (put, get) and ssh_config.py. The expressions are those that every playbook
+uses (group_vars/users.yml), evaluated once more and not written a second time. What EC2 and its tags tell is checked
+before it becomes an argument. Reads only; nothing here connects to a machine.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "plugins/module_utils"))
+import probcomp_names
+from probcomp_text import one_line
+
+# Key: what it is called here; value: an expression over the names in group_vars.
+_EXPRESSIONS = {
+    "state": "probcomp_state",
+    "address": "ansible_host",
+    "port": "ansible_port",
+    "admin_user": "ansible_user",
+    "private_key_file": "ansible_ssh_private_key_file",
+    "common_arguments": "ansible_ssh_common_args",
+    "pin_file": "pin_file",
+    "ssh_config_host": "ssh_config_host",
+    "state_dir": "state_dir",
+    "account": "jupyter_account | default('jupyter')",
+    "home": "jupyter_home | default('/home/jupyter')",
+}
+_ADMIN_USER = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_DNS_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?")
+_NOT_RUNNING = {
+    "stopped": "is stopped: ansible-playbook -l {user} stack_start.yml starts it",
+    "stopping": "is stopping: once it has, ansible-playbook -l {user} stack_start.yml starts it",
+    "pending": "is starting: try again in a minute",
+}
+# A kept connection is not checked against the pin again. Every wait is bounded.
+_OWN_OPTIONS = (
+    ("ControlPath", "none"),
+    ("ForwardX11", "no"),
+    ("PermitLocalCommand", "no"),
+    ("ConnectTimeout", "15"),
+    ("ServerAliveInterval", "15"),
+    ("ServerAliveCountMax", "4"),
+)
+
+
+class Refused(ValueError):
+    """A command that is not carried out; str() is one line: what, whose machine, what to do."""
+
+
+@dataclass(frozen=True)
+class Access:
+    """A machine and the way to it.
+
+    `options` are settings of ssh, name and value as ssh_config(5) writes them. `address` is where it is now, and may be
+    empty when it does not run; `host` is where ssh_config looks for it. `account` and `home` are Jupyter's on it.
+    """
+
+    user: str
+    state: str
+    address: str
+    host: str
+    pin_file: str
+    options: tuple[tuple[str, str], ...]
+    account: str
+    home: str
+
+    def ssh(self, *options: str) -> list[str]:
+        """Return the ssh command up to its options' end; `options` come after ours, of which ssh takes the first."""
+        return ["ssh", *(word for name, value in self.options for word in ("-o", f"{name}={value}")), *options]
+
+    def require_connection(self) -> None:
+        """Raise Refused unless the machine runs, has an address, and has a pinned key."""
+        if self.state != "running":
+            hint = _NOT_RUNNING.get(self.state, "does not run")
+            raise Refused(f"{self.user} {hint.format(user=self.user)}")
+        if not self.address:
+            raise Refused(
+                f"{self.user} has no public address: ansible-playbook -l {self.user} stack_start.yml looks why"
+            )
+        if not Path(self.pin_file).is_file():
+            raise Refused(
+                f"{self.user}: no pinned host key in {self.pin_file}; "
+                f"ansible-playbook stack_create.yml -e user={self.user} pins it"
+            )
+
+
+def access(user: str, told: Mapping[str, object]) -> Access:
+    """Return the way to the machine of `user`, of which the inventory `told` the values named in _EXPRESSIONS.
+
+    Raises Refused for values that cannot be: tags and addresses come from outside.
+    """
+    values = {name: _line(user, name, told[name]) for name in _EXPRESSIONS}
+    address, admin = values["address"], values["admin_user"]
+    if not _ADMIN_USER.fullmatch(admin):
+        raise Refused(f"{user}: its tag admin_user, {probcomp_names.shown(admin)}, is no account's name: mend the tag")
+    if address:
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            raise Refused(f"{user}: {probcomp_names.shown(address)} is no address") from None
+    if values["ssh_config_host"] != address and not _DNS_NAME.fullmatch(values["ssh_config_host"]):
+        raise Refused(f"{user}: {probcomp_names.shown(values['ssh_config_host'])} is no host name: is zone right?")
+    options = [*_common_options(user, values["common_arguments"]), *_OWN_OPTIONS]
+    options += [("Port", values["port"]), ("User", admin)]
+    if values["private_key_file"]:
+        options.append(("IdentityFile", quoted(str(Path(values["private_key_file"]).expanduser()))))
+    return Access(
+        user,
+        values["state"],
+        address,
+        values["ssh_config_host"],
+        values["pin_file"],
+        tuple(options),
+        values["account"],
+        values["home"],
+    )
+
+
+def way_to(user: str) -> Access:
+    """Return the way to the machine of `user`, who must have one that can be connected to now; raises Refused."""
+    found = access(user, told(user)[user])
+    found.require_connection()
+    return found
+
+
+def quoted(path: str) -> str:
+    """Return `path` as ssh_config(5) takes a file's name: quoted, and without a meaning for the percent sign."""
+    if '"' in path:
+        raise Refused(f"{probcomp_names.shown(path)}: ssh's configuration cannot hold a name with quotation marks")
+    return '"' + path.replace("%", "%%") + '"'
+
+
+def told(user: str | None) -> dict[str, dict[str, str]]:
+    """Ask the inventory for the values of one user's machine, or of all machines; by user.
+
+    It is the inventory that commands use: of ansible.cfg, or of ANSIBLE_INVENTORY in a rehearsal. Raises Refused when
+    it cannot be read or holds no such machine. Leaves the working directory as it was.
+    """
+    if user is not None:
+        try:
+            probcomp_names.check_user_name(user)
+        except probcomp_names.InvalidName as error:
+            raise Refused(str(error)) from None
+    caller = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(ROOT)  # Before Ansible is imported: it reads ansible.cfg of the working directory, once.
+        return _told(user)
+    finally:
+        os.fchdir(caller)
+        os.close(caller)
+
+
+def _told(user: str | None) -> dict[str, dict[str, str]]:
+    # As in Ansible's own guide to its Python API. Imported here: it takes half a second, which a wrong name need not.
+    from ansible import constants, context
+    from ansible.errors import AnsibleError
+    from ansible.inventory.manager import InventoryManager
+    from ansible.module_utils.common.collections import ImmutableDict
+    from ansible.parsing.dataloader import DataLoader
+    from ansible.plugins.loader import init_plugin_loader
+    from ansible.template import Templar, trust_as_template
+    from ansible.vars.manager import VariableManager
+
+    # The inventory plugin looks for the -l of the command line, and answers names that do not exist.
+    context.CLIARGS = ImmutableDict(subset=user, args=())
+    expression = "{{ {" + ", ".join(f"'{name}': {text}" for name, text in _EXPRESSIONS.items()) + "} }}"
+    found: dict[str, dict[str, str]] = {}
+    try:
+        init_plugin_loader()
+        loader = DataLoader()
+        loader.set_basedir(str(ROOT / constants.config.get_config_value("PLAYBOOK_DIR")))
+        inventory = InventoryManager(loader=loader, sources=constants.DEFAULT_HOST_LIST)
+        variables = VariableManager(loader=loader, inventory=inventory)
+        users = inventory.groups["users"].get_hosts() if "users" in inventory.groups else []
+        for host in users:
+            if user in (None, host.name):
+                templar = Templar(loader=loader, variables=variables.get_vars(host=host))
+                values = templar.template(trust_as_template(expression))
+                found[host.name] = {name: "".join(str(value)) for name, value in values.items()}
+    except AnsibleError as error:
+        raise Refused(one_line(str(error))) from None
+    if user is not None and user not in found:
+        near = probcomp_names.nearest(user, (host.name for host in users))
+        raise Refused(f"no such machine: {user}{'; nearest: ' if near else ''}{', '.join(near)}")
+    return found
+
+
+def _common_options(user: str, text: str) -> list[tuple[str, str]]:
+    """Return the settings in `text`, ansible_ssh_common_args: -o Name=value, over and over."""
+    words = shlex.split(text)
+    pairs = [word.partition("=") for word in words[1::2]]
+    if len(words) % 2 or set(words[::2]) - {"-o"} or not all(name.isalnum() and value for name, _, value in pairs):
+        raise Refused(f"{user}: ansible_ssh_common_args may hold -o Name=value only: {probcomp_names.shown(text, 400)}")
+    return [(name, value) for name, _, value in pairs]
+
+
+def _line(user: str, name: str, value: object) -> str:
+    text = str(value)
+    if not text.isprintable():
+        raise Refused(f"{user}: {name} holds what cannot be printed, {probcomp_names.shown(text)}: mend it")
+    return text

@@ -1,0 +1,209 @@
+"""put and get: rsync to and from the home of Jupyter's account on a user's machine, with its pinned host key only.
+
+Called by the scripts of these names. rsync runs there as Jupyter's account, so that what is put belongs to it and no
+more than it may read is got. The machine is its user's and may be hostile: what comes from it are regular files and
+folders of the caller's, whatever the machine says they are. Writes nothing but what get fetches.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import ansible.module_utils
+from machine_access import ROOT, Access, Refused, way_to
+from probcomp_names import shown
+from probcomp_text import printable_lines
+
+# Where our modules find it, which use it too. Ansible does this for modules only.
+ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
+from ansible.module_utils.probcomp_rsync import NoRsync, remote_shell, require_rsync
+
+USAGE = {
+    "put": """\
+usage: scripts/put USER SOURCE... [TARGET] [-- rsync options]
+  scripts/put alice data                    the folder data into the home of Jupyter's account, /home/jupyter
+  scripts/put alice one.csv two.csv data/   several sources: a folder, with its slash, comes last (./ is the home)
+  scripts/put alice old.ipynb new.ipynb     to another name
+  scripts/put alice data/ data/ -- --delete --verbose   the folder's contents, and nothing else in it""",
+    "get": """\
+usage: scripts/get USER SOURCE... [TARGET] [-- rsync options]
+  scripts/get alice notebook                the folder /home/jupyter/notebook into the folder you are in
+  scripts/get alice 'notebook/*.ipynb' data/   into the folder data; the machine expands what is in quotes
+  scripts/get alice notebook/a.ipynb b.ipynb   to another name""",
+}
+FROM_MACHINE = (
+    "--recursive",
+    "--times",
+    "--no-links",
+    "--no-hard-links",
+    "--no-devices",
+    "--no-specials",
+    "--no-owner",
+    "--no-group",
+    "--no-perms",
+    "--no-acls",
+    "--no-xattrs",
+    "--no-super",
+    # The whole list first, so that the checks of names see all of it.
+    "--no-inc-recursive",
+    # Neither setuid nor executable, and as private as the caller's umask says.
+    "--chmod=D=rwx,F=rw",
+)
+"""rsync's options for files and folders alone: no links, devices, owners or permissions."""
+TO_MACHINE = (
+    "--recursive",
+    "--times",
+    "--links",
+    "--perms",
+    "--no-devices",
+    "--no-specials",
+    "--no-owner",
+    "--no-group",
+)
+"""rsync's options for files as they are here, but owned by the account that writes them there."""
+_BAND = 4096
+"""Bytes of error output that are looked at together when a line has no end."""
+_MOST_HELD = 100
+"""Lines of error output that are kept back, once ssh has begun to tell of another host key."""
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """What put or get was asked for; an empty `target` is the home there, or the folder that one is in."""
+
+    user: str
+    sources: tuple[str, ...]
+    target: str
+    rsync_options: tuple[str, ...]
+
+
+def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) -> Transfer:
+    """Return what the arguments of `verb`, put or get, mean; `is_here` says file, folder or nothing of a path here.
+
+    The last of several paths is the target. What could be a forgotten target is refused (Refused), not guessed: with
+    cp's rule `put alice *.ipynb` would overwrite the last of them.
+    """
+    given, options = list(words), []
+    if "--" in given:
+        cut = given.index("--")
+        given, options = given[:cut], given[cut + 1 :]
+    example = f"scripts/{verb} alice notebook"
+    if not given:
+        raise Refused(f"whose machine? {example}")
+    user, *paths = given
+    if user.startswith("-"):
+        raise Refused(f"rsync's options come last, after --: {example} -- {user}")
+    if not paths or "" in paths:
+        raise Refused(f"which files? {example}")
+    sources, target = (paths, "") if len(paths) == 1 else (paths[:-1], paths[-1])
+    is_folder = target.endswith("/") or target in (".", "..") or (verb == "get" and is_here(target) == "folder")
+    if len(sources) > 1 and not is_folder:
+        raise Refused(f"several sources need a folder at the end: data/, or ./ for {_default_target(verb)}")
+    if target and not is_folder and is_here(target) != "nothing":
+        raise Refused(
+            f"{shown(target)} is also here: if it is a source too, end with a folder (./ is {_default_target(verb)}); "
+            + (
+                "if it is the folder there, write its slash"
+                if verb == "put"
+                else "if it is the target, remove it first"
+            )
+        )
+    if verb == "put":
+        for source in sources:
+            if is_here(source) == "nothing":
+                raise Refused(f"no such file or folder here: {shown(source)}")
+    return Transfer(user, tuple(sources), target, tuple(options))
+
+
+def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
+    """Return the rsync command that is put or get. Our options come last, so that none before them undoes them."""
+    shell = access.ssh("-T", "-o", "ClearAllForwardings=yes", "-o", "LogLevel=ERROR")
+    # rsync hands this to the shell there. The administrator's own folder may be closed to the account: env leaves it.
+    path = ["sudo", "-n", "-u", access.account, "--", "env", "-C", access.home, "rsync"]
+    options = [
+        *transfer.rsync_options,
+        "--secluded-args",
+        *(TO_MACHINE if verb == "put" else FROM_MACHINE),
+        "--mkpath",
+        "--timeout=60",
+        f"--rsync-path={shlex.join(path)}",
+        f"--rsh={remote_shell(shell)}",
+    ]
+    there = f"[{access.address}]:" if ":" in access.address else f"{access.address}:"
+    # A path that is neither absolute nor begins with ./ could be taken for an option, or for a place on some host.
+    if verb == "put":
+        places = [*map(_plain, transfer.sources), there + _plain(transfer.target)]
+    else:
+        places = [*(there + _plain(source) for source in transfer.sources), _plain(transfer.target)]
+    return ["rsync", *options, "--", *places]
+
+
+def run(words: Sequence[str], access: Access) -> int:
+    """Run the command `words`, which talks to a machine, and return its exit status.
+
+    Its error stream is made fit for a terminal, and ssh's page about another host key becomes a line.
+    """
+    # Its settings by environment could take back ours, like RSYNC_OLD_ARGS.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # rsync gets it too, cleans up, and ends.
+    held: list[str] = []
+    try:
+        with subprocess.Popen(
+            words, env=environment, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, before)
+        ) as process:
+            errors = process.stderr
+            if errors is None:
+                raise RuntimeError("a pipe was asked for")
+            for said in iter(lambda: errors.readline(_BAND), b""):
+                for line in printable_lines(said.decode("utf-8", "replace")):
+                    if len(held) < _MOST_HELD and (held or set(line) == {"@"}):
+                        held.append(line)
+                    else:
+                        print(line, file=sys.stderr, flush=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if "Host key verification failed." in held:
+        held = [f"{access.user}: another host key than the one in {access.pin_file} answers at {access.address}"]
+    for line in held:
+        print(line, file=sys.stderr)
+    return process.returncode if process.returncode >= 0 else 128 - process.returncode
+
+
+def main(verb: str, words: Sequence[str]) -> int:
+    """Do `verb`, put or get, with its arguments; returns the exit status, which is rsync's once that has begun."""
+    if not words or words[0] in ("-h", "--help"):
+        print(USAGE[verb], file=sys.stdout if words else sys.stderr)
+        return 0 if words else 2
+    try:
+        transfer = arguments(verb, words, what_is)
+        require_rsync(for_hostile=True)
+        access = way_to(transfer.user)
+        return run(command(verb, access, transfer), access)
+    except (Refused, NoRsync) as error:
+        print(f"{verb}: {error}", file=sys.stderr)
+        return 1
+
+
+def what_is(path: str) -> str:
+    """Return "folder", "file" or "nothing", whichever `path` is on this computer."""
+    if os.path.isdir(path):  # noqa: PTH112 (Path would forget a slash at the end, and refuses no name any more)
+        return "folder"
+    return "file" if os.path.lexists(path) else "nothing"
+
+
+def _plain(path: str) -> str:
+    return path if path.startswith("/") else f"./{path}"
+
+
+def _default_target(verb: str) -> str:
+    return "the home" if verb == "put" else "the folder that you are in"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1], sys.argv[2:]))

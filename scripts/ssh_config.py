@@ -1,0 +1,99 @@
+"""ssh_config: a configuration file for people who prefer plain ssh, with a block for each machine.
+
+Called by scripts/ssh_config. Writes <state_dir>/ssh_config, whole or not at all, and nothing when it would say the
+same. The settings are those of every connection (group_vars/users.yml); the machine is looked for by its ssh name, so
+that a stop and start, after which stack_start.yml puts the name right, need no new file.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import machine_access
+from machine_access import Access, Refused, quoted
+
+USAGE = """\
+usage: scripts/ssh_config
+  writes a block for each machine; afterwards, with the path that it prints:
+    ssh -F .../ssh_config alice
+  or, as the first line of ~/.ssh/config:
+    Include "/.../ssh_config"
+  Run it again when machines were made or deleted."""
+_HEAD = (
+    "# Written by scripts/ssh_config, which overwrites it. One block for each machine, with its pinned host key only."
+)
+_MODE = 0o600
+_MOST_PROBLEMS = 10
+
+
+def block(access: Access) -> str:
+    """Return the lines for one machine, named by its user."""
+    settings = [("HostName", access.host), *access.options]
+    return "\n".join([f"Host {access.user}", *(f"    {name} {value}" for name, value in settings)])
+
+
+def text(machines: Iterable[Access]) -> str:
+    """Return the whole file; machines that cannot be found by anything, for they are stopped, are left out."""
+    return "\n\n".join([_HEAD, *(block(access) for access in machines if access.host)]) + "\n"
+
+
+def write(path: Path, content: str) -> bool:
+    """Write `content` to `path` and return True, or False when it was there; raises OSError."""
+    if path.is_file() and path.read_text(encoding="utf-8") == content:
+        return False
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(content)
+            # ssh refuses, below ~/.ssh/config, a file that others could have written.
+            os.fchmod(file.fileno(), _MODE)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return True
+
+
+def main(words: Sequence[str]) -> int:
+    """Write the file and say how it is used; returns the exit status."""
+    if words:
+        print(USAGE)
+        return 0 if set(words) <= {"-h", "--help"} else 2
+    machines: list[Access] = []
+    problems: list[str] = []
+    try:
+        told = machine_access.told(None)
+        if not told:
+            raise Refused("there are no machines")
+        for user, values in sorted(told.items()):
+            try:
+                machines.append(machine_access.access(user, values))
+            except Refused as error:
+                problems.append(f"{error}; left out")
+        problems += [f"{access.user} is stopped and has no address; left out" for access in machines if not access.host]
+        shown = [access.user for access in machines if access.host]
+        if not shown:
+            raise Refused("no machine is left, nothing was written")
+        path = Path(next(iter(told.values()))["state_dir"]) / "ssh_config"
+        is_new = write(path, text(machines))
+        print(f"{path}: {len(shown)} machine{'' if len(shown) == 1 else 's'}{'' if is_new else ', as before'}")
+        print(f"use it: ssh -F {shlex.quote(str(path))} {shown[0]}")
+        print(f"or begin ~/.ssh/config with: Include {quoted(str(path))}")
+    except Refused as error:
+        problems.append(str(error))
+    except OSError as error:
+        problems.append(f"{error.filename} cannot be written: {error.strerror}")
+    if len(problems) > _MOST_PROBLEMS:
+        problems[_MOST_PROBLEMS - 1 : -1] = [f"and {len(problems) - _MOST_PROBLEMS} more like these"]
+    for problem in problems:
+        print(f"ssh_config: {problem}", file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
