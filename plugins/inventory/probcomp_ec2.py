@@ -22,6 +22,7 @@ description:
   - A command of this repository that wants C(-l) and has none, or has one and takes its names by C(-e), is refused.
   - When the command starts on the controller, an unreachable AWS is a warning; for others it is an error. After a
     refresh within a run it is an error always.
+  - The machine that C(ami_bake.yml) is at work on is the host C(ami-bake) in no group, and C(-l) does not know it.
   - For C(--syntax-check), C(--list-tags) and C(--list-tasks) nothing is asked of AWS.
 extends_documentation_fragment:
   - inventory_cache
@@ -37,6 +38,12 @@ options:
     description: Name of this plugin, to tell its files from those of others.
     required: true
     choices: [probcomp_ec2]
+  filters:
+    description:
+      - Further filters for EC2, each a name of C(DescribeInstances) with its values; machines that they leave out do
+        not exist for the inventory. Values may be templates.
+    type: dict
+    default: {}
   check_limit:
     description:
       - Whether a name in C(-l) must be known to this source or to one read before it.
@@ -54,9 +61,17 @@ notes:
 """
 
 EXAMPLES = r"""
+---
 # inventory/probcomp_ec2.yml
 plugin: probcomp_ec2
 
+---
+# Only the machines of two fleets
+plugin: probcomp_ec2
+filters:
+  tag:fleet: [ws, lab]
+
+---
 # Another region than AWS_REGION or the profile says, and groups by organization
 plugin: probcomp_ec2
 region: eu-west-1
@@ -139,7 +154,9 @@ class InventoryModule(AWSInventoryBase):
         inventory.set_variable("all", "probcomp_inventory_error", failure)
         self.populate(machines)
         if not (failure or is_refresh or reads_only_playbooks) and self.get_option("check_limit"):
-            check_limit(limit, inventory.hosts, inventory.groups)
+            # The machine of ami_bake.yml is for that command alone.
+            chosen = [host for host in inventory.hosts if host != probcomp_names.IMAGE_MACHINE]
+            check_limit(limit, chosen, inventory.groups)
 
     def _machines(self, path: str, cache: bool) -> list[dict[str, Any]]:
         boto3.session.Session(profile_name=self.get_option("profile") or None)  # Raises if there is none of that name.
@@ -155,8 +172,14 @@ class InventoryModule(AWSInventoryBase):
         """Return the cache's key for `path`: another region, endpoint or account must not answer for this one."""
         endpoint = self.client("ec2").meta
         parts = (endpoint.region_name, endpoint.endpoint_url, self.get_option("profile"), self.get_option("access_key"))
+        parts += (repr(self._filters()),)
         digest = hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:12]
         return f"{super().get_cache_key(path)}_{digest}"
+
+    def _filters(self) -> list[dict[str, Any]]:
+        """Return the filters of the source's file as EC2 takes them."""
+        given = self.templar.template(self.get_option("filters"))
+        return [{"Name": str(name), "Values": values} for name, values in sorted(given.items())]
 
     def query(self, client: Any) -> list[dict[str, Any]]:
         """Return what `client` (EC2) tells of our machines, as the variables of hosts, sorted by user.
@@ -164,7 +187,7 @@ class InventoryModule(AWSInventoryBase):
         Raises AnsibleParserError when two machines have one user's name.
         """
         pages = probcomp_aws.patiently(
-            lambda: list(client.get_paginator("describe_instances").paginate(Filters=_FILTERS))
+            lambda: list(client.get_paginator("describe_instances").paginate(Filters=[*_FILTERS, *self._filters()]))
         )
         found: dict[str, dict[str, Any]] = {}
         for instance in _instances(pages):
@@ -188,8 +211,12 @@ class InventoryModule(AWSInventoryBase):
         fleets = self._fleet_groups(machines)
         for variables in machines:
             user = variables["probcomp_user"]
-            self.inventory.add_host(user, group="users")
-            self.inventory.add_child(f"state_{variables['probcomp_state']}", user)
+            if user == probcomp_names.IMAGE_MACHINE:
+                # Nobody's: in no group, so that no command for all users meets it.
+                self.inventory.add_host(user)
+            else:
+                self.inventory.add_host(user, group="users")
+                self.inventory.add_child(f"state_{variables['probcomp_state']}", user)
             if group := fleets.get(variables["probcomp_fleet"]):
                 self.inventory.add_child(self.inventory.add_group(group), user)
             for key, value in variables.items():

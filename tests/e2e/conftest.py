@@ -33,15 +33,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def workshop() -> Iterator[Workshop]:
     """The demo's workshop of three, ws-1 to ws-3, in a home of its own."""
     OUTPUT.mkdir(exist_ok=True)
-    (OUTPUT / "commands.log").unlink(missing_ok=True)
     workshop = Workshop(Path(os.environ.get("REHEARSAL_HOME", OUTPUT / "rehearsal")))
+    workshop.transcript("commands").unlink(missing_ok=True)
     workshop.git_before = workshop.git_status()
     keep = bool(os.environ.get("KEEP_REHEARSAL"))
     if not keep:
         workshop.shell("scripts/rehearsal down", rehearsed=False)
     try:
         demo = workshop.shell("scripts/demo", timeout=2400, rehearsed=False)
-        (OUTPUT / "demo.txt").write_text(demo.text)
+        workshop.transcript("demo").write_text(demo.text)
         assert demo.status == 0, demo.text
         yield workshop
     finally:

@@ -23,7 +23,7 @@ def plain(value: Any) -> Any:
 
 
 def test_demo_ends_with_three_urls_and_passwords(workshop: Workshop) -> None:
-    last = (OUTPUT / "demo.txt").read_text().splitlines()[-3:]
+    last = workshop.transcript("demo").read_text().splitlines()[-3:]
     assert [line.split()[0] for line in last] == [workshop.url(f"ws-{n}") for n in (1, 2, 3)]
     assert [line.split(maxsplit=1)[1].strip() for line in last] == [workshop.password(f"ws-{n}") for n in (1, 2, 3)]
 
@@ -31,7 +31,7 @@ def test_demo_ends_with_three_urls_and_passwords(workshop: Workshop) -> None:
 def test_second_demo_changes_nothing(workshop: Workshop) -> None:
     before = workshop.machines()
     again = workshop.shell("scripts/demo", timeout=900, rehearsed=False)
-    (OUTPUT / "demo-again.txt").write_text(again.text)
+    workshop.transcript("demo-again").write_text(again.text)
     assert again.status == 0, again.text
     assert again.text.count(" 0 changed, 0 failed") == 2, again.text
     after = workshop.machines()

@@ -45,6 +45,10 @@ class Workshop:
     home: Path
     git_before: str = ""
 
+    def transcript(self, what: str) -> Path:
+        """The file for `what` was printed; two workshops side by side have files of their own."""
+        return OUTPUT / f"{self.home.name}-{what}.txt"
+
     def git_status(self) -> str:
         """What git sees as changed or new in the working tree."""
         return self.shell("git status --porcelain --untracked-files=all", rehearsed=False).text
@@ -73,7 +77,7 @@ class Workshop:
             text=True,
             timeout=timeout,
         )
-        with (OUTPUT / "commands.log").open("a") as log:
+        with self.transcript("commands").open("a") as log:
             log.write(f"\n$ {command}\n{done.stdout}[exit status {done.returncode}]\n")
         return Result(done.returncode, done.stdout)
 

@@ -78,7 +78,7 @@ class Inventory:
         plugin.inventory = self.data = InventoryData()
         plugin.loader = DataLoader()
         plugin.templar = Templar(loader=plugin.loader)
-        plugin._options = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], **options}
+        plugin._options = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], "filters": {}, **options}
         plugin.warn = self.warnings.append
         plugin.populate(plugin.query(self.client))
         self.data.reconcile_inventory()
@@ -213,3 +213,10 @@ def test_unknown_names_in_the_limit() -> None:
 )
 def test_limits_that_are_none_of_ours(limit: str | None) -> None:
     plugin_module.check_limit(limit, ["alice", "bob", "ws-1"], ["all", "users", "ws"])
+
+
+def test_filters_of_the_source_reach_the_server() -> None:
+    filters = {"tag:fleet": [trust_as_template("{{ 'w' ~ 's' }}")]}
+    found = Inventory(instance("ws-1/instance"), filters=filters)
+    (request,) = found.client.requests
+    assert {"Name": "tag:fleet", "Values": ["ws"]} in request["Filters"]

@@ -1,0 +1,42 @@
+"""The lab's packages from the lab's signed repository."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.scenario import Machine
+
+PACKAGES = (
+    *("probcomp-ubuntu-keyring", "python-bayeslite", "python-cgpm", "python-crosscat"),
+    *("python-iventure", "python-pytest", "python-venture"),
+)
+
+
+def test_all_packages_are_installed(machine: Machine) -> None:
+    missing = [name for name in PACKAGES if not machine.root.package(name).is_installed]
+    assert missing == []
+
+
+def test_a_package_imports(machine: Machine) -> None:
+    assert machine.admin.check_output("python3 -c 'import bayeslite; print(bayeslite.__name__)'") == "bayeslite"
+
+
+def test_nothing_is_taken_unsigned(machine: Machine) -> None:
+    """With the repository's key gone apt refuses to read it."""
+    source = "/etc/apt/sources.list.d/probcomp.sources"
+    kept = machine.root.check_output(f"cat {source}")
+    assert "Signed-By" in kept
+    run = machine.root.run(
+        f"sed '/^Signed-By/,$d' {source} > /etc/apt/sources.list.d/unsigned.sources; "
+        "apt-get update --error-on=any -o Dir::Etc::sourceparts=- "
+        "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/unsigned.sources -o APT::Get::List-Cleanup=0; "
+        "status=$?; rm /etc/apt/sources.list.d/unsigned.sources; exit $status"
+    )
+    assert run.rc != 0
+    assert "not signed" in run.stderr + run.stdout or "NO_PUBKEY" in run.stderr + run.stdout
+
+
+@pytest.mark.parametrize("path", ["/etc/apt/sources.list.d/probcomp.sources"])
+def test_only_root_writes_it(machine: Machine, path: str) -> None:
+    file = machine.root.file(path)
+    assert file.user == "root" and not file.mode & 0o022

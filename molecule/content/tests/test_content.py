@@ -1,0 +1,21 @@
+"""The course's files in the user's home: hers, and kept when she changed them."""
+
+from __future__ import annotations
+
+from tests.scenario import Machine
+
+
+def test_what_the_user_changed_is_kept_and_what_she_deleted_is_back(machine: Machine) -> None:
+    assert machine.as_jupyter("cat notebook/satellites.csv") == "mine"
+    assert '"nbformat"' in machine.as_jupyter("cat notebook/welcome.ipynb")
+
+
+def test_the_files_are_the_users(machine: Machine) -> None:
+    owners = machine.root.check_output("find /home/jupyter/notebook /home/jupyter/gen -printf '%u\\n' | sort -u")
+    assert owners == "jupyter"
+    machine.as_jupyter("touch notebook/new-work && rm notebook/new-work")
+
+
+def test_nothing_of_the_archive_is_left_lying(machine: Machine) -> None:
+    found = machine.root.check_output("find /tmp /home/jupyter -newer /etc/hostname -name '*.t*gz*'")
+    assert found == ""

@@ -1,0 +1,33 @@
+"""Jupyter as a service: there after a reboot, nobody's without a password, not the administrator's account."""
+
+from __future__ import annotations
+
+from tests.scenario import Machine
+
+
+def test_it_came_back_after_the_reboot(machine: Machine) -> None:
+    service = machine.root.service("jupyter")
+    assert service.is_running and service.is_enabled
+    assert machine.answer("/api") == 200
+
+
+def test_it_belongs_to_an_account_of_its_own(machine: Machine) -> None:
+    accounts = machine.root.check_output("ps -C jupyter-lab,jupyter-server,python3,python -o user= ").split()
+    assert "jupyter" in accounts
+    groups = machine.root.check_output("id -nG jupyter").split()
+    assert groups == ["jupyter"], "the account may become root"
+    assert machine.root.run("runuser -u jupyter -- sudo -n true").rc != 0
+
+
+def test_nobody_gets_in_before_a_password_is_set(machine: Machine) -> None:
+    for path in ("/api/contents", "/api/kernels", "/lab", "/tree"):
+        assert machine.answer(path) != 200, path
+
+
+def test_its_python_sees_the_systems_packages(machine: Machine) -> None:
+    command = "/opt/jupyter/bin/python -c 'import apt, jupyterlab, notebook; print(apt.__name__)'"
+    assert machine.as_jupyter(command) == "apt"
+
+
+def test_its_user_cannot_change_its_programs(machine: Machine) -> None:
+    assert machine.root.run("runuser -u jupyter -- touch /etc/systemd/system/jupyter.service").rc != 0
