@@ -18,8 +18,9 @@ import docker
 import docker.errors
 import requests
 
-from rehearsal import environment, run_state
+from rehearsal import environment, packages, run_state
 from rehearsal.cli_options import FAULT_OPTIONS, UP_OPTIONS, parser
+from rehearsal.inputs import InputError, apt_repository
 
 START_SECONDS = 1800
 """Limit for `up` as a whole: images and packages may have to be fetched and built the first time."""
@@ -206,6 +207,23 @@ def _ask(home: Path, method: str, path: str, body: Any = None) -> Any:
     return answer
 
 
+def _publish_packages(home: Path, wanted: list[str]) -> None:
+    """Build packages in new versions into the running rehearsal's repository. Raises Problem."""
+    described = _described(home)
+    if "apt_repository_url" not in described:
+        raise Problem("this rehearsal has no machines and no package repository")
+    pairs = [text.partition("=") for text in wanted]
+    if not all(name and version for name, _, version in pairs):
+        raise Problem(f"give packages as NAME=VERSION, not {' '.join(wanted)!r}")
+    try:
+        versions = {name: version for name, _, version in pairs}
+        apt_repository.publish(packages.apt_folder(home), packages.gpg_home(home), versions)
+    except (InputError, ValueError) as error:
+        raise Problem(str(error)) from error
+    for name, version in versions.items():
+        _say(f"{name} {version} is in {described['apt_repository_url']}")
+
+
 def _fault(home: Path, options: argparse.Namespace) -> str:
     if options.what == "list":
         return "\n".join(json.dumps(fault) for fault in _ask(home, "GET", "faults"))
@@ -241,6 +259,8 @@ def main(arguments: list[str]) -> int:
         elif options.command == "status":
             status = _ask(home, "GET", "status")
             print(json.dumps(status, indent=1) if options.json else status_text(status))
+        elif options.command == "package":
+            _publish_packages(home, options.versions)
         else:
             print(_fault(home, options))
     except Problem as problem:

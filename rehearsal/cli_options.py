@@ -16,6 +16,7 @@ UP_OPTIONS = {
         "http_port",
         "https_port",
         "image",
+        "image_delay",
         "record_delay",
         "region",
         "request_burst",
@@ -37,7 +38,7 @@ FAULT_OPTIONS: dict[str, dict[str, Any]] = {
     "drop": {"action": "store_true", "help": "api: cut the connection instead"},
     "after": {"action": "store_true", "help": "api: the call takes effect, only its answer is lost"},
     "logical_id": {"help": "resource: logical id in the template"},
-    "effect": {"choices": ["no-boot", "no-console"], "help": "machine: what is wrong with it"},
+    "effect": {"choices": ["no-boot", "no-console", "no-image"], "help": "machine: what is wrong with it"},
     "times": {"type": int, "help": "hits until it is over (no limit)"},
     "rate": {"type": float, "help": "share of the matching calls that fail (1)"},
     "seed": {"type": int, "help": "makes the hits of a rate repeatable (0)"},
@@ -61,6 +62,8 @@ def parser() -> argparse.ArgumentParser:
     commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
     status_parser = commands.add_parser("status", help="machines, requests, memory")
     status_parser.add_argument("--json", action="store_true", help="all of it, for programs")
+    package = commands.add_parser("package", help="put a new version of a package into the signed repository")
+    package.add_argument("versions", nargs="+", metavar="NAME=VERSION", help="e.g. python-cgpm=0.3.0")
     faults = commands.add_parser("fault", help="break something on purpose").add_subparsers(dest="what", required=True)
     faults.add_parser("list", help="all faults")
     faults.add_parser("clear", help="end all faults and changed quotas")

@@ -15,6 +15,7 @@ from rehearsal.settings import Settings
 _CHANGEABLE = (
     "boot_timeout",
     "console_delay",
+    "image_delay",
     "record_delay",
     "seconds_per_resource",
     "vcpu_quota",

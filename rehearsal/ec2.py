@@ -8,6 +8,7 @@ import base64
 import ipaddress
 import logging
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -81,12 +82,15 @@ class InstanceLife:
         become(instance, "shutting-down")
         self._work(self._remove, instance)
 
-    def make_image(self, instance: Instance, ami: Any) -> None:
-        """Make a machine image of an instance's disk; it is available when that is done."""
+    def make_image(self, instance: Instance, ami: Any, reboots: bool) -> None:
+        """Make a machine image of an instance's disk; it is available some time after that is done."""
         self._made_of[ami.id] = self._made_of.get(instance.image_id, instance.image_id)
+        self._workers.submit(self._commit, instance, ami, reboots)
+
+    def image_gone(self, image_id: str) -> None:
+        """Remove what stands for a deregistered machine image; machines made of it live on."""
         if self._machines:
-            ami.state = "pending"
-            self._workers.submit(self._commit, instance.id, ami)
+            self._workers.submit(self._machines.remove_image, image_id)
 
     def network_gone(self, vpc_id: str) -> None:
         """Remove what a deleted VPC leaves behind."""
@@ -171,15 +175,18 @@ class InstanceLife:
         with LOCK:
             become(instance, "terminated")
 
-    def _commit(self, instance_id: str, ami: Any) -> None:
+    def _commit(self, instance: Instance, ami: Any, reboots: bool) -> None:
+        is_made = not faults.machine_fault("no-image", instance.id, _names(instance))
         try:
-            self._need().commit(instance_id, ami.id)
-            state = "available"
-        except APIError:
-            _log.exception("no image of %s", instance_id)
-            state = "failed"
+            if self._machines and is_made:
+                self._machines.commit(instance.id, ami.id, reboots)
+        except Exception:  # whatever it is, the image must not be pending for ever
+            _log.exception("no image of %s", instance.id)
+            is_made = False
+        # The disk is read by now, so the instance may end. On AWS most of the time goes into storing the snapshot.
+        time.sleep(self._settings.image_delay)
         with LOCK:
-            ami.state = state
+            ami.finish(is_made)
 
     def _remove_network(self, vpc_id: str) -> None:
         try:

@@ -11,7 +11,6 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
 from moto.ec2.models import elastic_network_interfaces
-from moto.ec2.models.amis import AmiBackend
 from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.models.security_groups import SecurityGroupBackend
@@ -19,7 +18,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
-from rehearsal import service_quotas
+from rehearsal import made_images, service_quotas
 from rehearsal.aws_errors import AwsError
 from rehearsal.ec2 import InstanceLife, incorrect_state
 from rehearsal.settings import Settings
@@ -39,7 +38,7 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
     for name in ("authorize_security_group_ingress", "revoke_security_group_ingress"):
         _then(SecurityGroupBackend, name, lambda *_: life.changed())
     _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
-    _then(AmiBackend, "create_image", lambda backend, ami: life.make_image(backend.get_instance(ami.instance_id), ami))
+    made_images.install(life)
 
 
 def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:
@@ -72,6 +71,10 @@ def _hook_launch(life: InstanceLife) -> None:
         for instance in reservation.instances:
             # An interface that came with the machine goes with it.
             instance.nics[0].delete_on_termination = True
+            # An image that was made of a machine here has what that has; moto says nothing of either.
+            vars(instance)["ena_support"] = True
+            if hasattr(ami, "ena_support"):
+                vars(instance)["boot_mode"] = ami.boot_mode
             life.launch(instance)
         return reservation
 

@@ -35,7 +35,7 @@ class Fault:
     logical_id: str = ""
     """resource: logical id in the template; empty matches all."""
     effect: str = ""
-    """machine: `no-boot` (it terminates itself), `no-console` (never shows its keys)."""
+    """machine: `no-boot` (it terminates itself), `no-console` (never shows its keys), `no-image` (none can be made)."""
     times: int = 0
     """Hits left; 0 means no limit."""
     rate: float = 1.0
@@ -67,7 +67,7 @@ class Fault:
 
 
 _KINDS = ("api", "resource", "machine")
-_EFFECTS = ("no-boot", "no-console")
+_EFFECTS = ("no-boot", "no-console", "no-image")
 _lock = threading.Lock()
 _faults: list[Fault] = []
 

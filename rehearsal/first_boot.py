@@ -1,9 +1,12 @@
-"""What a machine does at its first boot, as by cloud-init: host keys, administrator, user data, console messages."""
+"""What a machine does at its first boot, as by cloud-init: host keys, administrator, user data, console messages.
+
+Of what an image brings along it replaces the host keys, and adds to the authorized keys, as cloud-init does. Nothing
+else is cleaned: whoever makes an image of a machine has to.
+"""
 
 import io
 import tarfile
 import time
-import uuid
 from dataclasses import dataclass
 
 _SCRIPT = r"""#!/bin/sh
@@ -18,7 +21,12 @@ printf '%s ALL=(ALL) NOPASSWD:ALL\n' "$admin" >/etc/sudoers.d/90-cloud-init-user
 chmod 0440 /etc/sudoers.d/90-cloud-init-users
 home=$(getent passwd "$admin" | cut -d: -f6)
 install -d -m 0700 -o "$admin" -g "$admin" "$home/.ssh"
-install -m 0600 -o "$admin" -g "$admin" /var/lib/cloud/seed/authorized_keys "$home/.ssh/authorized_keys"
+touch "$home/.ssh/authorized_keys"
+while IFS= read -r key; do
+    grep -qxF "$key" "$home/.ssh/authorized_keys" || printf '%s\n' "$key" >>"$home/.ssh/authorized_keys"
+done </var/lib/cloud/seed/authorized_keys
+chown "$admin:$admin" "$home/.ssh/authorized_keys"
+chmod 0600 "$home/.ssh/authorized_keys"
 
 # Each block in one write, or the boot's other messages come in between.
 fingerprints=$(for key in /etc/ssh/ssh_host_*_key.pub; do ssh-keygen -lf "$key"; done)
@@ -87,7 +95,6 @@ def archive(seed: Seed) -> bytes:
         with tarfile.open(fileobj=out, mode="w") as tar:
             _folder(tar, "var/lib/cloud/instances")
             _folder(tar, "var/lib/cloud/instance")
-            _file(tar, "etc/machine-id", f"{uuid.uuid4().hex}\n", 0o444)
             _file(tar, "var/lib/cloud/seed/admin", f"{seed.admin}\n", 0o644)
             _file(tar, "var/lib/cloud/seed/authorized_keys", seed.authorized_keys, 0o600)
             _file(tar, "usr/local/lib/rehearsal/first-boot", _SCRIPT, 0o755)

@@ -107,6 +107,9 @@ class Gate:
             try:
                 if call.service == "s3" and not call.access_key and not object_store.is_public(request):
                     return _access_denied(call)
+                if call.name == "s3:PutObject" and object_store.arrived_damaged(environ, body):
+                    message = "The SHA256 you specified did not match the calculated checksum."
+                    return error_response(call, "BadDigest", message, 400)
                 if api:
                     status, headers, answer = api.dispatch(request)
                     return Response(answer, int(status), headers={k: str(v) for k, v in headers.items()})

@@ -142,11 +142,26 @@ class Machines:
                 firewall.apply(machine.process_id, rules)
                 machine.rules = rules
 
-    def commit(self, instance_id: str, ami_id: str) -> None:
-        """Make a container image of the machine's disk."""
+    def commit(self, instance_id: str, ami_id: str, reboots: bool) -> None:
+        """Make a container image of the machine's disk; one that runs is shut down for it if `reboots`."""
         machine = self._machines[instance_id]
         changes = [f"LABEL {LABEL}={self._run_id}"]
-        machine.container.commit(repository=IMAGE_REPOSITORY, tag=ami_id, changes=changes)
+        with machine.lock:
+            if reboots:
+                _disconnect(machine)
+                machine.container.stop(timeout=_STOP_SECONDS)
+            machine.container.commit(repository=IMAGE_REPOSITORY, tag=ami_id, changes=changes)
+            if reboots:
+                machine.ends_by_us = False
+                machine.container.start()
+                self._connect(machine)
+
+    def remove_image(self, ami_id: str) -> None:
+        """Remove a container image made by `commit`; of no effect if there is none, and on machines made of it."""
+        try:
+            self._engine.images.remove(f"{IMAGE_REPOSITORY}:{ami_id}", force=True)
+        except docker.errors.ImageNotFound:
+            _log.info("no container image stood for %s", ami_id)
 
     def has_image(self, ami_id: str) -> bool:
         """Whether this machine image was made of a machine."""

@@ -1,9 +1,15 @@
-"""Who may read an object without credentials: moto lets in more than S3 does."""
+"""Where moto is more lenient than S3: who may read an object without credentials, and objects that arrive damaged."""
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
 
 from moto.core.request import Request
-from moto.iam.access_control import PermissionResult
+from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.s3.exceptions import S3ClientError
-from moto.s3.models import S3Backend, s3_backends
+from moto.s3.models import FakeBucket, S3Backend, s3_backends
 
 from rehearsal.settings import SETTINGS
 
@@ -20,7 +26,7 @@ def is_public(request: Request) -> bool:
         bucket = backend.get_bucket(bucket_name)
     except S3ClientError:
         return True
-    permission = bucket.get_permission("s3:GetObject", f"arn:aws:s3:::{bucket_name}/{key_name}")
+    permission = _permission_of_everybody(bucket, f"arn:aws:s3:::{bucket_name}/{key_name}")
     if permission == PermissionResult.DENIED:
         return False
     key = backend.get_object(bucket_name, key_name)
@@ -29,3 +35,23 @@ def is_public(request: Request) -> bool:
     if permission == PermissionResult.PERMITTED:
         return True
     return bool(key.acl and key.acl.public_read)
+
+
+def arrived_damaged(environ: Mapping[str, Any], body: bytes) -> bool:
+    """Whether the body of this PutObject is not what its checksum header says; S3 answers BadDigest then."""
+    expected = environ.get("HTTP_X_AMZ_CHECKSUM_SHA256", "")
+    return bool(expected) and base64.b64encode(hashlib.sha256(body).digest()).decode() != expected
+
+
+def _permission_of_everybody(bucket: FakeBucket, resource: str) -> PermissionResult:
+    """What the bucket's policy says of reading `resource` for everybody; moto would take anybody's statements."""
+    if bucket.policy is None:
+        return PermissionResult.NEUTRAL
+    policy: dict[str, Any] = json.loads(bucket.policy)
+    statements = policy["Statement"]
+    listed = statements if isinstance(statements, list) else [statements]
+    for_all = [one for one in listed if one.get("Principal") in ("*", {"AWS": "*"}, {"AWS": ["*"]})]
+    if not for_all:
+        return PermissionResult.NEUTRAL
+    judge = IAMPolicy(json.dumps({**policy, "Statement": for_all}))
+    return judge.is_action_permitted("s3:GetObject", resource)

@@ -21,10 +21,24 @@ class Files:
     index_path: str
 
 
+def _served(home: Path) -> Path:
+    return home / "files"
+
+
+def apt_folder(home: Path) -> Path:
+    """Where the apt repository of the rehearsal in `home` lies."""
+    return _served(home) / "apt"
+
+
+def gpg_home(home: Path) -> Path:
+    """Where the key that signs it lies."""
+    return home / "gpg"
+
+
 def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> Files:
     """Make the files for machines of this container image; raises InputError."""
-    folder = settings.home / "files"
-    repository = apt_repository.build(folder / "apt", settings.home / "gpg")
+    folder = _served(settings.home)
+    repository = apt_repository.build(apt_folder(settings.home), gpg_home(settings.home))
     wheels.build(
         settings.root / _REQUIREMENTS,
         folder / "wheels",

@@ -5,14 +5,16 @@ below the rehearsal's folder.
 """
 
 import hashlib
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import moto.settings
 from moto.acm.models import acm_backends
 from moto.ec2.models import ec2_backends
 from moto.route53.models import route53_backends
-from moto.s3.models import get_canned_acl, s3_backends
+from moto.s3.models import s3_backends
 
 from rehearsal import amis, pki
 from rehearsal.inputs import content_archive
@@ -63,9 +65,20 @@ def install(settings: Settings, account: str, region: str) -> dict[str, str]:
 
 
 def _publish(account: str, region: str, archive: Path) -> str:
-    """Put the archive where everybody may read it, as the lab does with its own; return its path."""
+    """Put the archive where everybody may read it, as the lab does with its own; return its path.
+
+    By a policy of the bucket: S3 has refused public ACLs on new buckets since April 2023.
+    """
     store = s3_backends[account]["aws"]
     store.create_bucket(BUCKET, region)
-    item = store.put_object(BUCKET, archive.name, archive.read_bytes())
-    item.set_acl(get_canned_acl("public-read"))
+    store.put_bucket_policy(BUCKET, json.dumps(public_policy(BUCKET)).encode())
+    content = archive.read_bytes()
+    # With its version noted as publish_content.yml does it.
+    store.put_object(BUCKET, archive.name, content).set_metadata({"sha256": hashlib.sha256(content).hexdigest()})
     return f"/{BUCKET}/{archive.name}"
+
+
+def public_policy(bucket: str) -> dict[str, Any]:
+    """The policy of a bucket whose objects everybody may read, and nobody list."""
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
+    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -17,7 +17,7 @@ import docker.errors
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from rehearsal.networks import HOME_LABEL, IMAGE_REPOSITORY, LABEL
+from rehearsal.networks import HOME_LABEL, LABEL
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024
@@ -134,7 +134,8 @@ def remove_remains(run_id: str) -> list[str]:
         with ThreadPoolExecutor(_REMOVERS) as workers:
             left = [*workers.map(lambda container: _remove(container, force=True, v=True), containers)]
         left += [_remove(network) for network in engine.networks.list(filters=filters)]
-        for image in engine.images.list(IMAGE_REPOSITORY, filters=filters):
+        # Also those without a name: machine images that were deregistered while machines made of them lived.
+        for image in engine.images.list(filters=filters):
             engine.images.remove(image.id, force=True)
     finally:
         engine.close()

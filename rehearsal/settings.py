@@ -29,6 +29,8 @@ class Settings:
     """How long CloudFormation takes over one resource."""
     console_delay: float = 2.0
     """How long a machine's console output stays empty after its boot, unless it is read live."""
+    image_delay: float = 2.0
+    """How long a machine image that was made of an instance stays pending after the disk was copied."""
     record_delay: float = 1.0
     """How long a change of Route 53 records is PENDING."""
     requests_per_second: float = 5.0

@@ -160,7 +160,8 @@ def _become(command: list[str]) -> NoReturn:
 
 def _users(script: Script, names: Sequence[str]) -> list[str]:
     if script == "fleet":
-        return probcomp_names.fleet_users(*names[:3])
+        base, low, high = names[:3]
+        return probcomp_names.fleet_users(base, low, high)
     probcomp_names.check_user_name(names[0])
     return [names[0]]
 

@@ -26,7 +26,7 @@ _MOST_PROBLEMS = 30
 class ActionModule(ActionBase):
     """Returns `machines`, one entry per machine, and `label`, a name for files about all of them."""
 
-    _VALID_ARGS = frozenset({"names_required", "settings_required"})
+    _VALID_ARGS = frozenset({"names_required", "settings_required", "settings_taken"})
     _requires_connection = False
     _supports_check_mode = True
 
@@ -36,6 +36,7 @@ class ActionModule(ActionBase):
         arguments = {
             "names_required": {"type": "bool", "default": True},
             "settings_required": {"type": "list", "elements": "str", "default": []},
+            "settings_taken": {"type": "list", "elements": "str", "default": []},
         }
         _result, options = self.validate_argument_spec(argument_spec=arguments)
         found = Names(task_vars or {}, options["names_required"])
@@ -44,12 +45,16 @@ class ActionModule(ActionBase):
         found.problems.extend(
             f"say which {name}: -e {name}=..." for name in options["settings_required"] if name not in given
         )
+        taken = options["settings_taken"]
+        if taken:
+            found.check_taken(given, taken)
         if found.problems:
             shown = found.problems[:_MOST_PROBLEMS]
             if rest := len(found.problems) - len(shown):
                 shown.append(f"and {rest} more problems")
             return {"failed": True, "msg": "\n".join(shown)}
-        return {"changed": False, "machines": found.machines, "label": found.label}
+        settings = {name: _plain(given[name]) for name in taken if name in given}
+        return {"changed": False, "machines": found.machines, "label": found.label, "settings": settings}
 
 
 class Names:
@@ -86,6 +91,20 @@ class Names:
         found = (probcomp_settings.setting_problem(name, given[name]) for name in sorted(given))
         misspelt = (probcomp_settings.misspelt_setting(name) for name in sorted(given))
         self.problems.extend(problem for problem in (*found, *misspelt) if problem)
+
+    def check_taken(self, given: dict[str, Any], taken: list[str]) -> None:
+        """Add a problem unless `given` (of -e) has one of the settings `taken`, and no name and no other setting."""
+        if ways := [way for way in ("user", "users", "base", "roster") if way in given]:
+            self.problems.append(f"{'= and '.join(ways)}= name machines to be made; those that exist are chosen by -l")
+        for name in probcomp_settings.FOR_LIFE:
+            if name in given and name not in taken:
+                self.problems.append(
+                    f"{name}= is for a machine's life, and another would cost the disk with the home: make another "
+                    "machine with it (stack_create.yml) and bring the home over (scripts/get, scripts/put)"
+                )
+        if not any(name in given for name in taken):
+            known = ", ".join(f"{name}=" for name in taken)
+            self.problems.append(f"say what to change: -e with one or more of {known}")
 
     def _read_user(self, variables: dict[str, Any]) -> None:
         user = variables["user"]

@@ -26,7 +26,6 @@ author:
 """
 
 import pathlib
-import re
 import sys
 from typing import Any
 
@@ -41,6 +40,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 # Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
 from probcomp_failures import failure_lines, unreachable_line
+from probcomp_said import by_number
 from probcomp_text import one_line, printable_lines
 
 _SILENT_ACTIONS = (
@@ -104,7 +104,8 @@ class CallbackModule(DefaultCallback):
         if self._last_task_banner == task._uuid:
             return
         self._last_task_banner = task._uuid
-        mode = " (check mode)" if task.check_mode else ""
+        # Not for a task that only looks in a run that does change things.
+        mode = " (check mode)" if task.check_mode and context.CLIARGS.get("check") else ""
         if self._unprinted_play:
             self._display.display(f"\n== {self._unprinted_play}{mode}")
             self._unprinted_play = None
@@ -132,7 +133,12 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_on_ok(result)
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
-            if _speaks_for_all(result):
+            users = result.result.get("changed_users")
+            if _speaks_for_all(result) and isinstance(users, list) and all(isinstance(user, str) for user in users):
+                # One call for all that tells whom it changed.
+                self._changed_machines.update(users)
+                self._changed_hosts.extend(users)
+            elif _speaks_for_all(result):
                 self._changed_as_a_whole = True
                 self._display.display("  changed", color=C.COLOR_CHANGED)
             else:
@@ -258,7 +264,7 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Print the summary: the recap in one line, and the machines that failed with the first reason of each."""
         self._end_task()
-        machines = sorted((host for host in stats.processed if host != "localhost"), key=_by_number)
+        machines = sorted((host for host in stats.processed if host != "localhost"), key=by_number)
         failed = [host for host in machines if (stats.failures.get(host) or stats.dark.get(host))]
         named = [host for host in failed if host not in self._filed_under or host in self._first_reasons]
         if not self._is_short:
@@ -294,13 +300,8 @@ def _count(machines: list[str]) -> str:
     return "1 machine" if len(machines) == 1 else f"{len(machines)} machines"
 
 
-def _by_number(host: str) -> list[tuple[int, str]]:
-    """Return a key that sorts ws-9 before ws-10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", host)]
-
-
 def _names(hosts: list[str]) -> str:
-    ordered = sorted(hosts, key=_by_number)
+    ordered = sorted(hosts, key=by_number)
     rest = len(ordered) - _NAMES_IN_A_LINE
     shown = ", ".join(ordered[:_NAMES_IN_A_LINE])
     return f"{shown} and {rest} more" if rest > 0 else shown

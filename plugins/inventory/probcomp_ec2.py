@@ -137,7 +137,7 @@ class InventoryModule(AWSInventoryBase):
         if rehearsal and not pathlib.Path(rehearsal).is_file():
             # Otherwise every call waits for an API that is gone.
             raise AnsibleParserError(
-                "this shell points at a rehearsal that is down: scripts/rehearsal up and eval again, or open a new shell"
+                "this shell points at a rehearsal that is down: scripts/rehearsal up and eval again, or a new shell"
             )
         failure = ""
         machines: list[dict[str, Any]] = []
@@ -172,8 +172,7 @@ class InventoryModule(AWSInventoryBase):
         """Return the cache's key for `path`: another region, endpoint or account must not answer for this one."""
         endpoint = self.client("ec2").meta
         parts = (endpoint.region_name, endpoint.endpoint_url, self.get_option("profile"), self.get_option("access_key"))
-        parts += (repr(self._filters()),)
-        digest = hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()[:12]
+        digest = hashlib.sha256("\0".join(str(part) for part in (*parts, self._filters())).encode()).hexdigest()[:12]
         return f"{super().get_cache_key(path)}_{digest}"
 
     def _filters(self) -> list[dict[str, Any]]:

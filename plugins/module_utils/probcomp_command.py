@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -27,22 +28,35 @@ def our_playbooks(arguments: object, root: Path) -> list[Path]:
     return [path for path in paths if path.is_file() and path.parent in folders]
 
 
-def first_hosts(playbook: Path, depth: int = 0) -> str | None:
+def first_hosts(playbook: Path) -> str | None:
     """Return `hosts` of the first play that runs when `playbook` runs; None when that cannot be told."""
-    try:
-        plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return None  # Ansible says better what is wrong with a playbook that cannot be read.
-    first = plays[0] if isinstance(plays, list) and plays else None
-    if not isinstance(first, dict):
-        return None
-    imported = next((first[key] for key in _IMPORT_KEYS if key in first), None)
-    if imported is not None:
-        return first_hosts(playbook.parent / str(imported), depth + 1) if depth < _DEEPEST_IMPORT else None
-    hosts = first.get("hosts")
+    hosts = first_play(playbook).get("hosts")
     if isinstance(hosts, list) and len(hosts) == 1:
         hosts = hosts[0]
     return hosts if isinstance(hosts, str) else None
+
+
+def takes_names(playbook: Path) -> bool:
+    """Tell whether `playbook` wants its machines named by -e: not when its first play says that none are required."""
+    tasks = first_play(playbook).get("tasks")
+    listed = tasks if isinstance(tasks, list) else []
+    checks = [task.get("fleet_names") for task in listed if isinstance(task, dict)]
+    return not any(isinstance(options, dict) and options.get("names_required") is False for options in checks)
+
+
+def first_play(playbook: Path, depth: int = 0) -> dict[str, Any]:
+    """Return the first play that runs when `playbook` runs, empty when that cannot be told."""
+    try:
+        plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}  # Ansible says better what is wrong with a playbook that cannot be read.
+    first = plays[0] if isinstance(plays, list) and plays else None
+    if not isinstance(first, dict):
+        return {}
+    imported = next((first[key] for key in _IMPORT_KEYS if key in first), None)
+    if imported is not None:
+        return first_play(playbook.parent / str(imported), depth + 1) if depth < _DEEPEST_IMPORT else {}
+    return first
 
 
 def starts_on_localhost(playbooks: Iterable[Path]) -> bool:
@@ -55,6 +69,8 @@ def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
     """Return the error message when `limit` (-l) is given to, or missing for, a command of ours; else None."""
     for playbook in playbooks:
         hosts = first_hosts(playbook)
+        if hosts == "localhost" and limit and not takes_names(playbook):
+            return f"{playbook.name} takes no -l, for it is about no machines in particular: leave it out"
         if hosts == "localhost" and limit:
             return (
                 f"{playbook.name} takes its names by -e (user=, users=, base= low= high=, roster=); "

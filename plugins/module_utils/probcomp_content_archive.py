@@ -9,6 +9,7 @@ import hashlib
 import lzma
 import os
 import posixpath
+import re
 import tarfile
 import zlib
 from pathlib import Path
@@ -25,6 +26,16 @@ FOLDER = "folder"
 _MOST_MEMBERS = 200_000
 _PART = 1 << 20
 _BLOCK = tarfile.BLOCKSIZE
+
+
+def bare_checksum(text: str) -> str:
+    """Return the digits of `sha256:...`, "" of "". Raises MachineError."""
+    if not text:
+        return ""
+    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text.strip().lower())
+    if match is None:
+        raise MachineError(f"content: the checksum {text[:80]!r} is not sha256: and 64 hexadecimal digits")
+    return match[1]
 
 
 def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:

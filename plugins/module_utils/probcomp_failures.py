@@ -18,9 +18,26 @@ _CORE_PREFIX = re.compile(
     r"|Failed to connect to the host via ssh:\s*)+",
     re.DOTALL,
 )
+# The apt module puts a whole command line before apt's words.
+_APT_COMMAND = re.compile(r"\A'/usr/bin/apt-get .*?' failed: (?:E: )?", re.DOTALL)
 _NO_REASON = re.compile(r"non-zero return code", re.IGNORECASE)
 _WRONG_HOST_KEY = re.compile(
     r"host key verification failed|host identification has changed|no .*host key is known", re.I
+)
+_FAILURE_HINTS = (
+    (
+        r"could not get lock|frontend lock|failed to lock apt|/lists/lock",
+        "something else installs packages there: wait for it, or give it longer (apt_probcomp_lock_timeout)",
+    ),
+    (r"Held packages were changed", "apt-mark showhold names them on the machine, apt-mark unhold lets them go"),
+    (
+        r"GPG error|is not signed|NO_PUBKEY|Clearsigned file",
+        "is the repository signed, by the key in apt_probcomp_key or apt_probcomp_key_file?",
+    ),
+    (
+        r"Hash Sum mismatch|File has unexpected size",
+        "the repository is being changed or is broken: upload its index anew",
+    ),
 )
 _HINTS = (
     (r"permission denied", "is private_key_file the key of its key pair, or the agent loaded with it?"),
@@ -39,10 +56,10 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
         return [f"{one_line(task)}: failed; its output holds a secret and is not shown"]
     if items := _failed_items(result):
         return failure_lines(items[0], task, keep_lines)
-    message = _CORE_PREFIX.sub("", str(result.get("msg") or ""))
+    message = _APT_COMMAND.sub("", _CORE_PREFIX.sub("", str(result.get("msg") or "")))
     if details := _details(result, message):
         message = f"{message.rstrip('.: ')}: {details}" if message and not _NO_REASON.search(message) else details
-    lines = [line for line in printable_lines(message) if line] if keep_lines else [one_line(message)]
+    lines = [line for line in printable_lines(message) if line] if keep_lines else [_hinted(message)]
     return lines if any(lines) else [f"{one_line(task)}: failed without a message; -v shows more"]
 
 
@@ -54,6 +71,12 @@ def unreachable_line(result: Mapping[str, Any]) -> str:
     reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
     return f"{reason}; {hint}" if hint else reason
+
+
+def _hinted(message: str) -> str:
+    """Return the message on one line, with what to do where its words tell that."""
+    hint = next((hint for pattern, hint in _FAILURE_HINTS if re.search(pattern, message, re.IGNORECASE)), "")
+    return f"{one_line(message, limit=300)}; {hint}" if hint else one_line(message)
 
 
 def _failed_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible.module_utils.probcomp_home_archive import CHUNK, DamagedArchive, count_members
+from ansible.module_utils.probcomp_ssh import NO_CONNECTION, Machine, ssh_words, why_no_connection
 from ansible.module_utils.probcomp_text import one_line
 
 NO_HOME = 44
@@ -32,18 +33,6 @@ LOOK_EVERY = 64 << 20
 """Bytes after which the free disk is looked at again."""
 ERROR_BYTES = 4096
 """Bytes of a machine's error stream that are kept."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where a machine is and whose. `pin_file` holds its host key under the name `ssh_name`."""
-
-    user: str
-    address: str
-    port: int
-    admin_user: str
-    ssh_name: str
-    pin_file: str
 
 
 @dataclass(frozen=True)
@@ -103,38 +92,14 @@ def save(machine: Machine, private_key_file: str, home: str, directory: Path, li
 
 
 def ssh_command(machine: Machine, private_key_file: str, home: str, connect_timeout: int) -> list[str]:
-    """Return the command that writes the home's archive to its standard output.
-
-    The options are those of every connection to a machine (group_vars/users.yml), less what only Ansible needs.
-    """
-    options = {
-        "HostKeyAlias": machine.ssh_name,
-        "UserKnownHostsFile": f'"{machine.pin_file}"',
-        "GlobalKnownHostsFile": "/dev/null",
-        "StrictHostKeyChecking": "yes",
-        "UpdateHostKeys": "no",
-        "BatchMode": "yes",
-        "ForwardAgent": "no",
-        "ClearAllForwardings": "yes",
-        "PermitLocalCommand": "no",
-        "ControlPath": "none",
-        "KexAlgorithms": "curve25519-sha256,curve25519-sha256@libssh.org",
-        "ConnectTimeout": str(connect_timeout),
-        "ServerAliveInterval": "15",
-        "ServerAliveCountMax": "4",
-        "LogLevel": "ERROR",
-        "Port": str(machine.port),
-    }
-    if private_key_file:
-        options |= {"IdentityFile": f'"{private_key_file}"', "IdentitiesOnly": "yes"}
-    arguments = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+    """Return the command that writes the home's archive to its standard output."""
     place = shlex.quote(home)
     # sudo that fails must not look like a home that is not there.
     remote = (
         f"sudo -n true || exit {NO_SUDO}; sudo -n test -e {place} || exit {NO_HOME}; "
         f"exec sudo -n tar --one-file-system --numeric-owner --format=gnu -C {place} -czf - ."
     )
-    return ["ssh", "-T", *arguments, "-l", machine.admin_user, "--", machine.address, remote]
+    return [*ssh_words(machine, private_key_file, connect_timeout), "--", machine.address, remote]
 
 
 def _save(
@@ -222,11 +187,10 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: floa
 
 def _judge(machine: Machine, status: int, said: bytes) -> None:
     """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
-    words = one_line(said.decode("utf-8", "replace"), 200) or "no reason given"
-    if status == 255 and ("IDENTIFICATION HAS CHANGED" in words or "Host key verification failed" in words):
-        raise BackupFailed(f"another host key than the one in {machine.pin_file} answers at {machine.address}")
-    if status == 255:
-        raise BackupFailed(f"no ssh connection to {machine.admin_user}@{machine.address}:{machine.port} ({words})")
+    text = said.decode("utf-8", "replace")
+    words = one_line(text, 200) or "no reason given"
+    if status == NO_CONNECTION:
+        raise BackupFailed(why_no_connection(machine, text))
     if status == NO_SUDO:
         raise BackupFailed(f"{machine.admin_user} may not use sudo there ({words})")
     # 1: a file changed while it was read, as notebooks in use do.

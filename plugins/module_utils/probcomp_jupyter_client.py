@@ -165,13 +165,15 @@ class _Student:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
-            timeout=aiohttp.ClientTimeout(total=self._limits.connect),
+            # What a websocket's opening may take: Jupyter answers it only when the kernel has started.
+            timeout=aiohttp.ClientTimeout(total=self._limits.kernel),
             trust_env=not is_loopback_name(self._host),
         )
 
     async def _request(
         self, session: aiohttp.ClientSession, method: str, path: str, **options: Any
     ) -> tuple[int, bytes]:
+        options.setdefault("timeout", aiohttp.ClientTimeout(total=self._limits.connect))
         async with session.request(method, self._url + path, allow_redirects=False, **options) as response:
             status = response.status
             if status in (502, 503, 504):

@@ -6,9 +6,11 @@ import aiohttp
 from ansible.module_utils.probcomp_text import one_line
 
 CREATE = "stack_create.yml"
-"""Puts names right, among all else that may be missing; takes its machines by name, not by -l."""
+"""Makes what is missing, the network too; takes its machines by name, not by -l."""
+START = "stack_start.yml"
+"""Starts what does not run, and puts the names right."""
 REPAIRS = {
-    "name": CREATE,
+    "name": START,
     "connection": CREATE,
     "unavailable": "restart_jupyter.yml",
     "password": "set_password.yml",
@@ -39,7 +41,7 @@ class CheckFailed(Exception):
 
 def explained(error: aiohttp.ClientError, host: str) -> CheckFailed:
     """Return the failure in words for an error of the connection to `host`."""
-    no_name = CheckFailed("name", f"the name {host} does not resolve: creating again puts the names right", True)
+    no_name = CheckFailed("name", f"the name {host} does not resolve: {START} puts the names right", True)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return no_name
     if isinstance(error, aiohttp.ClientConnectorCertificateError):

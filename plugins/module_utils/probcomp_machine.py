@@ -14,6 +14,7 @@ import pwd
 import re
 import select
 import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +48,19 @@ def environment_of(account: pwd.struct_passwd) -> dict[str, str]:
         "SHELL": account.pw_shell or "/bin/sh",
         "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
         "LANG": "C.UTF-8",
+    }
+
+
+def process_as(account: pwd.struct_passwd) -> dict[str, Any]:
+    """Return the settings of `subprocess` for a program that runs as `account`, without input, all output together."""
+    return {
+        "stdin": subprocess.DEVNULL,
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.STDOUT,
+        "user": account.pw_uid,
+        "group": account.pw_gid,
+        "extra_groups": os.getgrouplist(account.pw_name, account.pw_gid),
+        "umask": 0o022,
     }
 
 

@@ -16,7 +16,10 @@ MAXIMUM_LENGTH = 32
 USER_NAME = re.compile(r"\A[a-z](?:[a-z0-9]|-(?!-)){0,30}[a-z0-9]\Z|\A[a-z]\Z")
 """What a user name, the base of a fleet and the name of a network look like. Use with fullmatch."""
 
-RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www", "network"})
+IMAGE_MACHINE = "ami-bake"
+"""Name of the machine that ami_bake.yml makes an image of; nobody's, and so never a user's."""
+
+RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www", "network", IMAGE_MACHINE})
 """Names with a meaning of their own: Ansible's groups, ours, labels below a user's domain, the networks' Name tags."""
 
 MACHINES_PER_NETWORK = 100
@@ -96,10 +99,15 @@ def instance_tag(user: str) -> str:
 
 
 def user_of_instance_tag(tag: str) -> str | None:
-    """Return whose machine a Name tag belongs to, or None when it is not one of ours or names no valid user."""
+    """Return whose machine a Name tag belongs to, or None when it is not one of ours or names no valid user.
+
+    The machine of ami_bake.yml is its own user, IMAGE_MACHINE.
+    """
     user = tag.removesuffix(_INSTANCE_TAG_END)
     if user == tag:
         return None
+    if user == IMAGE_MACHINE:
+        return user
     try:
         check_user_name(user)
     except InvalidName:

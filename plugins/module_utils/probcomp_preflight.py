@@ -61,7 +61,10 @@ class Findings:
 
 @dataclass(frozen=True)
 class Asked:
-    """A machine that is asked for. `volume_size` in GiB; `ami` "" means the default image."""
+    """A machine that is asked for. `volume_size` in GiB; `ami` "" means the default image.
+
+    `has_password` is False for one that no user will log in to.
+    """
 
     user: str
     instance: str
@@ -69,6 +72,7 @@ class Asked:
     volume_size: int
     fleet: str = ""
     ami: str = ""
+    has_password: bool = True
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,11 @@ class Cloud:
         self.region = region
         self._make_client = make_client
         self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What a reading can raise."""
+        return (BotoCoreError, ClientError)
 
     def client(self, service: str, region: str = "") -> Any:
         """Return the client of `service`, made at its first use."""

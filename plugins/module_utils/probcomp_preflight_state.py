@@ -142,11 +142,12 @@ def _note_differences(findings: Findings, seen: Survey, machine: Asked, instance
     if state in ("stopping", "stopped"):
         findings.note(
             f"{machine.user}: the machine is {state}; start it first: "
-            f"aws ec2 start-instances --instance-ids {instance['InstanceId']}"
+            f"ansible-playbook -l {machine.user} stack_start.yml"
         )
     if instance["InstanceType"] != machine.instance:
         findings.note(
-            f"{machine.user}: the machine exists and stays a {instance['InstanceType']}, not {machine.instance}"
+            f"{machine.user}: the machine exists and stays a {instance['InstanceType']}, not {machine.instance}: "
+            f"ansible-playbook -l {machine.user} stack_update.yml -e instance={machine.instance}"
         )
     network = seen.parameters(stack_name(machine.user)).get("Network") or tags_of(instance).get("network", "")
     if network and network != machine.network:

@@ -44,7 +44,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
     check_programs(findings)
     check_given(findings, settings)
     check_admin_cidr(findings, settings.admin_cidr)
-    check_passwords(findings, settings, users)
+    check_passwords(findings, settings, [machine.user for machine in asked if machine.has_password])
     check_content(findings, settings)
     account, rehearsal = "", False
     found = _Fleet({machine.user: Choice(machine, False, instance=machine.instance) for machine in asked})

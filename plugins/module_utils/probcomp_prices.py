@@ -63,6 +63,21 @@ def volume(volume_type: str) -> Item:
     return Item(f"volume/{volume_type}", "AmazonEC2", filters, usage, HOURS_PER_MONTH)
 
 
+def unlisted(name: str) -> Item:
+    """Return something that costs money and whose price we do not look up: always unknown, never 0."""
+    return Item(name, "", (), "")
+
+
+def provisioned(volume_type: str, iops: int, throughput: int) -> Item | None:
+    """Return the charge for speed beyond what a volume's price includes, None when there is none.
+
+    gp3 includes 3,000 operations and 125 MiB a second (EC2 user guide, "General Purpose SSD volumes"); io1 and io2
+    charge every operation.
+    """
+    is_extra = volume_type in ("io1", "io2") or (volume_type == "gp3" and (iops > 3000 or throughput > 125))
+    return unlisted(f"speed of {volume_type} volumes") if is_extra else None
+
+
 SNAPSHOT = Item("snapshot", "AmazonEC2", (("productFamily", "Storage Snapshot"),), "EBS:SnapshotUsage", HOURS_PER_MONTH)
 """The GiB of a snapshot."""
 PUBLIC_ADDRESS = Item("public-address", "AmazonVPC", (("group", "VPCPublicIPv4Address"),), "PublicIPv4:InUseAddress")
@@ -71,6 +86,8 @@ IDLE_ADDRESS = Item("idle-address", "AmazonVPC", (("group", "VPCPublicIPv4Addres
 """An elastic address that is attached to nothing."""
 LOAD_BALANCER = Item("load-balancer", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LoadBalancerUsage")
 """An application load balancer, without the traffic through it."""
+CAPACITY_UNIT = Item("capacity-unit", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LCUUsage")
+"""The hour of a load balancer capacity unit (LCU): traffic, of which nobody knows before how much there will be."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +142,8 @@ class PriceList:
         Path(partial).replace(self.cache_file)
 
     def _quote(self, item: Item) -> Quote | None:
+        if not item.service:
+            return None
         self._read_cache()
         known = self._quotes.get(item.name)
         if known and self.now - _day(known.as_of) < timedelta(days=FRESH_DAYS):

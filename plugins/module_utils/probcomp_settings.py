@@ -14,15 +14,21 @@ import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import probcomp_cards
 import probcomp_names
+import probcomp_share
 
 TEXT_LIMIT = 256
 """Longest value of a tag (AWS)."""
+FOR_LIFE = ("ami", "network", "volume_size")
+"""Settings that a machine keeps: AWS would replace it, and its disk, to change them."""
 ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
 SETTINGS = (
     *("user", "users", "base", "low", "high", "roster"),
     *("instance", "ami", "network", "volume_size", "owner", "organization", "purpose", "note", "expires"),
-    *("backup", "confirm"),
+    *("archive", "backup", "cancel", "confirm", "force"),
+    *probcomp_cards.SETTINGS,
+    *probcomp_share.SETTINGS,
 )
 """What the commands take by -e."""
 
@@ -32,7 +38,7 @@ _IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TAG_SIGNS = "_.:/=+-@"
 _TEXTS = ("owner", "organization", "purpose", "note")
-_ANSWERS = ("backup", "confirm")
+_ANSWERS = ("backup", "cancel", "confirm", "force")
 _VOLUME_GIB = (8, 16384)
 
 
@@ -57,8 +63,11 @@ def setting_problem(name: str, value: object) -> str | None:
         "network": _network_problem,
         "volume_size": _volume_problem,
         "expires": _date_problem,
+        "archive": _file_problem,
         **dict.fromkeys(_ANSWERS, _answer_problem),
         **dict.fromkeys(_TEXTS, _text_problem),
+        **probcomp_cards.SETTINGS,
+        **probcomp_share.SETTINGS,
     }.get(name)
     if check is None:
         return None
@@ -185,6 +194,11 @@ def _text_problem(value: object) -> str | None:
     # What a tag of a load balancer's parts may hold, as botocore's model of elbv2 has it: they get the stack's tags.
     odd = next((one for one in value if unicodedata.category(one)[0] not in "LNZ" and one not in _TAG_SIGNS), None)
     return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
+
+
+def _file_problem(value: object) -> str | None:
+    valid = isinstance(value, str) and value.strip() and value.isprintable()
+    return None if valid else "give the name of a file"
 
 
 def _answer_problem(value: object) -> str | None:

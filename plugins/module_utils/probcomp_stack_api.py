@@ -1,4 +1,4 @@
-"""CloudFormation as the module cloudformation_stacks needs it: paced, patient, by StackId, failures in words.
+"""CloudFormation as our modules for many stacks need it: paced, patient, by StackId, failures in words.
 
 Why not amazon.aws.cloudformation: it polls every stack by itself, waits without limit, and takes any client error
 while it waits for a finished deletion (AWS_FACTS.md has the source).
@@ -111,6 +111,48 @@ class StackApi:
                 return False
             raise
         return True
+
+    def propose(self, request: dict[str, Any]) -> None:
+        """Submit CreateChangeSet. AlreadyExists is no error: the names are new, so it is an answer that got lost."""
+        self._submit.wait()
+        try:
+            patiently(lambda: self.client.create_change_set(**request), clock=self.clock)
+        except ClientError as error:
+            if error_code(error) != "AlreadyExistsException":
+                raise
+
+    def proposals(self, stack_id: str) -> list[dict[str, Any]]:
+        """Return the summaries of the stack's change sets."""
+        self._read.wait()
+        paginator = self.client.get_paginator("list_change_sets")
+        pages = patiently(lambda: list(paginator.paginate(StackName=stack_id)), clock=self.clock)
+        return [summary for page in pages for summary in page["Summaries"]]
+
+    def proposal(self, stack_id: str, name: str) -> dict[str, Any]:
+        """Return a change set with all its changes."""
+        self._read.wait()
+        paginator = self.client.get_paginator("describe_change_set")
+        request = {"StackName": stack_id, "ChangeSetName": name}
+        pages = patiently(lambda: list(paginator.paginate(**request)), clock=self.clock)
+        return {**pages[-1], "Changes": [change for page in pages for change in page.get("Changes", [])]}
+
+    def execute(self, stack_id: str, name: str, token: str) -> None:
+        """Submit ExecuteChangeSet. One that was executed is no error: the answer to an earlier try may have been lost.
+
+        Whether the update began is for the caller to see from the stack.
+        """
+        self._submit.wait()
+        request = {"StackName": stack_id, "ChangeSetName": name, "ClientRequestToken": token}
+        try:
+            patiently(lambda: self.client.execute_change_set(**request), clock=self.clock)
+        except ClientError as error:
+            if error_code(error) not in ("InvalidChangeSetStatus", "TokenAlreadyExistsException"):
+                raise
+
+    def withdraw(self, stack_id: str, name: str) -> None:
+        """Delete a change set that was not executed; one that is gone is no error."""
+        self._submit.wait()
+        patiently(lambda: self.client.delete_change_set(StackName=stack_id, ChangeSetName=name), clock=self.clock)
 
     def delete(self, stack: Stack, token: str, retain: Iterable[str] = ()) -> None:
         """Submit DeleteStack for exactly this stack, lifting its termination protection first."""

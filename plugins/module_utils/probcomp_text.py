@@ -18,3 +18,13 @@ def one_line(text: str, limit: int = 500) -> str:
     """Return `text` as one printable line of at most `limit` characters (and "..." where it was cut)."""
     joined = " ".join(" ".join(printable_lines(text)).split())
     return joined if len(joined) <= limit else joined[:limit].rstrip() + "..."
+
+
+def size(count: int) -> str:
+    """Return a number of bytes in words: 999 B, 1.2 kB, 3.4 MB."""
+    amount, unit = float(count), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if amount < 1000:
+            break
+        amount, unit = amount / 1000, larger
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"

@@ -64,23 +64,27 @@ version:
   description: sha256 of the archive that is installed.
   returned: when one is
   type: str
+counts:
+  description: How many files are C(new), C(updated), C(kept) and C(removed).
+  returned: when an archive was laid down
+  type: dict
 new:
-  description: Paths laid down that were not there; at most fifty.
+  description: Files laid down that were not there; at most fifty.
   returned: when an archive was laid down
   type: list
   elements: str
 updated:
-  description: Paths replaced by their new version; at most fifty.
+  description: Files replaced by their new version; at most fifty.
   returned: when an archive was laid down
   type: list
   elements: str
 kept:
-  description: Paths not replaced because the user changed them; at most fifty.
+  description: Files not replaced because the user changed them; at most fifty.
   returned: when an archive was laid down
   type: list
   elements: str
 removed:
-  description: Paths of the earlier version that this one no longer has; at most fifty.
+  description: Files of the earlier version that this one no longer has; at most fifty.
   returned: when an archive was laid down
   type: list
   elements: str
@@ -88,9 +92,9 @@ removed:
 
 import dataclasses
 import pwd
-import re
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +108,7 @@ from ansible.module_utils.probcomp_content import (
     new_notes,
     notes_while_installing,
 )
-from ansible.module_utils.probcomp_content_archive import unpack
+from ansible.module_utils.probcomp_content_archive import FOLDER, bare_checksum, unpack
 from ansible.module_utils.probcomp_content_download import download, shown
 from ansible.module_utils.probcomp_machine import (
     NOTES,
@@ -134,16 +138,6 @@ class Wish:
     def source(self) -> str:
         """The address without what changes from one signed address of the same archive to the next."""
         return shown(self.url)
-
-
-def bare_checksum(text: str) -> str:
-    """Return the digits of `sha256:...`, "" of "". Raises MachineError."""
-    if not text:
-        return ""
-    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text.strip().lower())
-    if match is None:
-        raise MachineError(f"content: the checksum {text[:80]!r} is not sha256: and 64 hexadecimal digits")
-    return match[1]
 
 
 def is_current(wish: Wish, note: dict[str, Any]) -> bool:
@@ -219,17 +213,17 @@ def lay_down(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path
     }
     write_note(note_file, done)
     changed = bool(plan.new or plan.updated or plan.removed) or note.get("version") != fetched["sha256"]
-    return report(plan, fetched["sha256"], changed)
+    return report(plan, content, fetched["sha256"], changed)
 
 
-def report(plan: Plan, version: str, changed: bool) -> dict[str, Any]:
-    """Return the module's result for a plan that was carried out; long lists are cut."""
+def report(plan: Plan, content: Mapping[str, str], version: str, changed: bool) -> dict[str, Any]:
+    """Return the module's result for a plan that was carried out; new folders go without saying, long lists are cut."""
     lists = {name: sorted(paths) for name, paths in vars(plan).items()}
-    counts = ", ".join(f"{len(paths)} {name}" for name, paths in lists.items())
+    lists["new"] = [path for path in lists["new"] if content[path] != FOLDER]
     return {
         "changed": changed,
         "version": version,
-        "msg": f"content {version[:12]}: {counts}",
+        "counts": {name: len(paths) for name, paths in lists.items()},
         **{name: paths[:_MOST_NAMES] for name, paths in lists.items()},
     }
 

@@ -86,6 +86,7 @@ from ansible.module_utils.probcomp_machine import (
     find_account,
     last_words,
     one_at_a_time,
+    process_as,
     read_note,
     run_as,
     write_note,
@@ -110,9 +111,6 @@ def run_script(command: list[str], log: Path, seconds: float, **process: Any) ->
         os.fchmod(stream.fileno(), 0o640)
         script = subprocess.Popen(
             command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
             start_new_session=True,
             **process,
         )
@@ -158,10 +156,11 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     content = read_note(NOTES / "content.json")
     version = content.get("version")
     if not version:
-        return {"changed": False, "msg": "no content is installed, so there is no installer to run"}
+        return {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
     done_file = NOTES / "content_install.json"
     if read_note(done_file).get("version") == version and not options["force"]:
-        return {"changed": False, "version": version}
+        words = f"{options['script']} ran for content {version[:12]} before (-e force=yes runs it again)"
+        return {"changed": False, "version": version, "msg": words}
     script = Path(account.pw_dir) / options["script"]
     found = run_as(account, lambda: look_at(script), _LOOK, f"looking at {script}")
     if found is None:
@@ -169,10 +168,10 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     if options["become_root"] and found["sha256"] not in content["files"].get(options["script"], []):
         raise MachineError(
             f"{script} is not as the content brought it, so it is not run as root: remove it, then "
-            "stack_create.yml brings it back"
+            "grab_content.yml brings it back"
         )
     if check_mode:
-        return {"changed": True, "version": version}
+        return {"changed": True, "version": version, "msg": f"{options['script']} would run for {version[:12]}"}
     runner = pwd.getpwuid(0) if options["become_root"] else account
     environment = environment_of(runner)
     environment["PATH"] = ":".join((*options["path"], environment["PATH"]))
@@ -185,10 +184,7 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
         options["timeout"],
         cwd=script.parent,
         env=environment,
-        user=runner.pw_uid,
-        group=runner.pw_gid,
-        extra_groups=os.getgrouplist(runner.pw_name, runner.pw_gid),
-        umask=0o022,
+        **process_as(runner),
     )
     if status != 0:
         how = f"took longer than {options['timeout']} s" if status is None else f"failed with status {status}"

@@ -8,6 +8,7 @@ short_description: Does what a student does on every machine
 description:
   - For each machine, over HTTPS at its URL, makes sure that nobody gets in without a password or with a wrong one, logs
     in with the password of the password file, starts a kernel, runs C(1+1), reads the answer C(2), ends the kernel.
+  - With O(machines[].ssh), makes sure that the machine shows the pinned host key there and lets the administrator in.
   - Names below C(.localhost) are taken for this computer, as browsers do.
   - A machine that fails does not fail the module; RV(failed_users) names them. Passwords are in no output.
 author:
@@ -35,6 +36,13 @@ options:
         description: File whose first line is the password.
         type: path
         required: true
+      ssh:
+        description: How to connect to it, as O(machines) of M(home_backup); left out, ssh is not tried.
+        type: dict
+  private_key_file:
+    description: Private key for ssh; empty when the agent holds it.
+    type: str
+    default: ""
   minimum_length:
     description: Fewest characters that a password may have.
     type: int
@@ -51,9 +59,9 @@ options:
     type: float
     default: 10
   kernel_timeout:
-    description: Seconds from the start of the kernel to its answer.
+    description: Seconds from the start of the kernel to its answer. A small machine takes its time over the first one.
     type: float
-    default: 60
+    default: 120
   wait_seconds:
     description: Seconds that a machine may take to become ready; a new one must first be healthy for the load balancer.
     type: float
@@ -86,7 +94,7 @@ machines:
     ok: {description: Whether a student can work on it., type: bool}
     seconds: {description: How long the check took, waiting included., type: float}
     kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(open), C(password),
-      C(password_file), C(kernel) or C(protocol); empty when ok.", type: str}
+      C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
     reason: {description: The failure in one line with what to do., type: str}
     repair: {description: The command that mends it; empty when a person is needed., type: str}
 failed_users:
@@ -112,12 +120,14 @@ checked_at:
 
 import asyncio
 import traceback
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
 from ansible.module_utils.probcomp_password_files import PasswordFileError, read_password, vault_decrypter
+from ansible.module_utils.probcomp_ssh import Machine as SshMachine
+from ansible.module_utils.probcomp_ssh_check import refusals
 
 IMPORT_ERROR = ""
 try:
@@ -131,9 +141,21 @@ MACHINE = {
     "url": {"type": "str", "required": True},
     # The name of a file is no secret.
     "password_file": {"type": "path", "required": True, "no_log": False},
+    "ssh": {
+        "type": "dict",
+        "options": {
+            "user": {"type": "str", "required": True},
+            "address": {"type": "str", "required": True},
+            "port": {"type": "int", "default": 22},
+            "admin_user": {"type": "str", "required": True},
+            "ssh_name": {"type": "str", "required": True},
+            "pin_file": {"type": "path", "required": True},
+        },
+    },
 }
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
+    "private_key_file": {"type": "str", "default": "", "no_log": False},
     "minimum_length": {"type": "int", "default": 1},
     "vault_password_file": {
         "type": "path",
@@ -142,7 +164,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "ca_bundle": {"type": "str", "default": ""},
     "connect_timeout": {"type": "float", "default": 10},
-    "kernel_timeout": {"type": "float", "default": 60},
+    "kernel_timeout": {"type": "float", "default": 120},
     "wait_seconds": {"type": "float", "default": 0},
     "concurrency": {"type": "int", "default": 20},
 }
@@ -188,6 +210,11 @@ def main() -> None:
         found |= {result.user: result for result in asyncio.run(check)}
     except OSError as error:
         module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
+    connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if item["ssh"]]
+    for user, reason in refusals(connections, parameters["private_key_file"], parameters["concurrency"]).items():
+        # What a student meets comes first; ssh is only named when that is well.
+        if found[user].ok:
+            found[user] = replace(found[user], ok=False, kind="ssh", reason=reason)
     results = [found[item["user"]] for item in parameters["machines"]]
     module.exit_json(
         changed=False,

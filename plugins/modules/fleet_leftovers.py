@@ -82,16 +82,12 @@ notes:
   elements: str
 """
 
-from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
+from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_leftovers import Search, find_machines, find_networks
 from ansible.module_utils.probcomp_leftovers_report import plan_lines, proof_lines
-from ansible.module_utils.probcomp_preflight import Cloud
-from ansible.module_utils.probcomp_preflight_account import is_rehearsal
-from ansible.module_utils.probcomp_preflight_plan import banner
-from ansible.module_utils.probcomp_prices import PRICE_LIST_REGION, PriceList
+from ansible.module_utils.probcomp_place import place_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:
@@ -113,31 +109,15 @@ ARGUMENTS: dict[str, Any] = {
 def look(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
-    cloud = Cloud(
-        lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
-    )
-    sts = cloud.client("sts")
-    account = cloud.read("sts", "get_caller_identity")["Account"]
-    if parameters["account_id"] not in ("", account):
-        module.fail_json(
-            msg=f"the credentials belong to account {account}, not to {parameters['account_id']}: change the profile, "
-            "or account_id in group_vars/all"
-        )
+    place = place_of(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
-    listed = PriceList(
-        lambda: cloud.client("pricing", PRICE_LIST_REGION),
-        cloud.region,
-        Path(cache) if cache else None,
-        explain,
-        (BotoCoreError, ClientError),
-    )
-    search = Search(cloud, listed)
+    listed = place.price_list(cache, (BotoCoreError, ClientError))
+    search = Search(place.cloud, listed)
     users, networks = parameters["users"], parameters["networks"]
     if users:
         find_machines(search, users, parameters["stack_domain"], parameters["zone"])
     if networks:
         find_networks(search, networks)
-    place = banner(account, cloud.region, is_rehearsal(sts.meta.endpoint_url))
     owners = [*users, *networks]
     notes = list(listed.notes)
     try:
@@ -146,7 +126,7 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     return {
         "leftovers": [item.as_data() for item in search.found],
-        "plan_lines": plan_lines(place, owners, search.found),
+        "plan_lines": plan_lines(place.banner, owners, search.found),
         "proof_lines": proof_lines(owners, search.found),
         "notes": notes,
     }

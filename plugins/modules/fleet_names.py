@@ -24,6 +24,13 @@ options:
     type: list
     elements: str
     default: []
+  settings_taken:
+    description:
+      - Settings that change machines that exist, of which C(-e) must give one or more. Names and settings that a
+        machine keeps for its life are refused then.
+    type: list
+    elements: str
+    default: []
 author:
   - probcomp-stack
 """
@@ -59,6 +66,10 @@ machines:
     settings:
       description: The filled columns of the roster but C(user).
       type: dict
+settings:
+  description: Those of O(settings_taken) that were given, checked, as plain text.
+  type: dict
+  returned: success
 label:
   description: A name for files about all of them, the base, the roster's name, or the user.
   type: str

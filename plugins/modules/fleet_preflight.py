@@ -55,6 +55,10 @@ options:
         description: GiB of the disk.
         type: int
         required: true
+      has_password:
+        description: Whether a user will log in, so that there must be a password file.
+        type: bool
+        default: true
   zone:
     description: The hosted zone, with or without the trailing dot.
     type: str
@@ -190,6 +194,7 @@ MACHINE = {
     "ami": {"type": "str", "default": ""},
     "network": {"type": "str", "required": True},
     "volume_size": {"type": "int", "required": True},
+    "has_password": {"type": "bool", "default": True, "no_log": False},
 }
 DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
 # Names that look like secrets to Ansible and are none: files, and the name of a key pair.

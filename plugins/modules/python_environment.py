@@ -88,6 +88,7 @@ from ansible.module_utils.probcomp_machine import (
     find_account,
     last_words,
     one_at_a_time,
+    process_as,
     read_note,
     write_note,
 )
@@ -166,17 +167,11 @@ class Environment:
         try:
             done = subprocess.run(
                 command,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
                 env=self._environment(),
                 cwd="/",
-                user=self._account.pw_uid,
-                group=self._account.pw_gid,
-                extra_groups=[],
-                umask=0o022,
                 timeout=seconds,
                 check=False,
+                **process_as(self._account),
             )
         except subprocess.TimeoutExpired:
             raise MachineError(f"python_environment: {what} took longer than {seconds} s") from None

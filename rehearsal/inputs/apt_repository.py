@@ -7,6 +7,7 @@ folders that it is given; no process of gpg's is left running.
 import gzip
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -28,6 +29,8 @@ ARCHITECTURES = ("amd64", "arm64")
 KEY_OWNER = "Rehearsal archive signing key"
 KEYRING = "usr/share/keyrings/probcomp-archive-keyring.gpg"
 KEYRING_PACKAGE = "probcomp-ubuntu-keyring"
+VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?")
+"""Debian's rule for versions, without epochs, whose colon no file's name has."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,22 @@ def build(target: Path, gpg_home: Path, versions: dict[str, str] | None = None) 
     return AptRepository(target, target / "archive-key.asc", data["suite"], data["component"], chosen)
 
 
+def publish(target: Path, gpg_home: Path, versions: dict[str, str]) -> AptRepository:
+    """Bring new `versions` of packages into the repository in `target`; the others stay as they are there.
+
+    Raises InputError and ValueError, as `build` does, and ValueError for a version that is none.
+    """
+    for name, version in versions.items():
+        if not VERSION.fullmatch(version):
+            raise ValueError(f"{name}: {version!r} is no version of a Debian package, like 0.3.1")
+    return build(target, gpg_home, {**published(target), **versions})
+
+
+def published(target: Path) -> dict[str, str]:
+    """Version by name of the packages in the repository in `target`."""
+    return dict(file.name.removesuffix("_all.deb").split("_", 1) for file in sorted((target / "pool").glob("*.deb")))
+
+
 @contextmanager
 def _keyring(home: Path) -> Iterator[list[str]]:
     """A gpg command with a signing key in this home; its agent is ended afterwards.
@@ -116,7 +135,8 @@ def _package(
     else:
         content = root / "usr/lib/python3/dist-packages" / f"{package['module']}.py"
         content.parent.mkdir(parents=True)
-        shutil.copyfile(MODULES / content.name, content)
+        # What is imported tells which package it came with; of two lines the last holds.
+        content.write_text(f'{(MODULES / content.name).read_text()}\n__version__ = "{package["version"]}"\n')
     fields = {
         "Package": name,
         "Version": package["version"],

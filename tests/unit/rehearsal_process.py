@@ -39,7 +39,7 @@ class Server:
             config=Config(retries={"total_max_attempts": attempts}, inject_host_prefix=False),
         )
 
-    def control(self, method: str, path: str, body: object = None) -> Any:
+    def control(self, method: str, path: str, body: Any = None) -> Any:
         """One request to the control endpoints; raises HTTPError."""
         response = requests.request(method, f"{self.api}/rehearsal/{path}", json=body, timeout=10)
         response.raise_for_status()

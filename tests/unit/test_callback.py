@@ -53,6 +53,24 @@ def test_problems_of_the_command_are_one_line_each() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "starts", "hint"),
+    [
+        (
+            "'/usr/bin/apt-get -y -o \"Dpkg::Options::=--force-confdef\" install 'a=1'' failed: E: Could not get lock "
+            "/var/lib/dpkg/lock-frontend. It is held by process 7 (apt-get)\n",
+            "Could not get lock /var/lib/dpkg/lock-frontend",
+            "apt_probcomp_lock_timeout",
+        ),
+        ("GPG error: http://x InRelease: invalid signatures: BADSIG 1", "GPG error: http://x", "apt_probcomp_key"),
+        ("Failed to fetch http://x/Packages.gz  Hash Sum mismatch", "Failed to fetch", "upload its index anew"),
+    ],
+)
+def test_troubles_with_packages_come_with_what_to_do(words: str, starts: str, hint: str) -> None:
+    (line,) = failure_lines({"msg": words}, "T")
+    assert line.startswith(starts) and line.partition("; ")[2].find(hint) > 0
+
+
+@pytest.mark.parametrize(
     ("message", "says"),
     [
         ("Failed to connect to the host via ssh: Host key verification failed.", "known_hosts"),

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -71,7 +72,7 @@ def test_a_failing_resource_rolls_everything_back(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("option", [{"DisableRollback": True}, {"OnFailure": "DO_NOTHING"}])
-def test_without_rollback_what_was_made_stays(cloud: Cloud, option: dict[str, object]) -> None:
+def test_without_rollback_what_was_made_stays(cloud: Cloud, option: dict[str, Any]) -> None:
     before = gateways(cloud)
     faults.add({"kind": "resource", "match": "stays", "logical_id": "Third"})
     stack = cloud.create("stays", GATEWAYS, **option)

@@ -172,8 +172,8 @@ def test_a_creation_that_fails_is_told_and_made_again(lab: Lab, capacity_fault: 
     assert {item["status"] for item in lab.remove("bob", "carl").values()} == {"absent"}
 
 
-def run(lab: Lab, **arguments: Any) -> dict[str, Any]:
-    """Run the module itself."""
+def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> dict[str, Any]:
+    """Run a module itself, that of stacks unless another is named."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "AWS_ENDPOINT_URL": lab.cloud.stacks.meta.endpoint_url,
@@ -181,7 +181,7 @@ def run(lab: Lab, **arguments: Any) -> dict[str, Any]:
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_REGION": REGION,
     }
-    command = [sys.executable, "-c", RUNNER, str(ROOT), "cloudformation_stacks"]
+    command = [sys.executable, "-c", RUNNER, str(ROOT), _module]
     text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
     result = subprocess.run(
         command, input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
@@ -192,7 +192,7 @@ def run(lab: Lab, **arguments: Any) -> dict[str, Any]:
 
 
 def test_the_module_itself(lab: Lab) -> None:
-    wanted = {
+    wanted: dict[str, Any] = {
         "template_body": STACK_TEMPLATE,
         "termination_protection": True,
         "instance_logical_id": "Instance",

@@ -141,7 +141,7 @@ def test_a_retained_machine_outlives_its_replacement(cloud: Cloud, place: dict[s
     cloud.ec2.terminate_instances(InstanceIds=[before])
 
 
-DENIAL = {
+DENIAL: dict[str, Any] = {
     "Statement": [
         {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
         {

@@ -109,7 +109,7 @@ def test_the_log_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_to_run(machine: Machine) -> None:
-    assert machine.run() == {"changed": False, "msg": "no content is installed, so there is no installer to run"}
+    assert machine.run() == {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
     machine.put("")
     (machine.home / "gen/install.sh").unlink()
     assert not machine.run()["changed"] and "no gen/install.sh" in machine.run()["msg"]

@@ -152,7 +152,7 @@ def test_a_name_without_record_as_the_rehearsal_shows_it(pem: Path) -> None:
         machine = client.Machine("ws-1", f"https://{HOST}:{listener.getsockname()[1]}", PASSWORD)
         result = asyncio.run(client.check_all([machine], LIMITS, str(pem), 1))[0]
         thread.join()
-    assert result.kind == "name" and result.repair == "ansible-playbook stack_create.yml -e users=ws-1"
+    assert result.kind == "name" and result.repair == "ansible-playbook -l ws-1 stack_start.yml"
 
 
 def test_names_that_do_not_resolve_and_doors_that_are_shut(pem: Path) -> None:

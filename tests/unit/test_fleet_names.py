@@ -207,6 +207,20 @@ def test_a_roster_must_be_utf8_and_have_a_usable_name(tmp_path: Path) -> None:
     assert "larger than" in problems(huge)[0]
 
 
+def test_settings_that_change_machines_that_exist() -> None:
+    def check(given: dict[str, Any]) -> list[str]:
+        found = Names({}, False)
+        found.check_taken(given, ["instance", "note"])
+        return list(found.problems)
+
+    assert check({"instance": "c5.large"}) == check({"note": "", "zone": "example.org"}) == []
+    assert check({}) == ["say what to change: -e with one or more of instance=, note="]
+    assert "chosen by -l" in check({"user": "alice", "note": "x"})[0]
+    for name in ("ami", "network", "volume_size"):
+        (problem,) = check({name: "x", "note": "x"})
+        assert problem.startswith(f"{name}= is for a machine's life") and "stack_create.yml" in problem
+
+
 PLAY = """
 - hosts: localhost
   gather_facts: false
@@ -238,11 +252,11 @@ def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
-@pytest.mark.parametrize("variable", ["user", "users", "base", "low", "roster", "owner"])
+@pytest.mark.parametrize("variable", ["user", "users", "base", "low", "roster", "owner", "archive", "force"])
 def test_nothing_given_is_run(tmp_path: Path, variable: str) -> None:
     mark = tmp_path / "ran"
     hostile = f"{{{{ lookup('pipe', 'touch {mark}') }}}}"
-    given = {"base": "ws", "low": "1", "high": "2"} if variable in ("low", "base", "owner") else {}
+    given = {"base": "ws", "low": "1", "high": "2"} if variable not in ("user", "users", "roster") else {}
     result = play(tmp_path, "-e", json.dumps({**given, variable: hostile}))
     assert result.returncode == 2
     assert not mark.exists()

@@ -86,6 +86,23 @@ def test_an_upgrade_comes_under_the_same_key(tmp_path: Path) -> None:
         apt_repository.build(tmp_path / "apt", tmp_path / "gpg", {"python-nothing": "1"})
 
 
+@needs_packaging_tools
+def test_a_package_is_published_beside_those_that_were(tmp_path: Path) -> None:
+    apt_repository.build(tmp_path / "apt", tmp_path / "gpg")
+    apt_repository.publish(tmp_path / "apt", tmp_path / "gpg", {"python-cgpm": "0.3~rc1-2"})
+    later = apt_repository.publish(tmp_path / "apt", tmp_path / "gpg", {"python-venture": "0.6"})
+    versions = apt_repository.published(tmp_path / "apt")
+    assert (versions["python-cgpm"], versions["python-venture"], versions["python-crosscat"]) == (
+        "0.3~rc1-2",
+        "0.6",
+        "0.1.56",
+    )
+    subprocess.run(["dpkg-deb", "-x", later.path / "pool/python-cgpm_0.3~rc1-2_all.deb", tmp_path / "x"], check=True)
+    assert '__version__ = "0.3~rc1-2"' in (tmp_path / "x/usr/lib/python3/dist-packages/cgpm.py").read_text()
+    with pytest.raises(ValueError, match="no version"):
+        apt_repository.publish(tmp_path / "apt", tmp_path / "gpg", {"python-cgpm": "../1"})
+
+
 def test_a_missing_program_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(InputError, match="dpkg-deb is missing"):

@@ -87,6 +87,14 @@ class Inventory:
         return sorted(host.name for host in self.data.groups[name].get_hosts()) if name in self.data.groups else []
 
 
+def test_the_machine_of_an_image_is_a_host_for_no_command_but_its_own() -> None:
+    inventory = Inventory(instance("alice/instance", 1), instance("ami-bake/instance", 2, note="becomes image x"))
+    assert not inventory.warnings
+    assert inventory.data.hosts["ami-bake"].vars["probcomp_note"] == "becomes image x"
+    assert [group.name for group in inventory.data.hosts["ami-bake"].get_groups()] == ["all", "ungrouped"]
+    assert inventory.group("users") == inventory.group("state_running") == ["alice"]
+
+
 def test_hosts_groups_and_variables() -> None:
     inventory = Inventory(
         instance("ws-1/instance", 1, fleet="ws", owner="Anna", network="shared", admin_user="ubuntu"),

@@ -21,6 +21,7 @@ def root(tmp_path: Path) -> Path:
         "several.yml": "- hosts: [users, others]\n",
         "playbooks/stack_create.yml": "- import_playbook: names.yml\n- hosts: fleet\n",
         "playbooks/names.yml": "- hosts: localhost\n  tasks: []\n",
+        "all.yml": "- hosts: localhost\n  tasks:\n    - fleet_names:\n        names_required: false\n",
         "playbooks/set_password.yml": "- hosts: [users]\n  tasks: []\n- hosts: fleet\n",
     }
     for name, text in plays.items():
@@ -44,6 +45,11 @@ def test_a_limit_where_names_are_wanted(root: Path) -> None:
     message = command.misuse([root / "stack_create.yml"], "alice") or ""
     assert message.startswith("stack_create.yml takes its names by -e")
     assert command.misuse([root / "stack_create.yml"], None) is None
+
+
+def test_a_limit_where_nobody_in_particular_is_meant(root: Path) -> None:
+    assert (command.misuse([root / "all.yml"], "alice") or "").startswith("all.yml takes no -l")
+    assert command.misuse([root / "all.yml"], None) is None
 
 
 def test_no_limit_where_one_is_wanted(root: Path) -> None:

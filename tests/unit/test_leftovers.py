@@ -99,7 +99,7 @@ KINDS = {
     "stack",
     "instance t3.medium running",
     "public address",
-    "volume 100 GiB gp3",
+    "volume 100 GiB gp3 unattached",
     "snapshot of up to 100 GiB",
     "image",
     "elastic address",
@@ -121,7 +121,7 @@ def test_all_of_a_user_is_found_and_nothing_of_another(account: World) -> None:
         "alice.stack.example.org. A",
         "ssh.alice.stack.example.org. A",
     ]
-    volume = next(item for item in found if item.kind == "volume 100 GiB gp3")
+    volume = next(item for item in found if item.kind == "volume 100 GiB gp3 unattached")
     assert volume.per_day == str((100 * Decimal("0.0952") / 730 * 24).quantize(Decimal("0.01")))
     # No price for snapshots in this list: marked, not 0.
     snapshot = next(item for item in found if item.kind.startswith("snapshot"))

@@ -100,6 +100,7 @@ def test_tags_and_stacks_follow_from_the_name() -> None:
     assert names.stack_name("alice") == "probcomp-stack-alice"
     assert names.network_stack_name("shared") == "probcomp-network-shared"
     assert names.user_of_instance_tag(names.instance_tag("alice")) == "alice"
+    assert names.user_of_instance_tag(names.instance_tag(names.IMAGE_MACHINE)) == names.IMAGE_MACHINE
 
 
 @pytest.mark.parametrize(

@@ -122,6 +122,16 @@ def test_a_network_that_stands_is_used_and_its_rules_are_counted(account: World)
     assert "per hour" in texts(found)[0] and "at most 1 new machines here" in texts(found)[0]
 
 
+def test_a_network_whose_machines_are_all_gone_has_room(account: World) -> None:
+    make_network(account)
+    assert texts(account.sweep(machine("alice"))) == []
+
+
+def test_one_that_no_user_logs_in_to_needs_no_password(account: World) -> None:
+    found = texts(account.sweep(machine("alice", has_password=False), machine("bob")))
+    assert len(found) == 1 and found[0].startswith("bob: no password file")
+
+
 def test_a_network_that_needs_a_person_is_a_problem(account: World) -> None:
     account.make_stack("probcomp-network-shared", "ROLLBACK_FAILED")
     found = texts(account.sweep(machine("alice")))

@@ -1,6 +1,7 @@
 """The gate of the rehearsal's API: what it carries, whom it knows, what it counts, and what it breaks on purpose."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -153,7 +154,7 @@ def test_a_dropped_call_has_no_effect_unless_told_so(server: Server) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"colour": "red"}, {"rate": 2.0}, {"kind": "moon"}, {"times": "two"}])
-def test_a_fault_that_makes_no_sense_is_refused_in_one_line(server: Server, wrong: dict[str, object]) -> None:
+def test_a_fault_that_makes_no_sense_is_refused_in_one_line(server: Server, wrong: dict[str, Any]) -> None:
     response = requests.post(f"{server.api}/rehearsal/faults", json=wrong, timeout=10)
     assert response.status_code == 400
     assert "\n" not in response.json()["error"]

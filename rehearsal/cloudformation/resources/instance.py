@@ -125,6 +125,8 @@ class Instance(ResourceType):
         """Stop the machine, give it its new type or user data, and start it again if it was running."""
         was_running = self._state(instance_id) in ("pending", "running")
         if was_running:
+            # A rollback comes while the machine still boots, and EC2 stops none that does.
+            self.context.wait(lambda: self._state(instance_id) != "pending", f"instance {instance_id} to start")
             self.cloud.ec2.stop_instances(InstanceIds=[instance_id])
             self.context.wait(lambda: self._state(instance_id) == "stopped", f"instance {instance_id} to stop")
         try:

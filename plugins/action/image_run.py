@@ -1,0 +1,65 @@
+"""Keeps word of the image that ami_bake.yml makes. Runs on the controller; writes one file in its state directory."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_image_run as image_run
+
+_MACHINE = {name: {"type": "str", "default": ""} for name in ("instance_id", "state", "note", "launched")}
+
+
+class ActionModule(ActionBase):
+    """Begins or goes on with a run, notes its stage, or ends it."""
+
+    _VALID_ARGS = frozenset({"path", "step", "cancel", "machine", "versions"})
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Carry out one step; fails with one line."""
+        super().run(tmp, task_vars)
+        _result, options = self.validate_argument_spec(
+            argument_spec={
+                "path": {"type": "path", "required": True},
+                "step": {"type": "str", "choices": ["begin", *image_run.STAGES, "end"], "required": True},
+                "cancel": {"type": "bool", "default": False},
+                "machine": {"type": "dict", "options": _MACHINE, "default": {}},
+                "versions": {"type": "dict", "default": {}},
+            }
+        )
+        path = pathlib.Path(options["path"])
+        try:
+            return self._step(path, options)
+        except image_run.RunError as error:
+            return {"failed": True, "msg": str(error)}
+        except OSError as error:
+            return {"failed": True, "msg": f"{path}: {error.strerror or error}"}
+
+    def _step(self, path: pathlib.Path, options: dict[str, Any]) -> dict[str, Any]:
+        is_checking = self._task.check_mode
+        if options["step"] == "begin":
+            # A task runs in a child of ansible-playbook, whose life is the run's.
+            run = image_run.begin(path, image_run.identity(os.getppid()), write=not is_checking)
+            given = {name: value or "" for name, value in options["machine"].items()}
+            found = image_run.plan(run, image_run.Machine(**given), options["cancel"])
+            return {"changed": False, **image_run.as_data(run, found)}
+        if options["step"] == "end":
+            if not is_checking:
+                path.unlink(missing_ok=True)
+            return {"changed": False}
+        run = image_run.read(path)
+        if run is None:
+            raise image_run.RunError(f"{path} is gone or damaged: the same command begins anew")
+        run.stage = options["step"]
+        run.versions = {**run.versions, **{str(name): str(value) for name, value in options["versions"].items()}}
+        if not is_checking:
+            image_run.save(path, run)
+        return {"changed": False, **image_run.as_data(run)}

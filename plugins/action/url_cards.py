@@ -1,0 +1,138 @@
+"""Sets the cards that users log in with, on the controller, from their password files.
+
+Options and behaviour are described in plugins/modules/url_cards.py. An action plugin, because it needs the vault
+passwords of the run, and because so no pass phrase leaves the process of ansible-playbook but to the two files.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_cards
+import probcomp_cards_files
+import probcomp_password_files
+
+_SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "playbooks/templates/cards.typ"
+_MOST_PROBLEMS = 20
+_SETTINGS = ("title", "text", "logo", "paper", "per_page", "order", "template", "fonts")
+_CARD = {
+    "user": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "password_file": {"type": "path", "required": True},
+}
+_ARGUMENTS: dict[str, Any] = {
+    "cards": {"type": "list", "elements": "dict", "options": _CARD, "required": True},
+    "label": {"type": "str", "required": True},
+    "directory": {"type": "path", "required": True},
+    "root": {"type": "path", "default": "."},
+    "minimum_length": {"type": "int", "default": 12},
+    **{name: {"type": "str", "default": ""} for name in _SETTINGS},
+    "paper": {"type": "str", "default": "a4"},
+    "per_page": {"type": "str", "default": "3"},
+    "order": {"type": "str", "default": "stack"},
+}
+
+
+class ActionModule(ActionBase):
+    """Writes the cards of users as a PDF and as a table."""
+
+    _VALID_ARGS = frozenset(_ARGUMENTS)
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return which files were written, and lines for people; fail in a line per problem, with nothing written."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(_ARGUMENTS)
+        notes: list[str] = []
+        try:
+            problems = [probcomp_cards.setting_problem(f"cards_{name}", arguments[name]) for name in _SETTINGS]
+            _stop_at([problem for problem in problems if problem])
+            cards = self._cards(arguments, notes)
+            pdf = _pdf(cards, arguments, notes)
+            directory, label = pathlib.Path(arguments["directory"]), arguments["label"]
+            contents = {
+                directory / f"{label}.pdf": pdf,
+                directory / f"{label}.csv": probcomp_cards.table(cards).encode(),
+            }
+            changed = probcomp_cards_files.write_private(contents, notes, self._task.check_mode)
+        except ValueError as error:
+            return result | {"failed": True, "msg": str(error), "warnings": notes}
+        files = [str(path) for path in contents]
+        lines = probcomp_cards.summary(len(cards), int(arguments["per_page"]), arguments["order"], files)
+        notes.extend(probcomp_cards.spreadsheet_notes(cards))
+        return result | {"changed": changed, "files": files, "lines": lines, "warnings": notes}
+
+    def _cards(self, arguments: dict[str, Any], notes: list[str]) -> list[probcomp_cards.Card]:
+        """Return the cards with the pass phrases of the password files; ValueError has a line for each bad file."""
+        found, problems, missing = [], [], 0
+        for card in arguments["cards"]:
+            try:
+                phrase = probcomp_password_files.read_password(
+                    card["password_file"],
+                    arguments["minimum_length"],
+                    notes,
+                    mend=not self._task.check_mode,
+                    decrypt=self._decrypt,
+                )
+            except probcomp_password_files.PasswordFileError as error:
+                problems.append(str(error))
+                missing += not pathlib.Path(card["password_file"]).exists()
+            else:
+                found.append(probcomp_cards.Card(card["user"], card["url"], phrase))
+        last = "ansible-playbook create_passwords.yml with the same names makes those that are missing"
+        _stop_at(problems, last if missing > 1 else "")
+        return found
+
+    def _decrypt(self, data: bytes) -> bytes:
+        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
+        try:
+            return self._loader._vault.decrypt(data)
+        except AnsibleError as error:
+            raise ValueError("no vault password fits") from error
+
+
+def _pdf(cards: list[probcomp_cards.Card], arguments: dict[str, Any], notes: list[str]) -> bytes:
+    """Return the PDF of `cards`; typst's warnings go to `notes`. Raises ValueError."""
+    try:
+        import probcomp_cards_pdf
+    except ImportError as error:
+        raise ValueError(
+            f"{error.name} is not there for {sys.executable}: make setup, then . .venv/bin/activate"
+        ) from None
+    own = pathlib.Path(arguments["directory"]) / "template.typ"
+    look = probcomp_cards_pdf.Look(
+        title=arguments["title"],
+        text=arguments["text"],
+        paper=probcomp_cards.PAPERS[arguments["paper"].lower()],
+        per_page=int(arguments["per_page"]),
+        order=arguments["order"],
+        template=_path(arguments, "template") or (own if own.exists() else _SHIPPED),
+        logo=_path(arguments, "logo"),
+        fonts=_path(arguments, "fonts"),
+    )
+    pdf, warnings = probcomp_cards_pdf.set_cards(cards, look)
+    notes.extend(warnings)
+    return pdf
+
+
+def _path(arguments: dict[str, Any], name: str) -> pathlib.Path | None:
+    """Return the path in a setting, which counts from the root; None for an empty one."""
+    given = arguments[name]
+    return pathlib.Path(arguments["root"], pathlib.Path(given).expanduser()) if given else None
+
+
+def _stop_at(problems: list[str], last: str = "") -> None:
+    """Raise ValueError with a line for each of `problems`, if there are any, and the line `last`."""
+    shown = problems[:_MOST_PROBLEMS]
+    if rest := len(problems) - len(shown):
+        shown.append(f"and {rest} more")
+    if shown:
+        raise ValueError("\n".join([*shown, last] if last else shown))

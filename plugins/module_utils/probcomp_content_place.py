@@ -1,0 +1,78 @@
+"""Where content_url takes its file from: bucket and key, by the forms that addresses of S3 have. Pure functions.
+
+Imported by the module content_publish, on the controller. Standard library only.
+Forms: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html and WebsiteEndpoints.html.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from ansible.module_utils.probcomp_content_download import shown
+from ansible.module_utils.probcomp_machine import MachineError
+
+_HOST = re.compile(
+    r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?"
+    r"s3(?:-(?:accelerate|fips|website))?(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
+)
+"""s3.amazonaws.com, s3.eu-west-1..., s3-eu-west-1..., s3-website.eu-west-1..., s3.dualstack.eu-west-1..., with or
+without a bucket before it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object of S3."""
+
+    bucket: str
+    key: str
+
+    def __str__(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def policy(self) -> str:
+        """The policy of the bucket by which machines may read the object, on one line."""
+        resource = f"arn:aws:s3:::{self.bucket}/{self.key}"
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
+        return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def place_of(url: str, bucket: str = "", key: str = "") -> Place:
+    """Return where `url` takes its file from; `bucket` and `key`, given both, say it of an address that is not S3's.
+
+    Raises MachineError with what to set.
+    """
+    if not url:
+        raise MachineError("no content_url is set in group_vars/all: the address at which machines find the content")
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https"):
+        raise MachineError(f"content_url {shown(url)} is no http or https address")
+    if "versionId" in parse_qs(parts.query, keep_blank_values=True):
+        raise MachineError(
+            f"content_url {shown(url)} asks for one version (versionId=), and machines would never get another: "
+            "leave that out"
+        )
+    if bool(bucket) != bool(key):
+        raise MachineError("of content_bucket and content_key only one is set: set both, or neither")
+    if bucket:
+        return Place(bucket, key)
+    path = unquote(parts.path).lstrip("/")
+    match = _HOST.fullmatch((parts.hostname or "").lower())
+    if match is None:
+        raise MachineError(
+            f"content_url {shown(url)} is no address of S3: set content_bucket and content_key in group_vars/all to "
+            "where it takes its file from, or put the archive there by hand"
+        )
+    if not match["bucket"]:
+        name, _, path = path.partition("/")
+        return _complete(Place(name, path), url)
+    return _complete(Place(match["bucket"], path), url)
+
+
+def _complete(place: Place, url: str) -> Place:
+    if not place.bucket or not place.key:
+        raise MachineError(f"content_url {shown(url)} names no file in a bucket")
+    return place

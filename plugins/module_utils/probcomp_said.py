@@ -1,0 +1,103 @@
+"""What a command did to each machine, in few lines: what is the same for many is said once, with the machines named.
+
+Called by the filters in plugins/filter/probcomp.py. Pure functions, standard library only. What came from a
+machine is taken apart, never shown as it is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_NAMES_IN_A_LINE = 8
+_PACKAGES_IN_A_LINE = 8
+_FILES_IN_A_LINE = 3
+_VERSION = r"[0-9A-Za-z.+~:-]+"
+_SIMULATED = re.compile(
+    rf"^Inst ([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)? (?:\[({_VERSION})\] )?\(({_VERSION})[ )]", re.MULTILINE
+)
+"""A line of `apt-get --simulate`: a package, its old version if it has one, its new version."""
+_NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]*)")
+_CONTENT_WORDS = {
+    "new": "new",
+    "updated": "updated",
+    "kept": "kept because their user changed them",
+    "removed": "removed",
+}
+
+
+def short_names(names: Iterable[str]) -> str:
+    """Return the names on one line, three and more with consecutive numbers as `ws-1 to ws-40`."""
+    runs: list[list[str]] = []
+    for name in sorted(names, key=by_number):
+        if runs and _follows(runs[-1][-1], name):
+            runs[-1].append(name)
+        else:
+            runs.append([name])
+    parts: list[str] = []
+    for run in runs:
+        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
+    return _listed(parts, _NAMES_IN_A_LINE)
+
+
+def said_once(lines: Mapping[str, str]) -> list[str]:
+    """Return `machines: line` for each different line of `lines` (by machine), in the order of the first machines."""
+    machines: dict[str, list[str]] = {}
+    for name in sorted(lines, key=by_number):
+        machines.setdefault(lines[name], []).append(name)
+    return [f"{short_names(names)}: {line}" for line, names in machines.items()]
+
+
+def upgrades(simulated: Mapping[str, str], check_mode: bool = False) -> list[str]:
+    """Return what was upgraded (in check mode: would be) on each machine, from the words of apt's simulation there."""
+    by_machine = {name: _SIMULATED.findall(text) for name, text in simulated.items()}
+    lines = said_once({name: _upgrade_line(found, simulated[name]) for name, found in by_machine.items()})
+    if any(old for found in by_machine.values() for _, old, _ in found) and not check_mode:
+        lines.append("Kernels that run keep the old versions until their users restart them (Kernel > Restart Kernel).")
+    return lines
+
+
+def contents(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what laying down content did on each machine, from the results of the module content_archive."""
+    return said_once({name: _content_line(result) for name, result in results.items()})
+
+
+def _upgrade_line(found: list[tuple[str, str, str]], simulated: str) -> str:
+    if not found:
+        unknown = "unknown" in simulated.splitlines()
+        return "apt could not tell beforehand what is newer" if unknown else "all packages are in their newest version"
+    parts = [f"{package} {old} -> {new}" if old else f"{package} {new} (new)" for package, old, new in found]
+    return _listed(parts, _PACKAGES_IN_A_LINE)
+
+
+def _content_line(result: Mapping[str, Any]) -> str:
+    content = f"content {str(result.get('version', ''))[:12]}".rstrip()
+    counts = result.get("counts")
+    if not counts:
+        # What check mode can tell is no more than that.
+        return "other content would be laid down" if result.get("changed") else f"{content} is there, unchanged"
+    parts = [
+        f"{counts[kind]} {words} ({_listed(result[kind], _FILES_IN_A_LINE, counts[kind])})"
+        for kind, words in _CONTENT_WORDS.items()
+        if counts[kind]
+    ]
+    return f"{content}: files {', '.join(parts)}" if parts else f"{content}: no file differs"
+
+
+def _listed(parts: list[str], most: int, count: int | None = None) -> str:
+    """Return the first `most` parts, and how many more there are of `count`."""
+    rest = (len(parts) if count is None else count) - min(most, len(parts))
+    shown = ", ".join(parts[:most])
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ws-9 before ws-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
+def _follows(first: str, second: str) -> bool:
+    """Tell whether the names are alike but for a number at the end, which is one more in the second."""
+    one, other = _NUMBERED.fullmatch(first), _NUMBERED.fullmatch(second)
+    return bool(one and other and one[1] == other[1] and int(one[2]) + 1 == int(other[2]))

@@ -1,0 +1,141 @@
+"""Says what is paid for now. Called by playbooks/burn_rate.yml; makes reading requests only."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: burn_rate
+short_description: What everything of ours in a region costs per hour, day and 30 days, by user and in total
+description:
+  - "Finds what AWS takes money for: machines that run, the disks of those that run or are stopped, disks attached to
+    nothing, public IPv4 addresses (also of load balancers, and elastic ones that are attached to nothing), load
+    balancers, snapshots and the snapshots behind images. What is ours is told by stacks and by tags."
+  - Prices are the list's, per hour on demand, asked of AWS and kept in a file for a week; when they cannot be asked,
+    older ones serve, with their day. What has no known price is named and never counted as 0.
+  - Snapshots count at their full size, which is more than AWS charges.
+  - Machines past their end date come first.
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: It changes nothing in either mode; in check mode it keeps no prices.
+    support: full
+options:
+  stack_domain:
+    description: The domain below which users have their names.
+    type: str
+    required: true
+  account_id:
+    description: The account that this must be; any when empty.
+    type: str
+    default: ""
+  price_cache:
+    description: File in which prices are kept for a week; none when empty.
+    type: path
+"""
+
+EXAMPLES = r"""
+- name: See what is paid for
+  burn_rate:
+    stack_domain: stack.example.org
+    price_cache: prices.json
+  register: burn
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ burn.lines }}"
+"""
+
+RETURN = r"""
+report:
+  description: "Everything as data: C(account), C(region), C(rehearsal), C(checked_at), C(prices), C(total),
+    C(rows), C(kinds), C(notes). Amounts are texts in dollars, null where nothing is known."
+  returned: success
+  type: dict
+  contains:
+    total:
+      description: C(per_hour), C(per_day), C(per_30_days), C(lines) by kind of thing, C(unknown), C(as_of).
+      type: dict
+    rows:
+      description: "One per user and shared network: C(name), C(user), C(what), the three amounts, C(unknown), C(kinds),
+        C(things), C(state), C(owner), C(purpose), C(expires), C(days_over), C(delete_command)."
+      type: list
+      elements: dict
+lines:
+  description: All of it for people.
+  returned: success
+  type: list
+  elements: str
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from ansible.module_utils.probcomp_aws import explain
+from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
+from ansible.module_utils.probcomp_burn_rate_report import as_data, dated, footnotes, lines
+from ansible.module_utils.probcomp_place import place_of
+from ansible.module_utils.probcomp_preflight_state import survey
+from ansible.module_utils.probcomp_prices import SNAPSHOT
+from ansible.module_utils.probcomp_search import Search
+from ansible.module_utils.probcomp_stack_list import machines
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    # AnsibleAWSModule reports it.
+    BotoCoreError = ClientError = OSError
+
+ARGUMENTS: dict[str, Any] = {
+    "stack_domain": {"type": "str", "required": True},
+    "account_id": {"type": "str", "default": ""},
+    "price_cache": {"type": "path"},
+}
+
+
+def look(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Return what the module answers. Raises the errors of AWS."""
+    parameters = module.params
+    place = place_of(module, parameters["account_id"])
+    cache = None if module.check_mode else parameters["price_cache"]
+    listed = place.price_list(cache, (BotoCoreError, ClientError))
+    now = datetime.now(UTC)
+    users = machines(place.cloud, survey(place.cloud), parameters["stack_domain"], 443)
+    found = find_everything(Search(place.cloud, listed), users)
+    made = rows(found, users, now.date())
+    total = bill(found, listed)
+    notes = footnotes(listed, place.region, any(thing.item == SNAPSHOT for thing in found))
+    notes += listed.notes
+    try:
+        listed.save()
+    except OSError as error:
+        notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
+    report = {
+        "account": place.account,
+        "region": place.region,
+        "rehearsal": place.rehearsal,
+        "place": place.banner,
+        "checked_at": now.isoformat(timespec="seconds"),
+        "prices": dated(total),
+        "notes": notes,
+        **as_data(made, total),
+    }
+    return {"report": report, "lines": lines(place.banner, made, total, [dated(total), *notes])}
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        found = look(module)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json(msg=f"what is paid for cannot be told: {explain(error)}")
+    module.exit_json(changed=False, **found)
+
+
+if __name__ == "__main__":
+    main()

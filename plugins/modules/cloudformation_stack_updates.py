@@ -1,0 +1,260 @@
+"""Gives many machines another type or other tags; the work is in probcomp_stack_update and probcomp_stack_outlook."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: cloudformation_stack_updates
+short_description: Change parameters or tags of many stacks that exist, without replacing their machines
+description:
+  - "Looks first, with reading requests only: what differs, whether each machine can become of the wanted type
+    (architecture, virtualization, ENA and NVMe, boot mode, EBS root, offered in its zone), whether the vCPU quota
+    suffices, and what it costs."
+  - Then makes a change set for each stack that differs, with its previous template and the previous value of every
+    parameter that is not given. One that would replace the machine, or could for anything but a checked change of type,
+    is deleted and refused. The others are executed, polled together with one paginated request per round, and the end
+    is read again, from CloudFormation by stack id and from EC2.
+  - When an update fails, CloudFormation takes it back; that is waited for, and the first failure is told.
+  - A stack that does not differ gets no request that changes anything. One that is busy is waited for.
+  - Change sets that an interrupted run left are deleted before a new one is made.
+options:
+  stacks:
+    description: The stacks.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      name:
+        description: Name of the stack.
+        type: str
+        required: true
+      user:
+        description: Key in the result and name in messages; the stack's name when not given.
+        type: str
+      parameters:
+        description: Parameters that change, as text. All others keep their value.
+        type: dict
+        default: {}
+      tags:
+        description: Tags that change. All others stay; an empty value removes one.
+        type: dict
+        default: {}
+  instance_logical_id:
+    description: Logical id of the machine in the template.
+    type: str
+    default: Instance
+  type_parameter:
+    description: Name of the parameter for the machine's type.
+    type: str
+    default: InstanceType
+  price_cache:
+    description: File in which prices are kept for a week; none when empty.
+    type: path
+  submissions_per_second:
+    description: Highest rate of requests that change something.
+    type: float
+    default: 2.0
+  timeout:
+    description: Seconds after which stacks that are not finished count as failed.
+    type: int
+    default: 1800
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Looks only, and says what would be done. A change set is not made.
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Give the machine another type, and somebody its cost
+  cloudformation_stack_updates:
+    stacks:
+      - name: probcomp-stack-alice
+        user: alice
+        parameters: {InstanceType: c5.4xlarge}
+        tags: {owner: Alice B., note: ""}
+  register: updated
+"""
+
+RETURN = r"""
+stacks:
+  description: What became of each stack, by user.
+  returned: always
+  type: dict
+  contains:
+    status:
+      description: C(ready) or C(failed); in check mode C(planned) for what would be changed.
+      type: str
+    changed:
+      description: Whether an update was submitted, also one that was taken back.
+      type: bool
+    stack_status:
+      description: CloudFormation's word for its state.
+      type: str
+    reason:
+      description: Why it failed, in words.
+      type: str
+    instance_id:
+      description: The machine at the end.
+      type: str
+    instance_type:
+      description: Its type at the end, as EC2 says.
+      type: str
+    image:
+      description: Its image.
+      type: str
+    state:
+      description: Its state.
+      type: str
+problems:
+  description: What must be put right first, one line each. Nothing was changed for anybody.
+  returned: always
+  type: list
+  elements: str
+failed_users:
+  description: Those whose stack failed, or cannot be changed.
+  returned: always
+  type: list
+  elements: str
+changed_users:
+  description: Those for whom something was changed, or would be in check mode.
+  returned: always
+  type: list
+  elements: str
+plan_lines:
+  description: For people, what would be changed and what it costs.
+  returned: always
+  type: list
+  elements: str
+result_lines:
+  description: For people, what became of each machine that changed or failed.
+  returned: always
+  type: list
+  elements: str
+"""
+
+from typing import Any
+
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
+from ansible.module_utils.probcomp_preflight import Cloud
+from ansible.module_utils.probcomp_preflight_state import Survey, survey
+from ansible.module_utils.probcomp_stack_api import StackApi
+from ansible.module_utils.probcomp_stack_fleet import read_again, work_off
+from ansible.module_utils.probcomp_stack_outlook import Outlook, look, price_list
+from ansible.module_utils.probcomp_stack_update import UpdateJob, Updater, differs, refusal
+from ansible.module_utils.probcomp_stack_verify import read_machines_again, result_lines
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+_STACK = {
+    "name": {"type": "str", "required": True},
+    "user": {"type": "str"},
+    "parameters": {"type": "dict", "default": {}},
+    "tags": {"type": "dict", "default": {}},
+}
+ARGUMENTS = {
+    "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
+    "instance_logical_id": {"type": "str", "default": "Instance"},
+    "type_parameter": {"type": "str", "default": "InstanceType"},
+    "price_cache": {"type": "path"},
+    "submissions_per_second": {"type": "float", "default": 2.0},
+    "timeout": {"type": "int", "default": 1800},
+}
+
+
+def jobs_of(stacks: list[dict[str, Any]]) -> list[UpdateJob]:
+    """Return the jobs for the module's option `stacks`."""
+    return [
+        UpdateJob(
+            name=stack["name"],
+            user=stack["user"] or stack["name"],
+            parameters={key: str(value) for key, value in stack["parameters"].items()},
+            tags={key: "" if value is None else str(value) for key, value in stack["tags"].items()},
+        )
+        for stack in stacks
+    ]
+
+
+def foresee(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
+    """Give every job the result of a run that only looks."""
+    for job in jobs:
+        stack = seen.stacks.get(job.name)
+        if job.result or stack is None:
+            continue
+        try:
+            job.is_changed = differs(job, stack)
+        except ValueError as error:
+            outlook.faults[job.user] = str(error)
+        reason = outlook.faults.get(job.user, "")
+        if not reason and not stack["StackStatus"].endswith("_IN_PROGRESS"):
+            reason = refusal(job, stack)
+        job.finish("failed" if reason else "planned" if job.is_changed else "ready", stack, reason)
+
+
+def settle(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
+    """Give their result to the jobs that cannot be worked on."""
+    for job in jobs:
+        stack = seen.stacks.get(job.name)
+        if stack is None:
+            job.finish("failed", None, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
+        elif outlook.problems:
+            job.finish("failed", stack, outlook.problems[0])
+        elif job.user in outlook.faults:
+            job.finish("failed", stack, outlook.faults[job.user])
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    params = module.params
+    jobs = jobs_of(params["stacks"])
+    if not 0 < params["submissions_per_second"] <= 10:
+        module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
+    if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
+        module.fail_json(msg="a stack or a user stands twice in `stacks`")
+    region, endpoint, connection = get_aws_connection_info(module)
+
+    def client(service: str, where: str) -> Any:
+        options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
+        return boto3_inventory_conn(conn_type="client", resource=service, **options)
+
+    cloud, clock = Cloud(client, region or ""), Clock()
+    listed = price_list(cloud, params["price_cache"])
+    try:
+        api = StackApi(cloud.client("cloudformation"), clock, params["submissions_per_second"])
+        seen = survey(cloud)
+        outlook = look(cloud, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
+        settle(jobs, seen, outlook)
+        if module.check_mode:
+            foresee(jobs, seen, outlook)
+        else:
+            updater = Updater(api, clock, params["instance_logical_id"])
+            pending = [job for job in jobs if not job.result]
+            work_off(pending, updater, api, seen.stacks, clock, params["timeout"])
+            read_again(jobs, api)
+        read_machines_again(cloud, jobs, params["type_parameter"], is_end=not module.check_mode)
+    except cloud.errors as error:
+        module.fail_json(msg=explain(error))
+    try:
+        if not module.check_mode:
+            listed.save()
+    except OSError as error:
+        module.warn(f"prices cannot be kept in {params['price_cache']} ({error.strerror})")
+    changed = [job.user for job in jobs if job.is_changed]
+    module.exit_json(
+        changed=bool(changed),
+        stacks={job.user: job.result for job in jobs},
+        problems=outlook.problems,
+        failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
+        changed_users=changed,
+        plan_lines=outlook.lines,
+        result_lines=result_lines(jobs),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,168 @@
+"""Puts a content archive where machines take it from; the work is in module_utils/probcomp_content_publish."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: content_publish
+short_description: Put a content archive where machines take it from
+description:
+  - Makes the checks that machines make (see M(content_archive)), puts the archive into S3 with its version as metadata
+    (C(sha256), C(published), C(name)), and reads it back at O(url) without credentials, as a machine does. Only when
+    what arrives is what was put, it succeeds.
+  - An archive that lies there already is not put again.
+  - amazon.aws.s3_object compares ETags, which are no sums of the content in a bucket encrypted by KMS, sets an ACL by
+    default, and cannot tell whether machines get what it put.
+options:
+  archive:
+    description: The archive on this computer.
+    type: str
+    required: true
+  url:
+    description: Address at which machines find it.
+    type: str
+    required: true
+  checksum:
+    description: C(sha256:) and the only sum that machines accept; empty when they take what comes.
+    type: str
+    default: ""
+  bucket:
+    description: Bucket that O(url) takes it from, when it is no address of S3. Together with O(key).
+    type: str
+    default: ""
+  key:
+    description: Key of the object in O(bucket).
+    type: str
+    default: ""
+  account_id:
+    description: Refuse to act on any other account; empty for any.
+    type: str
+    default: ""
+  checked:
+    description: sha256 of an archive that passed the checks just before. It is not unpacked again.
+    type: str
+    default: ""
+  max_size:
+    description: Largest archive that machines take, in MiB.
+    type: int
+    default: 2048
+  max_unpacked_size:
+    description: Most that it may unpack to, in MiB.
+    type: int
+    default: 8192
+  timeout:
+    description: Seconds that reading it back may take.
+    type: int
+    default: 900
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+attributes:
+  check_mode:
+    description: Makes all checks, with reading requests only.
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Put the archive where machines take it from
+  content_publish:
+    archive: content-package.tgz
+    url: https://lab-content.s3.amazonaws.com/content-package.tgz
+"""
+
+RETURN = r"""
+sha256:
+  description: The archive's sha256, its version.
+  returned: success
+  type: str
+is_new:
+  description: Whether it did not lie there yet.
+  returned: success
+  type: bool
+lines:
+  description: "For people: where this acts, what the archive is, and where it lies or would lie."
+  returned: success
+  type: list
+  elements: str
+"""
+
+import contextlib
+from pathlib import Path
+
+from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
+from ansible.module_utils.probcomp_content_archive import bare_checksum
+from ansible.module_utils.probcomp_content_place import place_of
+from ansible.module_utils.probcomp_content_publish import MIB, Archive, Shelf, check_archive, publish
+from ansible.module_utils.probcomp_machine import MachineError
+from ansible.module_utils.probcomp_preflight_account import is_rehearsal
+from ansible.module_utils.probcomp_preflight_plan import banner
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+ARGUMENTS = {
+    "archive": {"type": "str", "required": True},
+    "url": {"type": "str", "required": True},
+    "checksum": {"type": "str", "default": ""},
+    "bucket": {"type": "str", "default": ""},
+    "key": {"type": "str", "default": "", "no_log": False},
+    "account_id": {"type": "str", "default": ""},
+    "checked": {"type": "str", "default": ""},
+    "max_size": {"type": "int", "default": 2048},
+    "max_unpacked_size": {"type": "int", "default": 8192},
+    "timeout": {"type": "int", "default": 900},
+}
+
+
+def where_it_acts(module: AnsibleAWSModule) -> str:
+    """Return the line that says on which account this acts. Raises MachineError when it is not the one configured."""
+    sts = module.client("sts", config=CLIENT_SETTINGS)
+    account = sts.get_caller_identity()["Account"]
+    if module.params["account_id"] not in ("", account):
+        raise MachineError(
+            f"the credentials belong to account {account}, not to {module.params['account_id']}: change the profile, "
+            "or account_id in group_vars/all"
+        )
+    return banner(account, module.region or "", is_rehearsal(sts.meta.endpoint_url))
+
+
+def described(archive: Archive) -> str:
+    """Return what the archive is, for people."""
+    files = "" if archive.files is None else f", {archive.files} files"
+    size = f"{archive.size / MIB:.1f} MiB" if archive.size >= MIB else f"{archive.size / 1024:.1f} KiB"
+    return f"{archive.path.name}: {size}{files}, sha256:{archive.sha256}"
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    options = module.params
+    try:
+        pinned = bare_checksum(options["checksum"])
+        place = place_of(options["url"], options["bucket"], options["key"])
+        largest = options["max_size"] * MIB
+        path = Path(options["archive"]).expanduser()
+        archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
+        lines = [where_it_acts(module), described(archive)]
+        shelf = Shelf(module.client("s3", config=CLIENT_SETTINGS), place, options["url"], largest, options["timeout"])
+        found = shelf.version()
+        changed = publish(archive, shelf, found, pinned, module.check_mode)
+    except MachineError as error:
+        module.fail_json(msg=str(error))
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json(msg=explain(error))
+    before = {None: "nothing", "": "an archive of unknown version"}.get(found, f"version {str(found)[:12]}")
+    if not changed:
+        lines.append(f"lies in {place} already, and machines get it")
+    elif module.check_mode:
+        lines.append(f"to be put to {place}, where {before} lies now")
+    else:
+        lines.append(f"was put to {place}, where {before} lay")
+    module.exit_json(changed=changed, sha256=archive.sha256, is_new=changed, lines=lines)
+
+
+if __name__ == "__main__":
+    main()

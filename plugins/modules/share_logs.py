@@ -1,0 +1,171 @@
+"""Copies the fetched logs to the lab's host. Called by the role `logs`; changes nothing on this computer."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: share_logs
+short_description: Copies the fetched logs to another host
+description:
+  - Copies the plain files of O(directory) by rsync over ssh, only what is new or has changed, and then looks whether
+    all of it is there. Nothing is deleted on the other host. Modes are what its umask gives.
+  - ssh goes with the administrator's own settings, key and known_hosts, asks nothing, and takes no unknown host.
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: Looks what would be copied.
+    support: full
+options:
+  directory:
+    description: Folder of the logs.
+    type: path
+    required: true
+  destination:
+    description: C(user@host:/path). The folder is made, if the one that it lies in is there.
+    type: str
+    required: true
+  ssh_config:
+    description: File for C(ssh -F); empty for the usual one.
+    type: path
+    default: ""
+  timeout:
+    description: Seconds that copying may take, and looking afterwards again.
+    type: int
+    default: 3600
+"""
+
+EXAMPLES = r"""
+- name: Share the logs
+  share_logs:
+    directory: logs
+    destination: alice@lab.example.org:/srv/logs
+"""
+
+RETURN = r"""
+files:
+  description: Files that were copied, new or changed.
+  returned: success
+  type: int
+bytes:
+  description: Their size.
+  returned: success
+  type: int
+summary:
+  description: Both in words.
+  returned: success
+  type: str
+"""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_log_fetch import INCOMING
+from ansible.module_utils.probcomp_rsync import NoRsync, reason, remote_shell, require_rsync, run, with_status
+from ansible.module_utils.probcomp_share import destination_problem
+from ansible.module_utils.probcomp_ssh import CONNECT_SECONDS, NO_CONNECTION
+from ansible.module_utils.probcomp_text import size
+
+ARGUMENTS: dict[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "destination": {"type": "str", "required": True},
+    "ssh_config": {"type": "path", "default": ""},
+    "timeout": {"type": "int", "default": 3600},
+}
+
+
+class ShareFailed(Exception):
+    """Logs that were not all copied; str() is the reason in one line."""
+
+
+class Share:
+    """Copies `directory` to `destination` by the program `rsync`; `config` is a file for ssh or empty."""
+
+    def __init__(self, rsync: str, directory: Path, destination: str, config: str, seconds: float) -> None:
+        self._rsync, self._directory, self._destination = rsync, directory, destination
+        self._config, self._seconds = config, seconds
+
+    def copy(self, dry: bool) -> list[int]:
+        """Copy what is missing or differs there, with `dry` only look, and return the sizes. Raises ShareFailed."""
+        with tempfile.TemporaryDirectory(prefix="probcomp-share-") as folder:
+            status = Path(folder) / "status"
+            ran = run(self._command(dry, status), self._directory, time.monotonic() + self._seconds)
+            ssh_failed = status.exists() and status.read_text().strip() == str(NO_CONNECTION)
+        if ran.stopped:
+            raise ShareFailed(f"copying to {self._destination}: {ran.stopped}; the same command goes on where it was")
+        if ran.status:
+            what = "no ssh connection to" if ssh_failed else f"rsync ended with status {ran.status} at"
+            raise ShareFailed(f"{what} {self._destination} ({reason(ran.said)})")
+        # "<f+++++++++ 123": a file that is sent, and its size. Its name is left out: it is not ours to print.
+        rows = [line.split() for line in ran.printed.splitlines() if line.startswith("<f")]
+        return [int(row[-1]) for row in rows if row[-1].isdecimal()]
+
+    def _command(self, dry: bool, status: Path) -> list[str]:
+        ssh = ["ssh", "-T", *(["-F", self._config] if self._config else [])]
+        options = {
+            "BatchMode": "yes",
+            "StrictHostKeyChecking": "yes",
+            "ForwardAgent": "no",
+            "ClearAllForwardings": "yes",
+            "ConnectTimeout": str(CONNECT_SECONDS),
+            "ServerAliveInterval": "15",
+            "ServerAliveCountMax": "4",
+            "LogLevel": "ERROR",
+        }
+        ssh += [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
+        return [
+            self._rsync,
+            "--recursive",
+            "--times",
+            "--omit-dir-times",
+            "--no-links",
+            "--no-devices",
+            "--no-specials",
+            "--no-perms",
+            # Whoever shall read the logs there is not for us to say: as that account's umask has it.
+            "--chmod=ugo=rwX",
+            f"--exclude=/{INCOMING}/",
+            "--timeout=60",
+            "--out-format=%i %l",
+            *(["--dry-run"] if dry else []),
+            f"--rsh={remote_shell(with_status(ssh, status))}",
+            "--",
+            "./",
+            f"{self._destination.rstrip('/')}/",
+        ]
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    destination, config = module.params["destination"], module.params["ssh_config"]
+    directory = Path(module.params["directory"])
+
+    def fail(message: str) -> NoReturn:
+        module.fail_json(msg=message)
+        raise AssertionError("fail_json does not return")
+
+    if problem := destination_problem(destination):
+        fail(f"logs_share_destination={destination!r}: {problem}")
+    if config and not Path(config).is_file():
+        fail(f"logs_share_ssh_config={config!r}: no such file")
+    if not any(entry.name != INCOMING for entry in directory.glob("*")):
+        fail(f"there is nothing to share in {directory}: fetch_logs.yml -l users fetches logs")
+    sizes: list[int] = []
+    try:
+        share = Share(require_rsync(for_hostile=False), directory, destination, config, module.params["timeout"])
+        sizes = share.copy(module.check_mode)
+        if sizes and not module.check_mode and (left := share.copy(dry=True)):
+            fail(f"{len(left)} of {len(sizes)} files still differ at {destination}: run it again; is its disk full?")
+    except (NoRsync, ShareFailed) as error:
+        fail(str(error))
+    verb = "would be copied" if module.check_mode else "copied"
+    count = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
+    told = f"{count} ({size(sum(sizes))}) {verb} to {destination}" if sizes else f"{destination} has all logs already"
+    module.exit_json(changed=bool(sizes), files=len(sizes), bytes=sum(sizes), summary=told)
+
+
+if __name__ == "__main__":
+    main()

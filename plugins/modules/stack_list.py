@@ -1,0 +1,231 @@
+"""Says who has what, and keeps the register running-stacks.org. Called by playbooks/stack_list.yml."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: stack_list
+short_description: Who has what, since when and in which state, as a table and as a register
+description:
+  - Lists every user who has a stack or a machine in the region, also stopped ones, stacks in a failed state, stacks
+    whose instance was terminated by hand, and machines without a stack, with the command that puts each right.
+  - Makes reading requests only, as many for a hundred machines as for one.
+  - "Keeps the register, an Org file with one table between two marks. What stands outside of the marks is never
+    changed. Columns that people add at the right of the table stay with their rows. Anything else that people change
+    between the marks is moved to the end of the file, under a heading with the date. A run that finds nothing new
+    leaves the file as it is."
+extends_documentation_fragment:
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
+author:
+  - probcomp-stack
+attributes:
+  check_mode:
+    description: The register is not written; RV(changed) tells whether it would be.
+    support: full
+  diff_mode:
+    description: Shows the register before and after.
+    support: full
+options:
+  stack_domain:
+    description: The domain below which users have their names.
+    type: str
+    required: true
+  https_port:
+    description: Where the load balancer answers browsers.
+    type: int
+    default: 443
+  account_id:
+    description: The account that this must be; any when empty.
+    type: str
+    default: ""
+  register_file:
+    description: The Org file to keep; none when empty.
+    type: path
+  defaults:
+    description: What a create takes when it is not told (C(instance), C(volume_size), C(network)); what differs from it
+      is named in the commands that make a machine again.
+    type: dict
+    default: {}
+"""
+
+EXAMPLES = r"""
+- name: See who has what
+  stack_list:
+    stack_domain: stack.example.org
+    register_file: running-stacks.org
+  register: listed
+
+- name: Show it
+  ansible.builtin.debug:
+    msg: "{{ listed.lines }}"
+"""
+
+RETURN = r"""
+machines:
+  description: "One entry per user: C(user), C(state), C(stack_status), C(since), C(instance_id), C(type), C(image),
+    C(image_name), C(network), C(fleet), C(owner), C(organization), C(purpose), C(note), C(expires), C(url),
+    C(overdue)."
+  returned: success
+  type: list
+  elements: dict
+attention:
+  description: "What needs a person: C(user), C(what), C(text), C(command) (empty where none is known)."
+  returned: success
+  type: list
+  elements: dict
+repair_commands:
+  description: The commands that put right what is wrong, one for machines that are made again alike.
+  returned: success
+  type: list
+  elements: str
+lines:
+  description: All of it for people.
+  returned: success
+  type: list
+  elements: str
+register_problem:
+  description: Why the register was not written, in one line; empty when it is right.
+  returned: success
+  type: str
+"""
+
+import os
+import stat
+import tempfile
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.probcomp_aws import explain
+from ansible.module_utils.probcomp_place import place_of
+from ansible.module_utils.probcomp_preflight_state import survey
+from ansible.module_utils.probcomp_register import written
+from ansible.module_utils.probcomp_stack_list import Machine, machines, networks
+from ansible.module_utils.probcomp_stack_list_report import Attention, attentions, lines, repairs, shown_state
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+try:
+    from botocore.exceptions import BotoCoreError, ClientError
+except ImportError:
+    # AnsibleAWSModule reports it.
+    BotoCoreError = ClientError = OSError
+
+HEADS = (
+    *("user", "state", "since", "type", "owner", "organization", "purpose", "note", "expires", "attention"),
+    *("fleet", "network", "image", "image id", "url"),
+)
+ARGUMENTS: dict[str, Any] = {
+    "stack_domain": {"type": "str", "required": True},
+    "https_port": {"type": "int", "default": 443},
+    "account_id": {"type": "str", "default": ""},
+    "register_file": {"type": "path"},
+    "defaults": {"type": "dict", "default": {}},
+}
+
+
+def register_rows(found: list[Machine], attention: list[Attention]) -> list[list[str]]:
+    """Return the register's row for each machine, cells in the order of HEADS."""
+    return [
+        [
+            machine.user, shown_state(machine), machine.since, machine.type, machine.owner,
+            machine.organization, machine.purpose, machine.note, machine.expires,
+            ", ".join(item.short for item in attention if item.user == machine.user),
+            machine.fleet, machine.network, machine.image_name, machine.image, machine.url,
+        ]
+        for machine in found
+    ]  # fmt: skip
+
+
+@dataclass
+class Kept:
+    """What became of the register: `problem` is in one line why it could not be kept."""
+
+    changed: bool = False
+    told: list[str] = field(default_factory=list)
+    problem: str = ""
+    diff: dict[str, str] = field(default_factory=dict)
+
+
+def keep_register(path: Path, place: str, rows: list[list[str]], day: str, check_mode: bool) -> Kept:
+    """Bring the register at `path` up to date; what cannot be read is left as it is."""
+    path = path.resolve()
+    try:
+        old = path.read_bytes().decode() if path.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        return Kept(problem=f"{path} cannot be read ({reason}), so it was left as it is")
+    register = written(old, place, HEADS, rows, day)
+    if register.text == old:
+        return Kept(told=[f"register: {path} (nothing new)"])
+    if not check_mode:
+        try:
+            replace_text(path, register.text)
+        except OSError as error:
+            return Kept(problem=f"{path} cannot be written ({error.strerror or error})")
+    told = [f"register: {path} ({'would be written' if check_mode else 'written'})", *register.notes]
+    return Kept(True, told, diff={"before": old, "after": register.text, "before_header": str(path)})
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Put `text` into the file at `path`, all or nothing, with the mode that it had. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(text.encode())
+            os.fchmod(stream.fileno(), mode)
+        Path(partial).replace(path)
+    except OSError:
+        Path(partial).unlink(missing_ok=True)
+        raise
+
+
+def look(module: AnsibleAWSModule) -> dict[str, Any]:
+    """Return what the module answers. Raises the errors of AWS."""
+    parameters = module.params
+    place = place_of(module, parameters["account_id"])
+    seen = survey(place.cloud)
+    today = datetime.now(UTC).date()
+    defaults = {name: str(value) for name, value in parameters["defaults"].items()}
+    found = machines(place.cloud, seen, parameters["stack_domain"], parameters["https_port"])
+    attention = attentions(found, defaults, place.region, today)
+    told = [
+        place.banner,
+        "",
+        *lines(found, networks(seen), attention, today),
+    ]
+    commands = repairs(found, attention, defaults)
+    if commands:
+        told += ["", "this puts it right:", *(f"  {command}" for command in commands)]
+    kept = Kept()
+    if parameters["register_file"]:
+        where = f"account {place.account} region {place.region}"
+        path, rows = Path(parameters["register_file"]), register_rows(found, attention)
+        kept = keep_register(path, where, rows, today.isoformat(), module.check_mode)
+        told += ["", *kept.told] if kept.told else []
+    return {
+        "changed": kept.changed,
+        "diff": kept.diff,
+        "machines": [{**asdict(machine), "overdue": machine.is_overdue(today)} for machine in found],
+        "attention": [item.as_data() for item in attention],
+        "repair_commands": commands,
+        "lines": told,
+        "register_problem": kept.problem,
+    }
+
+
+def main() -> None:
+    """Run as a module of Ansible."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    try:
+        found = look(module)
+    except (BotoCoreError, ClientError) as error:
+        module.fail_json(msg=f"who has what cannot be told: {explain(error)}")
+    module.exit_json(**found)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+"""A user changes her own pass phrase in a terminal of her Jupyter; it holds until the administrator sets the next."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.e2e.workshop import OUTPUT, Workshop
+
+USER = "ws-3"
+CONFIG = "/home/jupyter/.jupyter/jupyter_server_config.json"
+OWN = "a phrase that nobody gave me"
+
+
+def opens(page: Page, workshop: Workshop, password: str) -> bool:
+    """Log in anew; tell whether the password opened it."""
+    page.context.clear_cookies()
+    page.goto(workshop.url(USER, "/login"))
+    page.fill("#password_input", password)
+    page.click("#login_submit")
+    page.wait_for_load_state("domcontentloaded")
+    return "/login" not in page.url
+
+
+def config(workshop: Workshop) -> str:
+    """Mode, owner and sum of the file with the hash."""
+    words = workshop.on_machine(USER, f"stat -c mode-%a-%U {CONFIG}; sha256sum {CONFIG}")
+    return " ".join(words.split())
+
+
+def test_a_users_own_password_holds_until_the_next_is_set(workshop: Workshop, tmp_path: Path) -> None:
+    before = config(workshop)
+    with workshop.browser(tmp_path) as browser:
+        page = browser.new_page()
+        assert opens(page, workshop, workshop.password(USER))
+        page.goto(workshop.url(USER, "/lab?reset"))
+        page.click(".jp-LauncherCard[title*='terminal' i]", timeout=90_000)
+        page.click(".jp-Terminal .xterm-screen", timeout=60_000)
+        # What a terminal shows is drawn, not text: the machine is asked what happens there.
+        page.keyboard.type("touch ~/here\n", delay=20)
+        wait_for(workshop, "rm /home/jupyter/here")
+        page.keyboard.type("jupyter server password\n", delay=20)
+        for _ in ("new", "again"):
+            # It throws away what was typed before it asks, which is when the terminal stops to echo.
+            tty = "/dev/$(ps -o tty= -p $(pgrep -u jupyter -f server.password))"
+            wait_for(workshop, f"stty -a -F {tty} | grep -q -- ' -echo '")
+            time.sleep(2)
+            page.keyboard.type(f"{OWN}\n", delay=20)
+        end = time.monotonic() + 60
+        while (after := config(workshop)) == before:
+            assert time.monotonic() < end, "no new hash within 60 s"
+        page.screenshot(path=str(OUTPUT / "own-password.png"))
+        assert "mode-600-jupyter" in after
+
+        workshop.succeed(f"ansible-playbook -l {USER} restart_jupyter.yml")
+        assert opens(page, workshop, OWN)
+        assert not opens(page, workshop, workshop.password(USER))
+
+        workshop.succeed(f"ansible-playbook -l {USER} set_password.yml")
+        assert opens(page, workshop, workshop.password(USER))
+        assert not opens(page, workshop, OWN)
+
+
+def wait_for(workshop: Workshop, command: str, seconds: float = 60) -> None:
+    """Wait until the command succeeds on the machine."""
+    loop = f"until {command}; do sleep 0.5; done"
+    workshop.on_machine(USER, f"timeout {seconds:.0f} sh -c {shlex.quote(loop)}")

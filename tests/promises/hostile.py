@@ -1,0 +1,44 @@
+"""A machine whose user has become its root: programs of it are replaced from outside, and put back afterwards."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.workshop import Result, Workshop
+
+
+def inside(workshop: Workshop, user: str, script: str) -> str:
+    """Run bash's `script` as root in the container of the machine of `user`, past ssh, and return its output."""
+    command = ["docker", "exec", container(workshop, user), "bash", "-euc", script]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
+
+
+def container(workshop: Workshop, user: str) -> str:
+    """The name of the container that stands for the machine of `user`."""
+    return f"probcomp-{workshop.facts['run_id']}-{workshop.machines()[user]['InstanceId']}"
+
+
+@contextmanager
+def replaced(workshop: Workshop, user: str, program: str, text: str) -> Iterator[None]:
+    """While this lasts, `program` (absolute) on the machine of `user` is the script `text`."""
+    name = container(workshop, user)
+    inside(workshop, user, f"cp -a --remove-destination {program} {program}.true; rm {program}")
+    try:
+        with io.BytesIO() as archive:
+            with tarfile.open(fileobj=archive, mode="w") as tar:
+                entry = tarfile.TarInfo(program.lstrip("/"))
+                entry.size, entry.mode = len(text.encode()), 0o755
+                tar.addfile(entry, io.BytesIO(text.encode()))
+            subprocess.run(["docker", "cp", "-", f"{name}:/"], input=archive.getvalue(), check=True, timeout=60)
+        yield
+    finally:
+        inside(workshop, user, f"mv -f {program}.true {program}")
+
+
+def raw_control_characters(result: Result) -> set[str]:
+    """What a terminal would take for commands in the output of a command."""
+    return {character for character in result.text if not character.isprintable()} - {"\n"}

@@ -1,0 +1,82 @@
+"""16. A resize completes or returns to the old type; the AMI never changes by accident."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+from cloudformation_fakes import FakeTime
+from cloudformation_machine import make_place
+from cloudformation_server import IMAGE, OTHER_IMAGE, running_cloud
+
+from tests.e2e.living import calls_since, keeps_everything, mark
+from tests.e2e.workshop import ROOT, Workshop
+
+from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
+from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
+from ansible.module_utils.probcomp_stack_update import Updater, UpdateJob  # isort: skip
+
+USER = "ws-2"
+UPDATE = f"-l {USER} stack_update.yml -e instance="
+# The template of somebody who wanted the latest image: CloudFormation looks it up again at every update.
+LATEST = """
+Parameters:
+  Image: {Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>, Default: /images/latest}
+  InstanceType: {Type: String, Default: t3.micro}
+Resources:
+  Instance: {Type: AWS::EC2::Instance, Properties: {ImageId: !Ref Image, InstanceType: !Ref InstanceType, SubnetId: X}}
+"""
+
+
+def test_an_image_that_would_change_by_accident_does_not() -> None:
+    with running_cloud() as cloud:
+        cloud.parameters.put_parameter(Name="/images/latest", Value=IMAGE, Type="String")
+        template = LATEST.replace("X}", make_place(cloud)["subnet"] + "}")
+        assert cloud.create("latest", template)["StackStatus"] == "CREATE_COMPLETE", cloud.events("latest")
+        cloud.parameters.put_parameter(Name="/images/latest", Value=OTHER_IMAGE, Type="String", Overwrite=True)
+        before = cloud.instance(cloud.physical_id("latest", "Instance"))
+        clock = FakeTime().clock()
+        api = StackApi(cloud.stacks, clock)
+        job = UpdateJob("latest", "alice", {"InstanceType": "t3.small"}, may_resize=True)
+        work_off([job], Updater(api, clock), api, api.all(), clock, timeout=30)
+        assert "ImageId" in job.result["reason"] and "it would replace the machine" in job.result["reason"]
+        assert cloud.instance(before["InstanceId"]) == before
+
+
+def test_without_capacity_the_machine_is_as_it_was(workshop: Workshop) -> None:
+    message = "We currently do not have sufficient t3.large capacity in the Availability Zone you requested."
+    fault = f"--kind resource --match stack-{USER} --logical-id Instance --times 1 --message '{message}'"
+    with keeps_everything(workshop, USER) as before:
+        workshop.succeed(f"scripts/rehearsal fault add {fault}")
+        result = workshop.play(f"{UPDATE}t3.large")
+        assert result.status != 0
+        reason = (
+            rf"^FAILED {USER}: the update failed and was taken back \(Instance: We currently do not have sufficient"
+        )
+        assert re.search(reason, result.text, re.MULTILINE), result.text
+        assert f"{USER}: not updated, is {before['InstanceType']}, running" in result.text
+
+
+def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop) -> None:
+    old = workshop.machines()[USER]["InstanceType"]
+    with keeps_everything(workshop, USER, same_type=False):
+        since = mark(workshop)
+        environment = {**os.environ, "REHEARSAL_HOME": str(workshop.home)}
+        command = f'eval "$(scripts/rehearsal env)" && exec ansible-playbook {UPDATE}t3.large'
+        run = subprocess.Popen(
+            ["bash", "-c", command], cwd=ROOT, env=environment, start_new_session=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + 300
+        while not any(call["call"].endswith(" ExecuteChangeSet") for call in calls_since(workshop, since)):
+            assert run.poll() is None and time.monotonic() < end
+            time.sleep(0.2)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+        workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
+        assert workshop.machines()[USER]["InstanceType"] == "t3.large"
+    workshop.succeed(f"ansible-playbook {UPDATE}{old}")
+    assert workshop.machines()[USER]["InstanceType"] == old

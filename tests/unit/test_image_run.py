@@ -1,0 +1,114 @@
+"""What ami_bake.yml remembers: an interrupted run is gone on with, a second one at the same time is refused."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import probcomp_image_run as image_run
+import pytest
+from probcomp_image_run import Machine, Run, RunError, begin, identity, plan, read, save
+
+OURS = Run("probcomp-20261123-093000", "desk", "1 long ago")
+NONE = Machine()
+
+
+def machine(state: str = "running", note: str = OURS.note) -> Machine:
+    return Machine("i-0123456789abcdef0", state, note, "2026-11-23T09:31:00+00:00")
+
+
+def at(stage: str) -> Run:
+    return Run(OURS.name, OURS.controller, OURS.process, stage)
+
+
+@pytest.mark.parametrize(
+    ("stage", "there", "remove", "configure"),
+    [
+        ("configuring", NONE, False, True),
+        ("configuring", machine(), False, True),
+        ("configuring", machine("pending"), False, True),
+        ("configuring", machine("stopped"), True, True),
+        ("cleaning", NONE, False, True),
+        ("cleaning", machine(), True, True),
+        ("cleaning", machine("stopped"), True, True),
+        ("cleaned", machine(), False, False),
+        ("cleaned", machine("stopping"), False, False),
+        ("cleaned", NONE, False, False),
+    ],
+)
+def test_an_interrupted_run_goes_on_where_it_can(stage: str, there: Machine, remove: bool, configure: bool) -> None:
+    found = plan(at(stage), there, cancel=False)
+    assert (found.remove, found.configure, found.cancel) == (remove, configure, False)
+    assert bool(found.left) == (there != NONE or stage == "cleaned")
+
+
+def test_the_machine_of_another_run_is_not_touched_but_when_it_is_cancelled() -> None:
+    other = machine(note="becomes image probcomp-20261123-090000, made on laptop")
+    for stage in image_run.STAGES:
+        with pytest.raises(RunError, match=r"i-0123456789abcdef0.*laptop.*cancel=yes"):
+            plan(at(stage), other, cancel=False)
+        found = plan(at(stage), other, cancel=True)
+        assert found.remove and found.cancel and not found.configure
+
+
+def test_what_somebody_wrote_on_the_machine_is_not_printed_raw() -> None:
+    with pytest.raises(RunError) as refused:
+        plan(OURS, machine(note="\x1b[31m{{ 7*7 }}"), cancel=False)
+    assert str(refused.value).isprintable() and "7*7" not in str(refused.value)
+
+
+def test_a_run_is_found_again_after_its_process_ended(tmp_path: Path) -> None:
+    path = tmp_path / "state/ami-bake.json"
+    first = begin(path, ended_process())
+    first.stage = "cleaning"
+    first.versions = {"jupyterlab": "4.4.1"}
+    save(path, first)
+    again = begin(path, identity(os.getpid()))
+    assert (again.name, again.note, again.stage, again.versions) == (
+        first.name,
+        first.note,
+        "cleaning",
+        {"jupyterlab": "4.4.1"},
+    )
+
+
+def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path) -> None:
+    path = tmp_path / "ami-bake.json"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as first:
+        begin(path, identity(first.pid))
+        with pytest.raises(RunError, match=f"by process {first.pid}: wait for it"):
+            begin(path, identity(os.getpid()))
+        first.communicate(b"\n")
+    assert begin(path, identity(os.getpid())).process == identity(os.getpid())
+
+
+def test_check_mode_leaves_no_file(tmp_path: Path) -> None:
+    path = tmp_path / "state/ami-bake.json"
+    run = begin(path, identity(os.getpid()), write=False)
+    assert run.name.startswith("probcomp-") and not path.parent.exists()
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", json.dumps({"name": "../x", "controller": "a", "process": "1", "stage": "cleaned"}), "\x00"],
+)
+def test_a_damaged_file_is_no_run(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "ami-bake.json"
+    path.write_text(content)
+    assert read(path) is None
+    assert begin(path, identity(os.getpid())).stage == "configuring"
+
+
+def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
+    own = identity(os.getpid())
+    assert own.startswith(f"{os.getpid()} ") and image_run.is_alive(own)
+    assert not image_run.is_alive(f"{os.getpid()} Mon Jan 1 00:00:00 2001")
+    assert not image_run.is_alive(ended_process())
+
+
+def ended_process() -> str:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        found = identity(process.pid)
+        process.communicate(b"\n")
+    return found

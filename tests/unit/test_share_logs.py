@@ -1,0 +1,61 @@
+"""Sharing logs: only what is new is copied, nothing is deleted, and a destination is a folder behind ssh or refused."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+from log_world import make
+
+# isort: split
+from ansible.module_utils.probcomp_share import SETTINGS, destination_problem
+from content_world import load_module
+
+
+@pytest.mark.parametrize(
+    "destination", ["lab:logs", "a.b@lab-host.example.org:/srv/lo_gs-1/x", "me@[::1]:~/logs", "h:a"]
+)
+def test_folders_behind_ssh_are_taken(destination: str) -> None:
+    assert destination_problem(destination) is None
+
+
+@pytest.mark.parametrize(
+    "destination",
+    [
+        *("", None, 7, "/srv/logs", "lab", "lab:", "lab:/", "lab::logs", "rsync://lab/logs", "lab:rsync://x"),
+        *("-oProxyCommand=x:/y", "-e x@lab:/y", "lab:-delete", "a@-lab:/y", "lab:/a/../b", "lab:..", "x;y@lab:/z"),
+        *("lab:/a b", "lab:$(id)", "lab:`id`", "lab:/a;reboot", "lab:/a\n", "lab:/{{ x }}", "lab:/*", "l\x1b:/x"),
+    ],
+)
+def test_anything_else_is_refused_in_words(destination: object) -> None:
+    problem = destination_problem(destination)
+    assert problem and problem.isprintable()
+    assert SETTINGS["logs_share_ssh_config"]("relative/path") and not SETTINGS["logs_share_ssh_config"]("~/x")
+
+
+def test_only_what_is_new_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _world, environment = make(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    module = load_module("share_logs")
+    logs, there = tmp_path / "it's logs", tmp_path / "lab"
+    (logs / "alice" / "a b").mkdir(parents=True)
+    (logs / ".incoming").mkdir()
+    (logs / ".incoming" / "alice.lock").touch()
+    (logs / "alice" / "a b" / "one").write_text("one")
+    (logs / "alice" / "a b" / "one").chmod(0o600)
+    (logs / "alice" / "link").symlink_to("/etc/passwd")
+    share = module.Share("rsync", logs, f"whole:{there}", "", 30)
+    assert share.copy(dry=True) == [3] and not there.exists()
+    assert share.copy(dry=False) == [3] and share.copy(dry=False) == []
+    assert {str(path.relative_to(there)) for path in there.rglob("*")} == {"alice", "alice/a b", "alice/a b/one"}
+    assert stat.S_IMODE((there / "alice/a b/one").stat().st_mode) == 0o666 & ~0o077, "the other side's umask decides"
+    (logs / "alice" / "a b" / "one").unlink()
+    (logs / "alice" / "two").write_text("22")
+    assert share.copy(dry=False) == [2]
+    assert (there / "alice/a b/one").exists() and (there / "alice/two").exists()
+    for address, words in (("refused", "no ssh connection to refused:"), ("garbage", "rsync ended with status")):
+        with pytest.raises(module.ShareFailed, match=words) as caught:
+            module.Share("rsync", logs, f"{address}:/x", "", 30).copy(dry=False)
+        assert str(caught.value).isprintable() and "unexplained" not in str(caught.value)
