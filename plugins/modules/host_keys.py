@@ -89,6 +89,11 @@ machines:
       description: Pinned keys, as ssh shows them.
       type: list
       elements: str
+new_users:
+  description: Those whose pin file was written.
+  returned: always
+  type: list
+  elements: str
 failed_users:
   description: Those without pinned keys.
   returned: always
@@ -132,6 +137,7 @@ def main() -> None:
     module.exit_json(
         changed=any(result["changed"] for result in pinner.results.values()),
         machines=pinner.results,
+        new_users=[user for user, result in pinner.results.items() if result["changed"]],
         failed_users=[user for user, result in pinner.results.items() if result["status"] == "failed"],
     )
 
