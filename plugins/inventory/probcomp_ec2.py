@@ -23,7 +23,8 @@ description:
   - When the command starts on the controller, an unreachable AWS is a warning; for others it is an error. After a
     refresh within a run it is an error always.
   - The machine that C(ami_bake.yml) is at work on is the host C(ami-bake) in no group, and C(-l) does not know it.
-  - For C(--syntax-check), C(--list-tags) and C(--list-tasks) nothing is asked of AWS.
+  - For C(--syntax-check), C(--list-tags) and C(--list-tasks), and for commands that need no account, nothing is asked
+    of AWS.
 extends_documentation_fragment:
   - inventory_cache
   - constructed
@@ -143,7 +144,7 @@ class InventoryModule(AWSInventoryBase):
         machines: list[dict[str, Any]] = []
         try:
             super().parse(inventory, loader, path, cache=cache)
-            if not reads_only_playbooks:
+            if not reads_only_playbooks and probcomp_command.needs_account(playbooks):
                 machines = self._machines(path, cache)
         except (exceptions.BotoCoreError, exceptions.ClientError) as error:
             failure = probcomp_aws.explain(error)

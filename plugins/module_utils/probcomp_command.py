@@ -12,6 +12,9 @@ from typing import Any
 
 import yaml
 
+NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
+"""Commands that do without AWS, and shall not wait for it where it is out of reach."""
+
 _IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
 _DEEPEST_IMPORT = 5
 
@@ -63,6 +66,12 @@ def starts_on_localhost(playbooks: Iterable[Path]) -> bool:
     """Tell whether the first of `playbooks` begins on the controller: it makes or removes machines, or only reports."""
     first = next(iter(playbooks), None)
     return first is not None and first_hosts(first) == "localhost"
+
+
+def needs_account(playbooks: Iterable[Path]) -> bool:
+    """Tell whether what runs, `playbooks` or another program, needs to know the machines that exist."""
+    names = {playbook.name for playbook in playbooks}
+    return not names or not names <= NEED_NO_ACCOUNT
 
 
 def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:

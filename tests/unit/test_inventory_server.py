@@ -109,6 +109,15 @@ def test_a_rehearsal_that_is_down_is_said_at_once(lab: Lab) -> None:
     assert "rehearsal that is down" in line
 
 
+def test_a_command_that_needs_no_account_does_not_wait_for_one(lab: Lab) -> None:
+    (lab.root / "url_cards.yml").write_text(
+        "- hosts: localhost\n  gather_facts: false\n  tasks: []\n", encoding="utf-8"
+    )
+    result = lab.run("ansible-playbook", "url_cards.yml", AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+
+
 def test_a_limit_names_what_exists(lab: Lab) -> None:
     result = lab.run("ansible-playbook", "work.yml", "-l", "ws")
     assert result.returncode == 0, result.stderr
