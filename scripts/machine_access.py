@@ -113,7 +113,7 @@ def access(user: str, told: Mapping[str, object]) -> Access:
     options = [*_common_options(user, values["common_arguments"]), *_OWN_OPTIONS]
     options += [("Port", values["port"]), ("User", admin)]
     if values["private_key_file"]:
-        options.append(("IdentityFile", quoted(str(Path(values["private_key_file"]).expanduser()))))
+        options.append(("IdentityFile", quoted(str(ROOT / Path(values["private_key_file"]).expanduser()))))
     return Access(
         user,
         values["state"],

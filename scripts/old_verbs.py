@@ -81,8 +81,9 @@ _EXAMPLES = {
 _SETTING = re.compile(r"([a-z_][a-z0-9_]*)=(.*)", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_.:/,@%+-]+")
 # Those of ansible-playbook whose value is often the next word.
-_WITH_VALUE = frozenset(["-e", "--extra-vars", "-f", "--forks", "-i", "--inventory", "-t", "--tags", "--skip-tags"])
+_WITH_VALUE = frozenset(["-f", "--forks", "-i", "--inventory", "-t", "--tags", "--skip-tags"])
 _LIMIT = re.compile(r"-v*l.*|--lim(it?)?(=.*)?", re.DOTALL)
+_EXTRA_VARS = re.compile(r"-v*e|--extra")
 _NAMING = frozenset(["user", "users", "base", "low", "high", "roster"])
 
 
@@ -185,6 +186,9 @@ def _extra(words: Sequence[str]) -> list[str]:
         found = _SETTING.fullmatch(word)
         if _LIMIT.fullmatch(word) or (found and found[1] in _NAMING):
             raise Refused(f"{probcomp_names.shown(word)}: the names say already which machines: leave it out")
+        if _EXTRA_VARS.match(word):
+            # Among them could be another name, and the last one counts.
+            raise Refused(f"{probcomp_names.shown(word)}: give settings as name=value, without -e")
         if word in _WITH_VALUE and rest:
             done += [word, rest.pop(0)]
         elif word.startswith("-"):

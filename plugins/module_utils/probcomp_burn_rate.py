@@ -144,7 +144,7 @@ def bill(found: Iterable[Leftover], listed: prices.PriceList) -> prices.Bill:
 
 def _named_users(cloud: Cloud) -> list[str]:
     """Return whom the Name tags of this region tell: a disk may be left of somebody who has no stack any more."""
-    filters = [{"Name": "key", "Values": ["Name"]}, {"Name": "value", "Values": ["*/*"]}]
+    filters = [{"Name": "key", "Values": ["Name"]}, {"Name": "value", "Values": ["*/instance"]}]
     names = {tag["Value"].partition("/")[0] for tag in cloud.read_all("ec2", "describe_tags", "Tags", Filters=filters)}
     return [name for name in names if user_of_instance_tag(instance_tag(name)) == name]
 

@@ -46,7 +46,8 @@ class Run:
     @property
     def note(self) -> str:
         """What the machine's tag `note` says, by which it is known again."""
-        return f"becomes image {self.name}, made on {self.controller}"
+        # Load balancers take no comma in a tag, and get the stack's.
+        return f"becomes image {self.name} made on {self.controller}"
 
 
 @dataclass(frozen=True)

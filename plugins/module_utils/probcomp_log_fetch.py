@@ -262,7 +262,7 @@ def _remote_program(source: Source, dry: bool) -> str:
     folder = shlex.quote(source.folder)
     sudo = "sudo -n" if source.account == "root" else f"sudo -n -u {shlex.quote(source.account)}"
     # From a folder that every account may enter. A sudo that fails must not look like a folder that is not there.
-    checks = f"cd /; sudo -n true || exit {NO_SUDO}; "
+    checks = f"cd /; sudo -n true && {sudo} true || exit {NO_SUDO}; "
     if source.program and not dry:
         program = shlex.quote(source.program)
         return f"{checks}sudo -n test -x {program} || exit {NO_PROGRAM}; sudo -n {program}"

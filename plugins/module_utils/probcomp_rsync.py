@@ -58,7 +58,9 @@ class Ran:
     stopped: str = ""
 
 
-def require_rsync(for_hostile: bool, documents: Path = Path("/usr/share/doc/rsync")) -> str:
+def require_rsync(
+    for_hostile: bool, documents: Path = Path("/usr/share/doc/rsync"), packaged: Path = Path("/usr/bin/rsync")
+) -> str:
     """Return the path of rsync. Raises NoRsync if there is none, or it may not meet a hostile machine and must.
 
     Distributions close holes without changing the version, so an old version whose package's changelog in `documents`
@@ -70,7 +72,8 @@ def require_rsync(for_hostile: bool, documents: Path = Path("/usr/share/doc/rsyn
     if not for_hostile:
         return path
     version = _version(path)
-    if version >= SAFE or _AUDIT.search(_changelog(documents)):
+    # A changelog speaks for the distribution's own program, and for no other that comes first on the path.
+    if version >= SAFE or (Path(path).resolve() == packaged and _AUDIT.search(_changelog(documents))):
         return path
     shown = ".".join(map(str, version)) or "of an unknown version"
     raise NoRsync(

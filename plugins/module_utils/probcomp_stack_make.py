@@ -135,10 +135,10 @@ class Maker:
         job.action, job.is_changed, job.submitted_at = "update", True, self.clock.now()
 
     def _delete_for_replacement(self, job: Job, stack: Stack) -> None:
+        # Whoever asks for it anew by its name alone did not mean it to leave its fleet or lose its owner.
+        job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
         if stack["StackId"] in self.dead:
             job.replaced_terminated = True
-            # Whoever asks for it anew by its name alone did not mean it to leave its fleet or lose its owner.
-            job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
             self.warnings.append(f"{job.user}: the instance was terminated by hand; its machine is made again")
         elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and not job.is_changed:
             failure = self.api.first_failure(stack["StackId"])

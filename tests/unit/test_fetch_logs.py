@@ -290,10 +290,10 @@ def test_an_rsync_with_known_holes_is_refused(
     monkeypatch.setenv("PATH", f"{programs}:/bin")
     (programs / "changelog.Debian.gz").write_bytes(gzip.compress(changelog.encode()))
     if is_safe:
-        assert require_rsync(True, programs) == str(programs / "rsync")
+        assert require_rsync(True, programs, programs / "rsync") == str(programs / "rsync")
     else:
         with pytest.raises(NoRsync, match=r"upgrade the package rsync"):
-            require_rsync(True, programs)
+            require_rsync(True, programs, programs / "rsync")
     monkeypatch.setenv("PATH", str(world.there))
     with pytest.raises(NoRsync, match="install the package rsync"):
         require_rsync(False)

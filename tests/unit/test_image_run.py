@@ -44,7 +44,7 @@ def test_an_interrupted_run_goes_on_where_it_can(stage: str, there: Machine, rem
 
 
 def test_the_machine_of_another_run_is_not_touched_but_when_it_is_cancelled() -> None:
-    other = machine(note="becomes image probcomp-20261123-090000, made on laptop")
+    other = machine(note="becomes image probcomp-20261123-090000 made on laptop")
     for stage in image_run.STAGES:
         with pytest.raises(RunError, match=r"i-0123456789abcdef0.*laptop.*cancel=yes"):
             plan(at(stage), other, cancel=False)

@@ -35,7 +35,7 @@ FORTY = ",".join(f"ws-{number}" for number in range(1, 41))
         ("fleet", "deb-upgrade ws 1 40", f"-l {FORTY} deb_upgrade.yml"),
         ("fleet", "grab-content ws 3 3", "-l ws-3 grab_content.yml"),
         ("fleet", "update ws 1 2 t3.large", "-l ws-1,ws-2 stack_update.yml -e instance=t3.large"),
-        ("fleet", "fetch-logs ws 1 2 -e x=1 --forks 5", "-l ws-1,ws-2 fetch_logs.yml -e x=1 --forks 5"),
+        ("fleet", "fetch-logs ws 1 2 x=1 --forks 5", "-l ws-1,ws-2 fetch_logs.yml -e x=1 --forks 5"),
         (
             "fleet",
             "delete ws 1 2 confirm=yes backup=false",
@@ -73,6 +73,9 @@ def test_the_command_exists_and_takes_names_that_way(script: Script, verb: str) 
         ("stack", "create ws 1 40", "scripts/fleet create ws 1 40"),
         ("stack", "delete alice confirm=perhaps", "yes or no"),
         ("stack", "delete alice user=bob", "leave it out"),
+        ("stack", "delete alice -e user=bob", "without -e"),
+        ("stack", "delete alice -vvve user=bob", "without -e"),
+        ("stack", "delete alice --extra-vars=user=bob", "without -e"),
         ("stack", "check alice -l bob", "leave it out"),
         ("stack", "check alice -vl bob", "leave it out"),
         ("stack", "check alice --lim=bob", "leave it out"),
