@@ -200,6 +200,12 @@ class CallbackModule(DefaultCallback):
         self._handle_warnings(result.result)
         self._print_failure(result, [line], "UNREACHABLE")
 
+    def _handle_warnings(self, res: Any) -> None:
+        """Print what a module warned of; its words may be a hostile machine's, and core prints them as they are."""
+        for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
+            words = entry.get("msg", "") if isinstance(entry, dict) else entry
+            self._display.warning(one_line(str(words)))
+
     def _remember(self, result: CallbackTaskResult, reason: str) -> None:
         host = result.host.get_name()
         if _speaks_for_all(result):

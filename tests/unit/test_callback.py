@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -218,3 +219,15 @@ def test_an_interrupted_run_prints_nothing_strange(tmp_path: Path) -> None:
     assert process.returncode == 99
     assert output.splitlines()[-1] == "[ERROR]: User interrupted execution"
     assert "Traceback" not in output
+
+
+def test_what_a_machine_warns_of_is_made_printable(tmp_path: Path) -> None:
+    module = tmp_path / "library/says.py"
+    module.parent.mkdir()
+    answer = {"changed": False, "warnings": ["\x1b]0;owned\x07warned\x9b"], "deprecations": [{"msg": "\x1b[31mold"}]}
+    module.write_text(f"#!/usr/bin/python3\n# WANT_JSON\nprint({json.dumps(json.dumps(answer))})\n")
+    result = play(tmp_path, "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - says:\n")
+    said = result.stdout + result.stderr
+    assert result.returncode == 0, said
+    assert "warned" in said and "old" in said
+    assert {character for character in said if not character.isprintable()} == {"\n"}
