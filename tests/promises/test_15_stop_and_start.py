@@ -22,7 +22,7 @@ def test_by_our_commands(workshop: Workshop) -> None:
 
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
         calls = calls_since(workshop, since)
-        assert [call["call"] for call in calls] == ["ec2 StartInstances", "route53 ChangeResourceRecordSets"], calls
+        assert [call["call"] for call in calls] == ["ec2:StartInstances", "route53:ChangeResourceRecordSets"], calls
         assert calls[1]["time"] - calls[0]["time"] < SECONDS
         assert workshop.machines()[USER]["PublicIpAddress"] != before["PublicIpAddress"]
         assert others == {user: item for user, item in workshop.machines().items() if user != USER}
@@ -37,7 +37,7 @@ def test_by_hand_and_then_stack_start_puts_the_names_right(workshop: Workshop) -
         assert record_of(workshop, USER) == [before["PublicIpAddress"]], "nobody has put it right yet"
         since = mark(workshop)
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
-        assert [call["call"] for call in calls_since(workshop, since)] == ["route53 ChangeResourceRecordSets"]
+        assert [call["call"] for call in calls_since(workshop, since)] == ["route53:ChangeResourceRecordSets"]
 
 
 def test_a_machine_that_is_still_stopping_is_waited_for(workshop: Workshop) -> None:
