@@ -71,7 +71,7 @@ def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop) -> 
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         end = time.monotonic() + 300
-        while not any(call["call"].endswith(" ExecuteChangeSet") for call in calls_since(workshop, since)):
+        while not any(call["call"].endswith(":ExecuteChangeSet") for call in calls_since(workshop, since)):
             assert run.poll() is None and time.monotonic() < end
             time.sleep(0.2)
         os.killpg(run.pid, signal.SIGKILL)
