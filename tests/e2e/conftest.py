@@ -14,9 +14,9 @@ import pytest
 
 from tests.e2e.workshop import OUTPUT, Workshop
 
-# A workshop's life: what needs the demo's own three, then what changes them, then the end of all.
-FIRST = ["test_bad_input", "test_workshop"]
-LAST = ["test_rehearsal_machines", "test_workshop_end"]
+# What needs the demo's own three machines as they are, then what makes more of them, then the end of all.
+FIRST = ["test_bad_input"]
+LAST = ["test_rehearsal_machines", "test_workshop", "test_workshop_end"]
 # Written, and not yet seen to pass from end to end: PROBCOMP_UNSEEN=1 runs them too.
 UNSEEN = ["test_machine_image.py"]
 collect_ignore = [] if os.environ.get("PROBCOMP_UNSEEN") else UNSEEN
