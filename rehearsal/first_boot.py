@@ -16,6 +16,13 @@ admin=$(cat /var/lib/cloud/seed/admin)
 rm -f /etc/ssh/ssh_host_*
 ssh-keygen -q -A
 
+# The engine mounts files of its own over these two and writes them anew at each start: a machine has them on its disk.
+for file in hostname hosts; do
+    text=$(cat "/etc/$file")
+    umount "/etc/$file"
+    printf '%s\n' "$text" >"/etc/$file"
+done
+
 id "$admin" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups adm,sudo "$admin"
 printf '%s ALL=(ALL) NOPASSWD:ALL\n' "$admin" >/etc/sudoers.d/90-cloud-init-users
 chmod 0440 /etc/sudoers.d/90-cloud-init-users
@@ -60,6 +67,23 @@ ExecStart=/usr/local/lib/rehearsal/first-boot {mark}
 WantedBy=multi-user.target
 """
 
+_LATER_BOOTS_UNIT = """[Unit]
+Description=Name of this machine, as on its disk
+DefaultDependencies=no
+After=local-fs.target
+Before=rehearsal-first-boot.service ssh.service ssh.socket
+ConditionPathExists={mark}
+
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/bin/umount /etc/hostname /etc/hosts
+ExecStart=/usr/bin/hostname --file /etc/hostname
+
+[Install]
+WantedBy=multi-user.target
+"""
+
 _USER_DATA_UNIT = """[Unit]
 Description=User data of {instance_id}
 After=rehearsal-first-boot.service ssh.service network.target
@@ -99,6 +123,7 @@ def archive(seed: Seed) -> bytes:
             _file(tar, "var/lib/cloud/seed/authorized_keys", seed.authorized_keys, 0o600)
             _file(tar, "usr/local/lib/rehearsal/first-boot", _SCRIPT, 0o755)
             _unit(tar, "rehearsal-first-boot.service", _UNIT.format(**words))
+            _unit(tar, "rehearsal-later-boots.service", _LATER_BOOTS_UNIT.format(**words))
             if seed.user_data:
                 _file(tar, "var/lib/cloud/instance/user-data", seed.user_data, 0o700)
             if seed.user_data.startswith(b"#!"):
