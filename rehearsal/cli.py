@@ -55,14 +55,14 @@ def up(home: Path, values: dict[str, object]) -> None:
         _start(home, values)
 
 
-def down(home: Path, purge: bool) -> None:
+def down(home: Path) -> None:
     """Stop the rehearsal and remove what it made. Raises Problem when something is left."""
     home.mkdir(mode=0o700, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         left = _clean(home)
         for entry in home.iterdir():
-            if entry.name == "lock" or (entry.name == "cache" and not purge):
+            if entry.name == "lock":
                 continue
             if entry.is_dir() and not entry.is_symlink():
                 shutil.rmtree(entry)
@@ -253,7 +253,7 @@ def main(arguments: list[str]) -> int:
         if options.command == "up":
             up(home, {name: value for name in UP_OPTIONS if (value := getattr(options, name)) is not None})
         elif options.command == "down":
-            down(home, options.purge)
+            down(home)
         elif options.command == "env":
             print(environment.commands(home, _described(home)))
         elif options.command == "status":

@@ -57,8 +57,7 @@ def parser() -> argparse.ArgumentParser:
     up_parser = commands.add_parser("up", help="start it; of no effect if it runs")
     for name, default in UP_OPTIONS.items():
         up_parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=f"default {default or 'none'}")
-    down_parser = commands.add_parser("down", help="remove every trace but the cache")
-    down_parser.add_argument("--purge", action="store_true", help="the cache too")
+    commands.add_parser("down", help="remove every trace of it")
     commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
     status_parser = commands.add_parser("status", help="machines, requests, memory")
     status_parser.add_argument("--json", action="store_true", help="all of it, for programs")

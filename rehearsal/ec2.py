@@ -18,7 +18,7 @@ from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
-from rehearsal import amis, faults, images
+from rehearsal import amis, faults, images, packages
 from rehearsal.aws_errors import AwsError
 from rehearsal.fabric import Fabric
 from rehearsal.first_boot import Seed
@@ -244,7 +244,10 @@ class InstanceLife:
         distribution = published["machine"]
         with self._image_lock:
             if distribution not in self._container_images:
-                self._container_images[distribution] = images.ensure(distribution, _log.info)
+                image = images.ensure(distribution, _log.info)
+                # Its Python may be another than that of the machines which were there first.
+                packages.add_wheels(self._settings, image, _log.info)
+                self._container_images[distribution] = image
             return self._container_images[distribution]
 
 

@@ -9,6 +9,8 @@ from rehearsal.inputs import apt_repository, wheels
 from rehearsal.settings import Settings
 
 _REQUIREMENTS = Path("roles/jupyter/files/requirements.txt")
+_WHEELS = Path(".cache/wheels")
+"""Below the repository's root: shared by all its rehearsals, and left by their ends."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,16 @@ def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> 
     """Make the files for machines of this container image; raises InputError."""
     folder = _served(settings.home)
     repository = apt_repository.build(apt_folder(settings.home), gpg_home(settings.home))
+    add_wheels(settings, image, progress)
+    return Files(folder, "/apt", repository.key_file, "/wheels/")
+
+
+def add_wheels(settings: Settings, image: str, progress: Callable[[str], None]) -> None:
+    """Make the wheels for the Python of this container image served beside those that are; raises InputError."""
     wheels.build(
         settings.root / _REQUIREMENTS,
-        folder / "wheels",
-        cache=settings.home / "cache" / "wheels",
-        python_versions=[images.python_version(image)],
+        _served(settings.home) / "wheels",
+        cache=settings.root / _WHEELS,
+        python_version=images.python_version(image),
         progress=progress,
     )
-    return Files(folder, "/apt", repository.key_file, "/wheels/")

@@ -1,20 +1,25 @@
-"""Prints one line `N passed, N failed` over several JUnit reports, the closing line of `make test`."""
+"""Prints one line `N passed, N failed (N unit, ...)` over several JUnit reports, the closing line of `make test`."""
 
 from __future__ import annotations
 
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 
 def main(paths: list[str]) -> int:
-    """Sum the reports named in `paths`; 1 if anything failed or nothing ran."""
-    tests = failed = skipped = 0
-    for path in paths:
+    """Sum the reports in `paths`, each of the kind its file is named after; 1 if anything failed or nothing ran."""
+    ran: dict[str, int] = {}
+    failed = skipped = 0
+    for path in map(Path, paths):
         for suite in ElementTree.parse(path).getroot().iter("testsuite"):  # noqa: S314 (our own runner wrote it)
-            tests += int(suite.get("tests", 0))
+            ran[path.stem] = ran.get(path.stem, 0) + int(suite.get("tests", 0))
             failed += int(suite.get("failures", 0)) + int(suite.get("errors", 0))
             skipped += int(suite.get("skipped", 0))
-    print(f"{tests - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
+    tests = sum(ran.values())
+    kinds = ", ".join(f"{count} {kind}" for kind, count in ran.items())
+    counts = [f"{tests - failed - skipped} passed", f"{failed} failed", *([f"{skipped} skipped"] if skipped else [])]
+    print(f"{', '.join(counts)} ({kinds})")
     return 1 if failed or not tests else 0
 
 

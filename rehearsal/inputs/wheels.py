@@ -1,16 +1,17 @@
 """A package index on this computer with the wheels that machines install, fetched once and kept over runs.
 
-Called when the rehearsal starts, and by Molecule. Machines need no way to a registry, and forty of them fetch from here
-what was downloaded once. pip does the downloading, by the hashes of the list.
+Called when a rehearsal starts, and when it makes the first machine of another image. Machines need no way to a
+registry, and forty of them fetch from here what was downloaded once. pip does the downloading, by hashes.
 """
 
+import fcntl
 import hashlib
 import html
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -42,24 +43,25 @@ def build(
     target: Path,
     *,
     cache: Path,
-    python_versions: Sequence[str],
+    python_version: str,
     progress: Callable[[str], None],
 ) -> Path:
-    """Make `target` a directory in the form of PEP 503 (`target/<project>/`) and return it.
+    """Bring the wheels for one more Python into `target`, in the form of PEP 503 (`target/<project>/`), and return it.
 
-    `python_versions` are the full versions (`3.11.2`) of the machines' Pythons; `cache` keeps the wheels. Raises
-    InputError when the wheels are neither in the cache nor to be had.
+    Machines may fetch from it meanwhile. `python_version` is the full one (`3.11.2`); `cache` keeps the wheels, and may
+    be shared by several rehearsals. Raises InputError when the wheels are neither in the cache nor to be had.
     """
     text = requirements.read_text()
     cache.mkdir(parents=True, exist_ok=True)
-    for version in python_versions:
-        chosen = for_python(text, version)
-        stamp = cache / f".{hashlib.sha256(f'{version} {PLATFORMS} {chosen}'.encode()).hexdigest()[:16]}"
+    with (cache / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        chosen = for_python(text, python_version)
+        stamp = cache / f".{hashlib.sha256(f'{python_version} {PLATFORMS} {chosen}'.encode()).hexdigest()[:16]}"
         if not stamp.exists():
-            progress(f"downloading the wheels of {requirements.name} for Python {version}")
-            _download(chosen, version, cache)
+            progress(f"downloading the wheels of {requirements.name} for Python {python_version}")
+            _download(chosen, python_version, cache)
             stamp.touch()
-    _index(cache, target, wanted_hashes(text))
+        _index(cache, target, wanted_hashes(text))
     return target
 
 
@@ -106,26 +108,24 @@ def _download(requirements: str, version: str, cache: Path) -> None:
 
 
 def _index(cache: Path, target: Path, hashes: set[str]) -> None:
-    """Link the wheels of the list, and no older ones from the cache, into folders by project."""
-    fresh = target.with_name(f".{target.name}.new")
-    shutil.rmtree(fresh, ignore_errors=True)
+    """Put the wheels of the list, and no older ones from the cache, into folders by project; pages come after files."""
     projects: dict[str, list[str]] = {}
     for wheel in sorted(cache.glob("*.whl")):
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
         if digest not in hashes:
             continue
         project = canonicalize_name(parse_wheel_filename(wheel.name)[0])
-        folder = fresh / project
-        folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(wheel, folder / wheel.name)
+        served = target / project / wheel.name
+        served.parent.mkdir(parents=True, exist_ok=True)
+        if not served.exists():
+            shutil.copyfile(wheel, served)
         projects.setdefault(project, []).append(f'<a href="{html.escape(wheel.name)}#sha256={digest}">{wheel.name}</a>')
     for name, links in projects.items():
-        (fresh / name / "index.html").write_text(_page(links))
-    (fresh / "index.html").write_text(_page([f'<a href="{name}/">{name}</a>' for name in projects]))
-    if target.exists():
-        shutil.rmtree(target)
-    fresh.rename(target)
+        _write_page(target / name / "index.html", links)
+    _write_page(target / "index.html", [f'<a href="{name}/">{name}</a>' for name in projects])
 
 
-def _page(links: list[str]) -> str:
-    return "<!DOCTYPE html>\n<html><body>\n" + "<br>\n".join(links) + "\n</body></html>\n"
+def _write_page(path: Path, links: list[str]) -> None:
+    fresh = path.with_suffix(".new")
+    fresh.write_text("<!DOCTYPE html>\n<html><body>\n" + "<br>\n".join(links) + "\n</body></html>\n")
+    fresh.replace(path)

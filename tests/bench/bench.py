@@ -119,7 +119,7 @@ def main() -> int:
             again = "ansible-playbook fleet_create.yml -e {who}"
             bench_command(workshop, f"create again of 1 / {count}", again, "user=ws-1", f"'{fleet}'", count)
         finally:
-            workshop.shell("scripts/rehearsal down --purge", rehearsed=False)
+            workshop.shell("scripts/rehearsal down", rehearsed=False)
     return 0
 
 

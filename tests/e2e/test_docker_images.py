@@ -21,6 +21,7 @@ import pytest
 import requests
 import yaml
 
+from rehearsal import images
 from rehearsal.inputs.wheels import for_python
 from tests.e2e.workshop import OUTPUT, ROOT, Workshop
 
@@ -91,6 +92,12 @@ def notebooks(tmp_path: Path) -> Path:
     return folder
 
 
+def free_port() -> int:
+    """A port of this computer that nobody uses yet."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        return int(free.getsockname()[1])
+
+
 @dataclass
 class Laptop:
     """A container that serves notebooks on a port of this computer."""
@@ -137,16 +144,58 @@ class Laptop:
             time.sleep(0.5)
 
 
+@dataclass
+class Compose:
+    """Docker Compose in the container `name`, with files of its own in `folder`."""
+
+    name: str
+    folder: Path
+
+    @contextmanager
+    def up(self, *more: str, **settings: str) -> Iterator[Laptop]:
+        """The stack of docker/compose.yml, with further files, on a free port; down again at the end."""
+        port = free_port()
+        project = f"probcomp-test-{port}"
+        options = ["--project-name", project, "--file", "docker/compose.yml"]
+        for path in (*more, str(self.folder / "other-image.yml")):
+            options += ["--file", path]
+        variables = {**settings, "PORT": str(port)}
+        exports = [word for name, value in variables.items() for word in ("--env", f"{name}={value}")]
+        within = ["exec", "--workdir", str(ROOT), *exports, self.name, "docker", "compose", *options]
+        docker("", *within, "up", "--detach", "--no-build")
+        try:
+            yield Laptop(f"{project}-jupyter-1", port)
+        finally:
+            docker("", *within, "down")
+        assert docker(f"ps --all --quiet --filter label=com.docker.compose.project={project}") == ""
+
+
 @contextmanager
 def laptop(image: str, *options: str) -> Iterator[Laptop]:
     """Run the image as the manual says, on a free port."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     name = f"probcomp-test-{port}"
     publish = ["--publish", f"127.0.0.1:{port}:8080/tcp", "--env", f"JUPYTER_URL=http://127.0.0.1:{port}"]
     docker("run --detach --name", name, *publish, *options, image)
     try:
         yield Laptop(name, port)
+    finally:
+        docker("rm --force --volumes", name, check=False)
+
+
+@pytest.fixture(scope="module")
+def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
+    """Docker Compose 2, which Debian has from 13 on: its package in a container that reaches the engine."""
+    folder = tmp_path_factory.mktemp("compose")
+    (folder / "other-image.yml").write_text(f"services: {{jupyter: {{image: {NAMESPACE}/ubuntu2404-jupyter}}}}\n")
+    name = f"probcomp-test-compose-{os.getpid()}"
+    mounts = ["--volume", "/var/run/docker.sock:/var/run/docker.sock", "--volume", f"{ROOT}:{ROOT}:ro"]
+    base = images.ensure("debian13", print).replace("/machine:", "/base:")
+    docker("run --detach --name", name, *mounts, "--volume", f"{folder}:{folder}", base, "sleep", "infinity")
+    try:
+        docker(f"exec {name} apt-get update --quiet=2", timeout=300)
+        docker(f"exec {name} apt-get install --quiet=2 --no-install-recommends docker-cli docker-compose", timeout=600)
+        yield Compose(name, folder)
     finally:
         docker("rm --force --volumes", name, check=False)
 
@@ -272,6 +321,36 @@ def test_a_given_password_opens_and_the_users_own_takes_its_place(image: str, no
         assert server.opens_with(own)
         assert not server.opens_with(PASSWORD)
         assert server.contents_status() == 403
+
+
+def test_compose_serves_the_folder_with_a_token_or_with_a_password_from_a_file(image: str, compose: Compose) -> None:
+    folder = compose.folder / "notebooks"
+    folder.mkdir()
+    os.chown(folder, *OWNER)
+    with compose.up(NOTEBOOKS=str(folder)) as server:
+        server.healthy()
+        address = server.says(r"http://127\.0\.0\.1:\d+/lab\?token=[0-9a-f]{48}")
+        assert address.startswith(f"{server.url}/")
+        assert server.contents_status() == 403
+        token = {"Authorization": f"token {address.partition('token=')[2]}"}
+        written = requests.put(
+            f"{server.url}/api/contents/made.txt",
+            json={"type": "file", "format": "text", "content": "made"},
+            headers=token,
+            timeout=30,
+        )
+        assert written.status_code == 201, written.text
+        made = folder / "made.txt"
+        assert (made.read_text(), made.stat().st_uid) == ("made", OWNER[0])
+    assert made.exists()
+    secret = compose.folder / "password"
+    secret.write_text(f"{PASSWORD}\n")
+    files = {"NOTEBOOKS": str(folder), "PASSWORD_FILE": str(secret)}
+    with compose.up("docker/compose.password.yml", **files) as server:
+        server.healthy()
+        assert server.contents_status() == 403
+        assert server.opens_with(PASSWORD)
+        assert PASSWORD not in server.logs() + docker(f"inspect {server.name}")
 
 
 def test_as_a_given_user_and_without_a_folder(image: str) -> None:

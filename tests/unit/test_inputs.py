@@ -204,7 +204,7 @@ def test_pip_installs_from_the_served_index_by_hash(tmp_path: Path, monkeypatch:
                 requirements,
                 tmp_path / "served/simple",
                 cache=cache,
-                python_versions=["3.11.2"],
+                python_version="3.11.2",
                 progress=said.append,
             )
     assert len(said) == 1
@@ -231,7 +231,7 @@ def test_wheels_that_cannot_be_had_are_one_line(tmp_path: Path, monkeypatch: pyt
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
     with pytest.raises(InputError) as error:
         wheels.build(
-            requirements, tmp_path / "simple", cache=tmp_path / "cache", python_versions=["3.11.2"], progress=print
+            requirements, tmp_path / "simple", cache=tmp_path / "cache", python_version="3.11.2", progress=print
         )
     assert "Python 3.11.2 cannot be downloaded" in str(error.value)
     assert "\n" not in str(error.value)

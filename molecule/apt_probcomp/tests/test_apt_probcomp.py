@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.scenario import Machine
@@ -27,13 +29,15 @@ def test_nothing_is_taken_unsigned(machine: Machine) -> None:
     kept = machine.root.check_output(f"cat {source}")
     assert "Signed-By" in kept
     run = machine.root.run(
-        f"sed '/^Signed-By/,$d' {source} > /etc/apt/sources.list.d/unsigned.sources; "
+        "awk '/^Signed-By/ { key = 1; next } /^[^ ]/ { key = 0 } !key' "
+        f"{source} > /etc/apt/sources.list.d/unsigned.sources; "
         "apt-get update --error-on=any -o Dir::Etc::sourceparts=- "
         "-o Dir::Etc::sourcelist=/etc/apt/sources.list.d/unsigned.sources -o APT::Get::List-Cleanup=0; "
         "status=$?; rm /etc/apt/sources.list.d/unsigned.sources; exit $status"
     )
     assert run.rc != 0
-    assert "not signed" in run.stderr + run.stdout or "NO_PUBKEY" in run.stderr + run.stdout
+    # Debian 12's gpgv, Debian 13's sqv, and apt itself, each in its own words.
+    assert re.search("NO_PUBKEY|Missing key|not signed", run.stderr + run.stdout), run.stderr
 
 
 @pytest.mark.parametrize("path", ["/etc/apt/sources.list.d/probcomp.sources"])
