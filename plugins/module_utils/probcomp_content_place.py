@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from ansible.module_utils.probcomp_content_download import shown
@@ -33,11 +34,36 @@ class Place:
         return f"s3://{self.bucket}/{self.key}"
 
     @property
+    def arn(self) -> str:
+        """How policies name it."""
+        return f"arn:aws:s3:::{self.bucket}/{self.key}"
+
+    @property
     def policy(self) -> str:
         """The policy of the bucket by which machines may read the object, on one line."""
-        resource = f"arn:aws:s3:::{self.bucket}/{self.key}"
-        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": resource}
+        statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": self.arn}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+    def is_admitted_by(self, policy: str) -> bool:
+        """Tell whether a statement of the bucket's `policy` (JSON) lets everybody read the object, on no condition.
+
+        False is also said of what this does not understand. Whether another statement denies it is not looked at.
+        """
+        statements = json.loads(policy).get("Statement", []) if policy else []
+        return any(self._admits(statement) for statement in _listed(statements))
+
+    def _admits(self, statement: dict[str, Any]) -> bool:
+        everybody = statement.get("Principal") == "*" or (
+            isinstance(statement.get("Principal"), dict) and "*" in _listed(statement["Principal"].get("AWS"))
+        )
+        actions = [str(action).lower() for action in _listed(statement.get("Action"))]
+        return (
+            statement.get("Effect") == "Allow"
+            and everybody
+            and not statement.get("Condition")
+            and any(_fits("s3:getobject", action) for action in actions)
+            and any(_fits(self.arn, str(resource)) for resource in _listed(statement.get("Resource")))
+        )
 
 
 def place_of(url: str, bucket: str = "", key: str = "") -> Place:
@@ -70,6 +96,16 @@ def place_of(url: str, bucket: str = "", key: str = "") -> Place:
         name, _, path = path.partition("/")
         return _complete(Place(name, path), url)
     return _complete(Place(match["bucket"], path), url)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _fits(text: str, pattern: str) -> bool:
+    """Tell whether `text` is what the `pattern` of a policy means, where * and ? stand for any characters."""
+    parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern)
+    return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
 def _complete(place: Place, url: str) -> Place:

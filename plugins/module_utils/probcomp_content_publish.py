@@ -32,6 +32,9 @@ _KINDS = {b"\x1f\x8b": "application/gzip", b"BZh": "application/x-bzip2", b"\xfd
 _PLAIN = "application/x-tar"
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})
+_EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+"""The group of an ACL that needs no credentials
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#specifying-grantee)."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,8 @@ class Shelf:
 
     s3: Any
     """boto3's client."""
+    anonymous: Any
+    """Another, without credentials."""
     place: Place
     url: str
     largest: int
@@ -93,16 +98,19 @@ class Shelf:
     """How long reading it may take."""
 
     def version(self) -> str | None:
-        """Return the sha256 noted with the object; "" when none is noted or it may not be read, None without object.
+        """Return the sha256 noted with the object; "" when none is noted, None without object.
 
-        Raises MachineError when there is no such bucket.
+        Raises MachineError when there is no such bucket, or S3 does not tell these credentials what lies there.
         """
         try:
             head = self.s3.head_object(Bucket=self.place.bucket, Key=self.place.key)
         except ClientError as error:
             if error_code(error) in _FORBIDDEN:
-                # So answers S3 also for a missing object, to who may not list the bucket.
-                return ""
+                # So answers S3 also for a missing object, to who may not list the bucket: nothing is put unseen.
+                raise MachineError(
+                    f"nothing was put: these credentials may not see whether anything lies in {self.place}: they need "
+                    f"s3:GetObject on {self.place.arn} and s3:ListBucket on arn:aws:s3:::{self.place.bucket}"
+                ) from None
             if error_code(error) not in _MISSING:
                 raise
             self._check_bucket()
@@ -120,18 +128,58 @@ class Shelf:
                 f"there is no bucket {bucket}: correct content_url (or content_bucket), or make it: aws s3 mb s3://{bucket}"
             ) from None
 
-    def check_policy(self) -> None:
-        """Raise MachineError when no policy lets machines read; where that cannot be told, reading back tells."""
+    def acl_to_keep(self, is_taken: bool) -> str:
+        """Return the ACL that a put must give for machines to read as before, "" where none is needed.
+
+        S3 gives every new object a private ACL, so one that lies there (`is_taken`) and is public by its ACL alone
+        would be replaced by one that nobody can fetch. Raises MachineError when machines could not read what is put,
+        or it cannot be told how they read what lies there; where that cannot be told otherwise, reading back tells.
+        """
         if urllib.parse.urlsplit(self.url).query:
-            return  # A signed address needs no policy.
+            return ""  # A signed address needs neither policy nor ACL.
+        policy = self._policy()
+        if policy is not None and self.place.is_admitted_by(policy):
+            return ""
+        if is_taken and self.is_public() and self._has_public_acl(policy is not None):
+            return "public-read"
+        if policy == "":
+            raise MachineError(
+                f"nothing was put: machines could not read it, for the bucket {self.place.bucket} has no policy. "
+                f"{self._remedy()}"
+            )
+        return ""
+
+    def _policy(self) -> str | None:
+        """Return the bucket's policy, "" when it has none, None when it may not be read."""
         try:
-            self.s3.get_bucket_policy(Bucket=self.place.bucket)
+            return str(self.s3.get_bucket_policy(Bucket=self.place.bucket)["Policy"])
         except ClientError as error:
-            if error_code(error) == "NoSuchBucketPolicy":
-                raise MachineError(
-                    f"nothing was put: machines could not read it, for the bucket {self.place.bucket} has no policy. "
-                    f"{self._remedy()}"
-                ) from None
+            return "" if error_code(error) == "NoSuchBucketPolicy" else None
+
+    def is_public(self) -> bool:
+        """Tell whether S3 gives what lies there to everybody, by policy or by ACL, as the bucket's settings have it."""
+        try:
+            self.anonymous.head_object(Bucket=self.place.bucket, Key=self.place.key)
+        except ClientError as error:
+            if error_code(error) in _FORBIDDEN | _MISSING:
+                return False
+            raise
+        return True
+
+    def _has_public_acl(self, policy_is_known: bool) -> bool:
+        try:
+            grants = self.s3.get_object_acl(Bucket=self.place.bucket, Key=self.place.key)["Grants"]
+        except ClientError as error:
+            if error_code(error) not in _FORBIDDEN:
+                raise
+            needed = "" if policy_is_known else f"s3:GetBucketPolicy on arn:aws:s3:::{self.place.bucket}, or "
+            raise MachineError(
+                f"nothing was put: everybody can read what lies in {self.place}, and these credentials may not see "
+                f"whether by its ACL, which a new archive would not have: they need {needed}s3:GetObjectAcl on "
+                f"{self.place.arn}"
+            ) from None
+        read = ("READ", "FULL_CONTROL")
+        return any(grant["Grantee"].get("URI") == _EVERYBODY and grant["Permission"] in read for grant in grants)
 
     def _remedy(self) -> str:
         return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.place.policy}"
@@ -142,8 +190,11 @@ class Shelf:
             arrived = download(self.url, Path(folder) / "archive", ("", ""), self.largest, self.seconds)
         return arrived.sha256 if arrived else ""
 
-    def put(self, archive: Archive) -> None:
-        """Put the archive, with its version. S3 refuses it should it arrive other than it was checked."""
+    def put(self, archive: Archive, acl: str = "") -> None:
+        """Put the archive, with its version. S3 refuses it should it arrive other than it was checked.
+
+        `acl` is the canned ACL that it gets, "" for S3's own choice.
+        """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         metadata = {"sha256": archive.sha256, "published": now, "name": urllib.parse.quote(archive.path.name)}
         try:
@@ -159,14 +210,21 @@ class Shelf:
                     # A cache between bucket and machines has to ask whether it is still the newest.
                     CacheControl="no-cache",
                     Metadata=metadata,
+                    **({"ACL": acl} if acl else {}),
                 )
         except ClientError as error:
-            if error_code(error) in _FORBIDDEN:
+            if error_code(error) not in _FORBIDDEN:
+                raise
+            if acl:
+                # Also what Block Public Access answers to a new public ACL.
                 raise MachineError(
-                    f"these credentials may not put anything to {self.place}: they need s3:PutObject on "
-                    f"arn:aws:s3:::{self.place.bucket}/{self.place.key}"
+                    f"nothing was put: what lies in {self.place} is public by its ACL alone, and these credentials may "
+                    f"not put another with that ACL: they need s3:PutObject and s3:PutObjectAcl on {self.place.arn}, "
+                    f"or leave ACLs. {self._remedy()}"
                 ) from None
-            raise
+            raise MachineError(
+                f"these credentials may not put anything to {self.place}: they need s3:PutObject on {self.place.arn}"
+            ) from None
 
     def prove(self, archive: Archive) -> None:
         """Raise MachineError unless a machine gets this archive at the address."""
@@ -196,8 +254,8 @@ def publish(archive: Archive, shelf: Shelf, found: str | None, pinned: str, chec
     if found == archive.sha256:
         shelf.prove(archive)
         return False
-    shelf.check_policy()
+    acl = shelf.acl_to_keep(found is not None)
     if not check_mode:
-        shelf.put(archive)
+        shelf.put(archive, acl)
         shelf.prove(archive)
     return True

@@ -9,7 +9,8 @@ description:
   - Makes the checks that machines make (see M(content_archive)), puts the archive into S3 with its version as metadata
     (C(sha256), C(published), C(name)), and reads it back at O(url) without credentials, as a machine does. Only when
     what arrives is what was put, it succeeds.
-  - An archive that lies there already is not put again.
+  - An archive that lies there already is not put again. One that is public by its ACL, in a bucket whose policy does
+    not admit everybody, is replaced by one with the same ACL.
   - amazon.aws.s3_object compares ETags, which are no sums of the content in a bucket encrypted by KMS, sets an ACL by
     default, and cannot tell whether machines get what it put.
 options:
@@ -33,10 +34,6 @@ options:
     description: Key of the object in O(bucket).
     type: str
     default: ""
-  account_id:
-    description: Refuse to act on any other account; empty for any.
-    type: str
-    default: ""
   checked:
     description: sha256 of an archive that passed the checks just before. It is not unpacked again.
     type: str
@@ -54,6 +51,7 @@ options:
     type: int
     default: 900
 extends_documentation_fragment:
+  - probcomp_account
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -91,6 +89,7 @@ lines:
 import contextlib
 from pathlib import Path
 
+from ansible.module_utils.probcomp_arguments import ACCOUNT
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
 from ansible.module_utils.probcomp_content_archive import bare_checksum
 from ansible.module_utils.probcomp_content_place import place_of
@@ -101,6 +100,7 @@ from ansible.module_utils.probcomp_preflight_plan import banner
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore import UNSIGNED
     from botocore.exceptions import BotoCoreError, ClientError
 
 ARGUMENTS = {
@@ -109,7 +109,7 @@ ARGUMENTS = {
     "checksum": {"type": "str", "default": ""},
     "bucket": {"type": "str", "default": ""},
     "key": {"type": "str", "default": "", "no_log": False},
-    "account_id": {"type": "str", "default": ""},
+    **ACCOUNT,
     "checked": {"type": "str", "default": ""},
     "max_size": {"type": "int", "default": 2048},
     "max_unpacked_size": {"type": "int", "default": 8192},
@@ -147,7 +147,9 @@ def main() -> None:
         path = Path(options["archive"]).expanduser()
         archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
         lines = [where_it_acts(module), described(archive)]
-        shelf = Shelf(module.client("s3", config=CLIENT_SETTINGS), place, options["url"], largest, options["timeout"])
+        s3 = module.client("s3", config=CLIENT_SETTINGS)
+        anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
+        shelf = Shelf(s3, anonymous, place, options["url"], largest, options["timeout"])
         found = shelf.version()
         changed = publish(archive, shelf, found, pinned, module.check_mode)
     except MachineError as error:

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from content_world import files, member, tar
 
 # Importing content_world made our module_utils importable by the name that modules know them by.
-from ansible.module_utils.probcomp_content_place import Place, place_of
+# isort: split
+from ansible.module_utils.probcomp_content_place import Place
 from ansible.module_utils.probcomp_content_publish import MIB, Archive, Shelf, check_archive, publish
 from ansible.module_utils.probcomp_machine import MachineError
+from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError
-from content_world import files, member, tar
 from moto.moto_api._internal.models import moto_api_backend
 from test_content import HOSTILE
 from werkzeug.serving import make_server
 
-from rehearsal import presets
+from rehearsal import faults, presets
 from rehearsal.accounting import Counts
 from rehearsal.control import ControlEndpoints
 from rehearsal.gate import Gate
@@ -30,57 +33,6 @@ from rehearsal.settings import SETTINGS, Settings
 
 PLACE = Place("lab", "folder/content.tgz")
 ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
-
-
-# Where content_url takes its file from
-
-
-@pytest.mark.parametrize(
-    "host_and_path",
-    [
-        "bbb.s3.amazonaws.com/k/e y",
-        "bbb.s3.eu-west-1.amazonaws.com/k/e%20y",
-        "bbb.s3-eu-west-1.amazonaws.com/k/e%20y",
-        "BBB.s3.dualstack.eu-west-1.amazonaws.com/k/e%20y?X-Amz-Signature=1",
-        "bbb.s3-accelerate.amazonaws.com/k/e%20y",
-        "bbb.s3-website.eu-west-1.amazonaws.com/k/e%20y",
-        "bbb.s3-website-eu-west-1.amazonaws.com/k/e%20y",
-        "s3.amazonaws.com/bbb/k/e%20y",
-        "s3.eu-west-1.amazonaws.com:443/bbb/k/e%20y",
-        "s3-eu-west-1.amazonaws.com/bbb/k/e%20y",
-        "s3.cn-north-1.amazonaws.com.cn/bbb/k/e%20y",
-    ],
-)
-def test_addresses_of_s3(host_and_path: str) -> None:
-    assert place_of(f"https://{host_and_path}") == Place("bbb", "k/e y")
-
-
-def test_a_bucket_with_dots_and_one_of_an_odd_name() -> None:
-    assert place_of("https://a.lab.org.s3.amazonaws.com/k").bucket == "a.lab.org"
-    assert place_of("https://my.s3.x.s3.amazonaws.com/k").bucket == "my.s3.x"
-
-
-@pytest.mark.parametrize(
-    ("url", "settings", "words"),
-    [
-        ("", {}, "no content_url is set"),
-        ("ftp://bb.s3.amazonaws.com/k", {}, "no http or https"),
-        ("https://content.example.org/k?token=hush", {}, "set content_bucket and content_key"),
-        ("https://bbb.s3.amazonaws.com.example.org/k", {}, "set content_bucket and content_key"),
-        ("https://bbb.s3.amazonaws.com/", {}, "names no file"),
-        ("https://s3.amazonaws.com/bbb", {}, "names no file"),
-        ("https://bbb.s3.amazonaws.com/k?versionId=3", {}, "one version"),
-        ("https://x.org/k", {"bucket": "bbb"}, "only one is set"),
-    ],
-)
-def test_addresses_that_name_no_place(url: str, settings: dict[str, str], words: str) -> None:
-    with pytest.raises(MachineError, match=words) as raised:
-        place_of(url, **settings)
-    assert "hush" not in str(raised.value) and "\n" not in str(raised.value)
-
-
-def test_another_address_with_its_bucket_given() -> None:
-    assert place_of("https://content.example.org/x", "bbb", "k") == Place("bbb", "k")
 
 
 # The archive itself
@@ -127,18 +79,17 @@ class World:
 
     def __init__(self, folder: Path, api: str, counts: Counts) -> None:
         self.folder, self.api, self._counts = folder, api, counts
-        self.s3 = boto3.client(
-            "s3",
-            region_name=SETTINGS.region,
-            endpoint_url=api,
-            aws_access_key_id=SETTINGS.access_key,
-            aws_secret_access_key="x",
-            config=Config(retries={"total_max_attempts": 1}),
-        )
+        self.s3 = self._client(retries={"total_max_attempts": 1})
+        self.anonymous = self._client(signature_version=UNSIGNED)
+
+    def _client(self, **settings: Any) -> Any:
+        keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": "x"}
+        return boto3.client("s3", region_name=SETTINGS.region, endpoint_url=self.api, config=Config(**settings), **keys)
 
     def shelf(self, **settings: Any) -> Shelf:
         url = f"{self.api}/{PLACE.bucket}/{PLACE.key}"
-        return Shelf(**{"s3": self.s3, "place": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings})
+        given = {"place": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings}
+        return Shelf(s3=self.s3, anonymous=self.anonymous, **given)
 
     def archive(self, content: bytes) -> Archive:
         path = self.folder / "Kurs änderung.tgz"
@@ -239,3 +190,84 @@ def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> N
     with pytest.raises(ClientError, match=r"BadDigest|checksum"):
         world.shelf().put(archive)
     assert world.shelf().version() is None
+
+
+# What lies there stays readable
+
+
+OTHERS_ONLY = {**presets.public_policy(PLACE.bucket)}
+OTHERS_ONLY["Statement"] = [{**OTHERS_ONLY["Statement"][0], "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]
+
+
+@pytest.fixture
+def forbid() -> Iterator[Callable[[str], object]]:
+    """Takes the right to a call of S3 away."""
+    faults.clear()
+    yield lambda action: faults.add(
+        {"service": "s3", "action": action, "code": "AccessDenied", "message": "no", "status": 403}
+    )
+    faults.clear()
+
+
+def public_by_acl(world: World, content: bytes, policy: dict[str, Any] | None = OTHERS_ONLY) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=content, ACL="public-read")
+    world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
+    if policy:
+        world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
+    assert world.shelf().is_public()
+
+
+@pytest.mark.parametrize("policy", [OTHERS_ONLY, None])
+def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, Any] | None, world: World) -> None:
+    public_by_acl(world, ONE, policy)
+    puts = world.puts()
+    assert world.publish(TWO, check_mode=True) and world.puts() == puts
+    assert world.publish(TWO) and world.puts() == puts + 1
+    assert world.shelf().read() == world.archive(TWO).sha256
+    assert not world.publish(TWO)
+
+
+def test_no_new_acl_where_the_policy_admits_machines(world: World) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
+    assert world.publish(TWO)
+    grants = world.s3.get_object_acl(Bucket=PLACE.bucket, Key=PLACE.key)["Grants"]
+    assert [grant["Permission"] for grant in grants] == ["FULL_CONTROL"]
+
+
+@pytest.mark.parametrize("call", ["GetObjectAcl", "PutObject"])
+def test_what_machines_read_is_not_replaced_by_what_they_cannot(
+    call: str, world: World, forbid: Callable[[str], object]
+) -> None:
+    public_by_acl(world, ONE)
+    forbid(call)
+    with pytest.raises(
+        MachineError, match=rf"^nothing was put: .*s3:{call}.* on arn:aws:s3:::lab/folder/content\.tgz"
+    ) as raised:
+        world.publish(TWO)
+    assert str(raised.value).isprintable() and world.shelf().is_public()
+    assert world.shelf().read() == hashlib.sha256(ONE).hexdigest()
+
+
+def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
+    """Block Public Access ignores it and refuses a new one; a cache in front reads by the policy for itself."""
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
+    policy = {**OTHERS_ONLY, "Statement": [*OTHERS_ONLY["Statement"], {**json.loads(PLACE.policy)["Statement"][0]}]}
+    policy["Statement"][1]["Effect"] = "Deny"
+    world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
+    assert not world.shelf().is_public() and world.shelf().acl_to_keep(is_taken=True) == ""
+
+
+def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: Callable[[str], object]) -> None:
+    world.publish(ONE)
+    world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(OTHERS_ONLY))
+    forbid("GetObjectAcl")
+    with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden"):
+        world.publish(TWO)
+    assert world.shelf().version() == world.archive(TWO).sha256
+
+
+def test_without_the_right_to_look_nothing_is_put(world: World, forbid: Callable[[str], object]) -> None:
+    forbid("HeadObject")
+    with pytest.raises(MachineError, match=r"^nothing was put: .*s3:GetObject on .* s3:ListBucket on ") as raised:
+        world.publish(ONE)
+    assert str(raised.value).isprintable() and world.puts() == 0
