@@ -13,7 +13,8 @@ description:
   - Without C(-v), a failure is one line C(FAILED alice) with the reason; several problems of a task that runs once
     for all are one line each. Tasks that change nothing show their name alone, and skipped ones nothing.
   - The text of C(debug) is printed as it is, a list one entry per line.
-  - At the end, the machines that failed are named with the first reason of each. Warnings stay.
+  - At the end, machines are counted on which, or for which alone, a task ran; a command that only did something once
+    for all of them counts none. Those that failed are named with the first reason of each. Warnings stay.
   - With C(-v) and above everything is shown as Ansible's default output does.
   - Control characters in text from machines are removed.
 extends_documentation_fragment:
@@ -68,12 +69,17 @@ class CallbackModule(DefaultCallback):
         self._changed_hosts: list[str] = []
         self._changed_machines: set[str] = set()
         self._changed_as_a_whole = False
+        self._seen_machines: set[str] = set()
         self._first_reasons: dict[str, str] = {}
         self._filed_under: set[str] = set()
 
     @property
     def _is_short(self) -> bool:
         return self._display.verbosity == 0
+
+    @property
+    def _is_changed(self) -> bool:
+        return self._changed_as_a_whole or bool(self._changed_machines)
 
     # Banners
 
@@ -105,7 +111,7 @@ class CallbackModule(DefaultCallback):
             return
         self._last_task_banner = task._uuid
         # Not for a task that only looks in a run that does change things.
-        mode = " (check mode)" if task.check_mode and context.CLIARGS.get("check") else ""
+        mode = " (check mode)" if task.check_mode and _is_check_mode() else ""
         if self._unprinted_play:
             self._display.display(f"\n== {self._unprinted_play}{mode}")
             self._unprinted_play = None
@@ -121,6 +127,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Print the text of debug, and remember who was changed."""
+        self._see(result)
         if not self._is_short:
             super().v2_runner_on_ok(result)
             return
@@ -166,6 +173,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """Print one line: FAILED, whose machine, why."""
+        self._see(result)
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
         if not ignore_errors:
             self._remember(result, lines[0])
@@ -205,6 +213,10 @@ class CallbackModule(DefaultCallback):
         for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
             words = entry.get("msg", "") if isinstance(entry, dict) else entry
             self._display.warning(one_line(str(words)))
+
+    def _see(self, result: CallbackTaskResult) -> None:
+        if not _speaks_for_all(result) and result.task.action not in _SILENT_ACTIONS:
+            self._seen_machines.add(result.host.get_name())
 
     def _remember(self, result: CallbackTaskResult, reason: str) -> None:
         host = result.host.get_name()
@@ -270,31 +282,38 @@ class CallbackModule(DefaultCallback):
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Print the summary: the recap in one line, and the machines that failed with the first reason of each."""
         self._end_task()
-        machines = sorted((host for host in stats.processed if host != "localhost"), key=by_number)
-        failed = [host for host in machines if (stats.failures.get(host) or stats.dark.get(host))]
+        # The statistics file a task that runs once for all under the first machine, on which nothing may have run.
+        everybody = sorted((host for host in stats.processed if host != "localhost"), key=by_number)
+        failed = [host for host in everybody if (stats.failures.get(host) or stats.dark.get(host))]
+        machines = [host for host in everybody if host in self._seen_machines or host in self._first_reasons]
         named = [host for host in failed if host not in self._filed_under or host in self._first_reasons]
         if not self._is_short:
             super().v2_playbook_on_stats(stats)
         elif not stats.processed:
             self._display.display("nothing to do: no machine matched")
         elif machines and not self._filed_under:
-            # Not from the statistics: they file what changed for all under the first machine, which may be untouched.
             changed = f"{len(self._changed_machines)} changed"
             if self._changed_as_a_whole:
                 changed += " (and what they share)"
             line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed}, {len(failed)} failed"
             self._display.display(f"\n{line}", color=C.COLOR_ERROR if failed else C.COLOR_OK)
+        elif everybody and not (self._filed_under or self._is_changed or _is_check_mode()):
+            self._display.display("\nnothing was changed", color=C.COLOR_OK)
         if named:
             reasons = (one_line(self._first_reasons.get(host, "see above"), _REASON_IN_SUMMARY) for host in named)
             listed = ", ".join(f"{host} ({reason})" for host, reason in zip(named, reasons, strict=True))
             self._display.display(f"{_count(named)} failed: {listed}", color=C.COLOR_ERROR)
             self._display.display("The same command again does only what is missing.")
-        if self._is_short and context.CLIARGS.get("check"):
+        if self._is_short and _is_check_mode():
             self._display.display("check mode: nothing was changed")
 
 
 def _is_message(result: CallbackTaskResult) -> bool:
     return result.task.action in C._ACTION_DEBUG and isinstance(result.result.get("msg"), str | list)
+
+
+def _is_check_mode() -> bool:
+    return bool(context.CLIARGS.get("check"))
 
 
 def _speaks_for_all(result: CallbackTaskResult) -> bool:

@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_charges import add_load_balancer, find_charged, find_images
+from ansible.module_utils.probcomp_charges import add_load_balancers, find_charged, find_images
 from ansible.module_utils.probcomp_machine_image import NAMES as IMAGE_NAMES
 from ansible.module_utils.probcomp_names import instance_tag, user_of_instance_tag
 from ansible.module_utils.probcomp_preflight import Cloud
@@ -100,10 +100,9 @@ def find_everything(search: Search, machines: list[Machine]) -> list[Leftover]:
     if users:
         find_charged(search, users)
     own = {machine.user for machine in machines if machine.network == machine.user}
-    for name, item in search.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn"):
-        if name.startswith(SHARED):
-            network = name.removeprefix(SHARED)
-            add_load_balancer(search, network if network in own else name, item)
+    named = search.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
+    networks = ((name.removeprefix(SHARED), name, item) for name, item in named if name.startswith(SHARED))
+    add_load_balancers(search, ((network if network in own else name, item) for network, name, item in networks))
     return search.found
 
 

@@ -5,6 +5,7 @@ Used by probcomp_leftovers for the plan and the proof of a deletion, and by the 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -30,17 +31,33 @@ def find_charged(search: Search, users: list[str]) -> tuple[dict[str, str], dict
     return instances, volumes
 
 
-def add_load_balancer(search: Search, owner: str, item: Item) -> None:
-    """Add a load balancer and its public addresses: one in each zone, more when AWS has scaled it up."""
-    name = item["LoadBalancerName"]
-    search.add(owner, "load balancer", name, prices.LOAD_BALANCER)
-    if item.get("Scheme", "internet-facing") != "internet-facing":
-        return
-    filters = [{"Name": "description", "Values": [f"ELB {item['LoadBalancerArn'].partition(':loadbalancer/')[2]}"]}]
-    nodes = search.cloud.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters)
-    seen = sum(bool(node.get("Association", {}).get("PublicIp")) for node in nodes)
-    zones = len(item.get("AvailabilityZones", []))
-    search.add(owner, "addresses of load balancer", name, prices.PUBLIC_ADDRESS, max(seen, zones))
+def add_load_balancers(search: Search, balancers: Iterable[tuple[str, Item]]) -> None:
+    """Add load balancers, each with its owner, and their public addresses.
+
+    One address in each zone, more when AWS has scaled it up; the interfaces of all are asked for together.
+    """
+    found = list(balancers)
+    public = {_interface_of(item) for _, item in found if _is_public(item)}
+    seen: Counter[str] = Counter()
+    for descriptions in parts(sorted(public)):
+        filters = [{"Name": "description", "Values": descriptions}]
+        for node in search.cloud.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+            seen[node["Description"]] += bool(node.get("Association", {}).get("PublicIp"))
+    for owner, item in found:
+        name, zones = item["LoadBalancerName"], len(item.get("AvailabilityZones", []))
+        search.add(owner, "load balancer", name, prices.LOAD_BALANCER)
+        if _is_public(item):
+            count = max(seen[_interface_of(item)], zones)
+            search.add(owner, "addresses of load balancer", name, prices.PUBLIC_ADDRESS, count)
+
+
+def _is_public(balancer: Item) -> bool:
+    return bool(balancer.get("Scheme", "internet-facing") == "internet-facing")
+
+
+def _interface_of(balancer: Item) -> str:
+    """Return how AWS describes the network interfaces of a load balancer."""
+    return f"ELB {balancer['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
 
 
 def _find_instances(search: Search, owners: dict[str, str], elastic: set[str]) -> dict[str, str]:

@@ -15,6 +15,19 @@ import yaml
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
 """Commands that do without AWS, and shall not wait for it where it is out of reach."""
 
+_WITHOUT_LIMIT = {
+    "ami_bake.yml": ("it makes a machine of its own", ""),
+    "burn_rate.yml": ("it counts all that is paid for", ""),
+    "network_delete.yml": (
+        "it deletes the network that -e network= names",
+        "stack_delete.yml -e user=alice deletes a machine",
+    ),
+    "publish_content.yml": ("all machines take the same archive", "-l alice grab_content.yml brings it to hers"),
+    "share_logs.yml": ("it copies all logs that were fetched", "-l alice fetch_logs.yml fetches hers alone"),
+    "stack_list.yml": ("it lists everybody's machines", "-l alice fleet_check.yml looks at hers alone"),
+}
+"""Why a command takes no -l, and which one may be meant by who gives it one."""
+
 _IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
 _DEEPEST_IMPORT = 5
 
@@ -79,7 +92,9 @@ def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
     for playbook in playbooks:
         hosts = first_hosts(playbook)
         if hosts == "localhost" and limit and not takes_names(playbook):
-            return f"{playbook.name} takes no -l, for it is about no machines in particular: leave it out"
+            why, other = _WITHOUT_LIMIT.get(playbook.name, ("it is about no machines in particular", ""))
+            hint = f"; ansible-playbook {other}" if other else ""
+            return f"{playbook.name} takes no -l, for {why}: leave -l out{hint}"
         if hosts == "localhost" and limit:
             return (
                 f"{playbook.name} takes its names by -e (user=, users=, base= low= high=, roster=); "

@@ -6,13 +6,14 @@ requests for all users together.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from ansible.module_utils.probcomp_charges import add_load_balancer, find_charged
-from ansible.module_utils.probcomp_names import network_stack_name, stack_name
+from ansible.module_utils.probcomp_charges import add_load_balancers, find_charged
+from ansible.module_utils.probcomp_names import RESERVED, USER_NAME, nearest, network_stack_name, stack_name
 from ansible.module_utils.probcomp_search import Leftover, Search, owner_of, parts
 
-__all__ = ["Leftover", "Search", "find_machines", "find_networks", "owner_of"]
+__all__ = ["Leftover", "Search", "alike", "find_machines", "find_networks", "owner_of"]
 
 
 def find_machines(search: Search, users: list[str], stack_domain: str, zone: str) -> None:
@@ -33,8 +34,7 @@ def find_networks(search: Search, networks: list[str]) -> None:
     """Find what there is of `networks` themselves, without the machines in them."""
     owners = {f"network/{name}{end}": name for name in networks for end in ("", "/")}
     search.stacks({network_stack_name(name): name for name in networks})
-    for owner, item in search.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners):
-        add_load_balancer(search, owner, item)
+    add_load_balancers(search, search.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
     exact = {name: owner for name, owner in owners.items() if not name.endswith("/")}
     kinds = (
         ("describe_vpcs", "Vpcs", "VPC", "VpcId", exact),
@@ -46,6 +46,17 @@ def find_networks(search: Search, networks: list[str]) -> None:
             search.add(owner, kind, item[identity])
     groups = _find_groups(search, owners)
     _find_interfaces(search, groups, {})
+
+
+def alike(search: Search, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
+    """Return, for those of `owners` of whom nothing was found, the nearest names that have a stack; maybe misspelt.
+
+    `stack_of` is how an owner's stack is named.
+    """
+    named = {name.removeprefix(stack_of("")) for name in search.stack_names if name.startswith(stack_of(""))}
+    known = [name for name in named if USER_NAME.fullmatch(name) and name not in RESERVED]
+    missing = set(owners) - {item.owner for item in search.found}
+    return {owner: near for owner in owners if owner in missing and (near := nearest(owner, known))}
 
 
 def _find_groups(search: Search, owners: dict[str, str]) -> dict[str, str]:

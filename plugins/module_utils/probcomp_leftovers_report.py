@@ -2,27 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_leftovers import Leftover
 from ansible.module_utils.probcomp_preflight import people
 
+_MOST_NAMES = 3
 
-def plan_lines(place: str, owners: list[str], found: list[Leftover]) -> list[str]:
-    """Return what there is of each of `owners`, a line each; what is free is only counted, but for stacks."""
-    lines = [place, ""]
+
+def plan_lines(
+    place: str, owners: list[str], found: list[Leftover], alike: Mapping[str, Sequence[str]] | None = None
+) -> list[str]:
+    """Return what there is of each of `owners`, a line each; what is free is only counted, but for stacks.
+
+    `alike` are names like those of whom there is nothing.
+    """
+    lines, near = [place, ""], alike or {}
     if not found:
-        return [*lines, f"there is nothing of {people(owners)}"]
+        together = [name for owner in owners for name in near.get(owner, [])]
+        return [*lines, f"there is nothing of {people(owners)}{_nearest(together)}"]
     for owner in owners:
         own = [item for item in found if item.owner == owner]
         named = [item for item in own if item.kind == "stack" or item.per_hour is None or item.per_hour]
         things = [f"{item.kind} {item.id}" for item in named]
         if free := len(own) - len(named):
             things.append(f"{free} more that cost nothing")
-        lines.append(f"{owner}: {'; '.join(things)}: {costs(own)}" if own else f"{owner}: nothing")
+        lines.append(
+            f"{owner}: {'; '.join(things)}: {costs(own)}" if own else f"{owner}: nothing{_nearest(near.get(owner, []))}"
+        )
     return [*lines, "", f"all together: {costs(found)}"] if len(owners) > 1 else lines
+
+
+def _nearest(names: Iterable[str]) -> str:
+    different = list(dict.fromkeys(names))[:_MOST_NAMES]
+    return f"; nearest: {', '.join(different)}" if different else ""
 
 
 def proof_lines(owners: list[str], found: list[Leftover]) -> list[str]:

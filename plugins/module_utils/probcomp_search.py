@@ -60,6 +60,8 @@ class Search:
     cloud: Cloud
     listed: prices.PriceList
     found: list[Leftover] = field(default_factory=list)
+    stack_names: set[str] = field(default_factory=set)
+    """All stacks of the region, once some were looked for."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, owner: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1) -> None:
@@ -73,6 +75,7 @@ class Search:
     def stacks(self, names: dict[str, str]) -> None:
         """Find the stacks with `names`, by name whose."""
         for stack in self.cloud.read_all("cloudformation", "describe_stacks", "Stacks"):
+            self.stack_names.add(stack["StackName"])
             owner = names.get(stack["StackName"])
             if owner and stack["StackStatus"] != "DELETE_COMPLETE":
                 self.add(owner, "stack", f"{stack['StackName']} {stack['StackStatus']}")

@@ -14,6 +14,9 @@ description:
   - Snapshots count at their full size, which is more than AWS charges.
   - Machines past their end date come first.
 extends_documentation_fragment:
+  - probcomp_account
+  - probcomp_account.domain
+  - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -23,18 +26,6 @@ attributes:
   check_mode:
     description: It changes nothing in either mode; in check mode it keeps no prices.
     support: full
-options:
-  stack_domain:
-    description: The domain below which users have their names.
-    type: str
-    required: true
-  account_id:
-    description: The account that this must be; any when empty.
-    type: str
-    default: ""
-  price_cache:
-    description: File in which prices are kept for a week; none when empty.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -74,6 +65,7 @@ lines:
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
 from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, dated, footnotes, lines
@@ -90,11 +82,7 @@ except ImportError:
     # AnsibleAWSModule reports it.
     BotoCoreError = ClientError = OSError
 
-ARGUMENTS: dict[str, Any] = {
-    "stack_domain": {"type": "str", "required": True},
-    "account_id": {"type": "str", "default": ""},
-    "price_cache": {"type": "path"},
-}
+ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 
 
 def look(module: AnsibleAWSModule) -> dict[str, Any]:

@@ -15,6 +15,7 @@ description:
     is read again, from CloudFormation by stack id and from EC2.
   - When an update fails, CloudFormation takes it back; that is waited for, and the first failure is told.
   - A stack that does not differ gets no request that changes anything. One that is busy is waited for.
+  - A machine that does not run while its stack is at rest is left alone; one that an update has stopped is not.
   - Change sets that an interrupted run left are deleted before a new one is made.
 options:
   stacks:
@@ -46,9 +47,6 @@ options:
     description: Name of the parameter for the machine's type.
     type: str
     default: InstanceType
-  price_cache:
-    description: File in which prices are kept for a week; none when empty.
-    type: path
   submissions_per_second:
     description: Highest rate of requests that change something.
     type: float
@@ -58,6 +56,7 @@ options:
     type: int
     default: 1800
 extends_documentation_fragment:
+  - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -87,7 +86,8 @@ stacks:
   type: dict
   contains:
     status:
-      description: C(ready) or C(failed); in check mode C(planned) for what would be changed.
+      description: C(ready), C(failed), or C(resting) for a machine that does not run and is left alone; in check mode
+        C(planned) for what would be changed.
       type: str
     changed:
       description: Whether an update was submitted, also one that was taken back.
@@ -139,6 +139,7 @@ result_lines:
 
 from typing import Any
 
+from ansible.module_utils.probcomp_arguments import PRICES
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
 from ansible.module_utils.probcomp_preflight import Cloud
 from ansible.module_utils.probcomp_preflight_state import Survey, survey
@@ -160,7 +161,7 @@ ARGUMENTS = {
     "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
     "instance_logical_id": {"type": "str", "default": "Instance"},
     "type_parameter": {"type": "str", "default": "InstanceType"},
-    "price_cache": {"type": "path"},
+    **PRICES,
     "submissions_per_second": {"type": "float", "default": 2.0},
     "timeout": {"type": "int", "default": 1800},
 }
@@ -201,6 +202,8 @@ def settle(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
         stack = seen.stacks.get(job.name)
         if stack is None:
             job.finish("failed", None, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
+        elif job.user in outlook.resting:
+            job.finish("resting", stack)
         elif outlook.problems:
             job.finish("failed", stack, outlook.problems[0])
         elif job.user in outlook.faults:

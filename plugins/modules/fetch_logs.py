@@ -14,6 +14,9 @@ description:
   - What was fetched is never deleted. A file that has grown is replaced; one that was rewritten or cut on the machine
     is kept as C(<file>.before-<UTC time>) beside the new one.
   - A machine that fails does not fail the module; RV(failed_users) names it.
+extends_documentation_fragment:
+  - probcomp_connection
+  - probcomp_connection.machines
 author:
   - probcomp-stack
 attributes:
@@ -21,36 +24,6 @@ attributes:
     description: Logs are received to see what is new, and thrown away. Programs of O(sources) are not called.
     support: full
 options:
-  machines:
-    description: The machines.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      user:
-        description: Whose machine.
-        type: str
-        required: true
-      address:
-        description: Its address; empty for a machine that is stopped, which fails.
-        type: str
-        required: true
-      port:
-        description: Port of its ssh server.
-        type: int
-        default: 22
-      admin_user:
-        description: Account that may use sudo there.
-        type: str
-        required: true
-      ssh_name:
-        description: Name under which its host key is pinned.
-        type: str
-        required: true
-      pin_file:
-        description: File with its pinned host key.
-        type: path
-        required: true
   sources:
     description: Folders on the machines.
     type: list
@@ -73,10 +46,6 @@ options:
         description: Program of the machine that root calls in place of rsync.
         type: str
         default: ""
-  private_key_file:
-    description: Private key for the connections; empty when the ssh agent holds it.
-    type: str
-    default: ""
   directory:
     description: Folder of the logs.
     type: path
@@ -126,13 +95,13 @@ machines:
   returned: success
   type: dict
   contains:
-    reason: {description: Why some or all logs are missing, in one line; empty when none is., type: str}
+    reason: {description: "Why some or all logs are missing, in one line; empty when none is.", type: str}
     files: {description: Files that are here now., type: int}
     bytes: {description: Their size., type: int}
-    newest: {description: Time of the latest change, seconds since 1970., type: float}
+    newest: {description: "Time of the latest change, seconds since 1970.", type: float}
     new_files: {description: Files that came or grew., type: int}
     new_bytes: {description: By how much., type: int}
-    skipped: {description: What was left out, and why., type: list}
+    skipped: {description: "What was left out, and why.", type: list}
     aside: {description: Files that were rewritten on the machine; the former ones are kept., type: list}
     seconds: {description: How long it took., type: float}
 failed_users:
@@ -153,6 +122,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_arguments import CONNECTION, MACHINES
 from ansible.module_utils.probcomp_log_fetch import Fetched, Settings, Source, fetch_all
 from ansible.module_utils.probcomp_log_folder import Bounds
 from ansible.module_utils.probcomp_log_summary import table
@@ -160,14 +130,6 @@ from ansible.module_utils.probcomp_names import InvalidName, check_user_name, sh
 from ansible.module_utils.probcomp_rsync import NoRsync, require_rsync
 from ansible.module_utils.probcomp_ssh import Machine
 
-MACHINE = {
-    "user": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 22},
-    "admin_user": {"type": "str", "required": True},
-    "ssh_name": {"type": "str", "required": True},
-    "pin_file": {"type": "path", "required": True},
-}
 SOURCE = {
     "name": {"type": "str", "required": True},
     "folder": {"type": "path", "required": True},
@@ -175,10 +137,9 @@ SOURCE = {
     "program": {"type": "str", "default": ""},
 }
 ARGUMENTS: dict[str, Any] = {
-    "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
+    **CONNECTION,
+    **MACHINES,
     "sources": {"type": "list", "elements": "dict", "required": True, "options": SOURCE},
-    # The name of a file is no secret.
-    "private_key_file": {"type": "str", "default": "", "no_log": False},
     "directory": {"type": "path", "required": True},
     "max_file_bytes": {"type": "int", "default": 100 << 20},
     "max_bytes": {"type": "int", "default": 1 << 30},

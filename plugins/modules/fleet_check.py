@@ -11,6 +11,9 @@ description:
   - With O(machines[].ssh), makes sure that the machine shows the pinned host key there and lets the administrator in.
   - Names below C(.localhost) are taken for this computer, as browsers do.
   - A machine that fails does not fail the module; RV(failed_users) names them. Passwords are in no output.
+extends_documentation_fragment:
+  - probcomp_connection
+  - probcomp_connection.checked
 author:
   - probcomp-stack
 attributes:
@@ -18,31 +21,6 @@ attributes:
     description: Everything but the kernel, which would be a process on a user's machine.
     support: partial
 options:
-  machines:
-    description: The machines.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      user:
-        description: Whose machine.
-        type: str
-        required: true
-      url:
-        description: Where it answers, with the port unless that is 443.
-        type: str
-        required: true
-      password_file:
-        description: File whose first line is the password.
-        type: path
-        required: true
-      ssh:
-        description: How to connect to it, as O(machines) of M(home_backup); left out, ssh is not tried.
-        type: dict
-  private_key_file:
-    description: Private key for ssh; empty when the agent holds it.
-    type: str
-    default: ""
   minimum_length:
     description: Fewest characters that a password may have.
     type: int
@@ -92,7 +70,7 @@ machines:
     user: {description: Whose machine., type: str}
     url: {description: Where it was looked at., type: str}
     ok: {description: Whether a student can work on it., type: bool}
-    seconds: {description: How long the check took, waiting included., type: float}
+    seconds: {description: "How long the check took, waiting included.", type: float}
     kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(open), C(password),
       C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
     reason: {description: The failure in one line with what to do., type: str}
@@ -125,6 +103,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.probcomp_arguments import CONNECTION, SSH_MACHINE
 from ansible.module_utils.probcomp_password_files import PasswordFileError, read_password, vault_decrypter
 from ansible.module_utils.probcomp_ssh import Machine as SshMachine
 from ansible.module_utils.probcomp_ssh_check import refusals
@@ -141,21 +120,11 @@ MACHINE = {
     "url": {"type": "str", "required": True},
     # The name of a file is no secret.
     "password_file": {"type": "path", "required": True, "no_log": False},
-    "ssh": {
-        "type": "dict",
-        "options": {
-            "user": {"type": "str", "required": True},
-            "address": {"type": "str", "required": True},
-            "port": {"type": "int", "default": 22},
-            "admin_user": {"type": "str", "required": True},
-            "ssh_name": {"type": "str", "required": True},
-            "pin_file": {"type": "path", "required": True},
-        },
-    },
+    "ssh": {"type": "dict", "options": SSH_MACHINE},
 }
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
-    "private_key_file": {"type": "str", "default": "", "no_log": False},
+    **CONNECTION,
     "minimum_length": {"type": "int", "default": 1},
     "vault_password_file": {
         "type": "path",

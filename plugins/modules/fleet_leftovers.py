@@ -12,6 +12,9 @@ description:
   - Things are found by Name tag, stack name or host name, in requests for all of them together.
   - An error of AWS fails the module, for then nothing is proved.
 extends_documentation_fragment:
+  - probcomp_account
+  - probcomp_account.domain
+  - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -36,17 +39,6 @@ options:
     description: The hosted zone, with or without the trailing dot.
     type: str
     required: true
-  stack_domain:
-    description: The domain below which users have their names.
-    type: str
-    required: true
-  account_id:
-    description: The account that this must be; any when empty.
-    type: str
-    default: ""
-  price_cache:
-    description: File in which prices are kept for a week; none when empty.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -66,7 +58,7 @@ leftovers:
   type: list
   elements: dict
 plan_lines:
-  description: For people, a line for each user or network.
+  description: For people, a line for each user or network; where there is nothing, with the nearest names that exist.
   returned: success
   type: list
   elements: str
@@ -84,9 +76,11 @@ notes:
 
 from typing import Any
 
+from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
 from ansible.module_utils.probcomp_aws import explain
-from ansible.module_utils.probcomp_leftovers import Search, find_machines, find_networks
+from ansible.module_utils.probcomp_leftovers import Search, alike, find_machines, find_networks
 from ansible.module_utils.probcomp_leftovers_report import plan_lines, proof_lines
+from ansible.module_utils.probcomp_names import network_stack_name, stack_name
 from ansible.module_utils.probcomp_place import place_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
@@ -100,9 +94,9 @@ ARGUMENTS: dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},
     "networks": {"type": "list", "elements": "str", "default": []},
     "zone": {"type": "str", "required": True},
-    "stack_domain": {"type": "str", "required": True},
-    "account_id": {"type": "str", "default": ""},
-    "price_cache": {"type": "path"},
+    **ACCOUNT,
+    **DOMAIN,
+    **PRICES,
 }
 
 
@@ -114,10 +108,13 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     listed = place.price_list(cache, (BotoCoreError, ClientError))
     search = Search(place.cloud, listed)
     users, networks = parameters["users"], parameters["networks"]
+    near: dict[str, list[str]] = {}
     if users:
         find_machines(search, users, parameters["stack_domain"], parameters["zone"])
+        near |= alike(search, users, stack_name)
     if networks:
         find_networks(search, networks)
+        near |= alike(search, networks, network_stack_name)
     owners = [*users, *networks]
     notes = list(listed.notes)
     try:
@@ -126,7 +123,7 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     return {
         "leftovers": [item.as_data() for item in search.found],
-        "plan_lines": plan_lines(place.banner, owners, search.found),
+        "plan_lines": plan_lines(place.banner, owners, search.found, near),
         "proof_lines": proof_lines(owners, search.found),
         "notes": notes,
     }

@@ -15,6 +15,9 @@ description:
   - Problems do not fail the module; they are in RV(problems), for the playbook to end with all of them.
   - A password file or its folder that others can read is put right, and RV(notes) says so.
 extends_documentation_fragment:
+  - probcomp_account
+  - probcomp_account.domain
+  - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -63,10 +66,6 @@ options:
     description: The hosted zone, with or without the trailing dot.
     type: str
     required: true
-  stack_domain:
-    description: The domain below which users have their names, without a dot at its end.
-    type: str
-    required: true
   certificate_arn:
     description: Certificate of the load balancers.
     type: str
@@ -83,10 +82,6 @@ options:
     description: The network that may open ssh connections.
     type: str
     required: true
-  account_id:
-    description: The account that this must be; empty for any.
-    type: str
-    default: ""
   password_directory:
     description: Folder of the password files.
     type: path
@@ -110,9 +105,6 @@ options:
     description: SSM parameter of the default image, with C({architecture}) in place of C(amd64) or C(arm64).
     type: str
     default: /aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id
-  price_cache:
-    description: File in which prices are kept for a week; none when empty.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -181,6 +173,7 @@ plan_lines:
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
+from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS
 from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
 from ansible.module_utils.probcomp_preflight_sweep import sweep
@@ -202,12 +195,13 @@ OPEN: dict[str, Any] = {"no_log": False}
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
     "zone": {"type": "str", "required": True},
-    "stack_domain": {"type": "str", "required": True},
+    **ACCOUNT,
+    **DOMAIN,
+    **PRICES,
     "certificate_arn": {"type": "str", "required": True},
     "key_name": {"type": "str", "required": True, **OPEN},
     "private_key_file": {"type": "str", "default": "", **OPEN},
     "admin_cidr": {"type": "str", "required": True},
-    "account_id": {"type": "str", "default": ""},
     "password_directory": {"type": "path", "required": True, **OPEN},
     "password_min_length": {"type": "int", "default": 12, **OPEN},
     "vault_password_file": {
@@ -218,7 +212,6 @@ ARGUMENTS: dict[str, Any] = {
     "content_url": {"type": "str", "default": ""},
     "apt_repository_url": {"type": "str", "default": ""},
     "image_parameter": {"type": "str", "default": DEFAULT_IMAGE},
-    "price_cache": {"type": "path"},
 }
 
 

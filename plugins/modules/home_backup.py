@@ -11,6 +11,9 @@ description:
     never unpacked here.
   - A machine whose home does not exist has nothing to save. One that fails does not fail the module;
     RV(failed_users) names it.
+extends_documentation_fragment:
+  - probcomp_connection
+  - probcomp_connection.machines
 author:
   - probcomp-stack
 attributes:
@@ -18,40 +21,6 @@ attributes:
     description: Nothing is fetched; RV(machines) is empty.
     support: full
 options:
-  machines:
-    description: The machines.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      user:
-        description: Whose machine.
-        type: str
-        required: true
-      address:
-        description: Its address; empty for a machine that is stopped, which fails.
-        type: str
-        required: true
-      port:
-        description: Port of its ssh server.
-        type: int
-        default: 22
-      admin_user:
-        description: Account that may use sudo there.
-        type: str
-        required: true
-      ssh_name:
-        description: Name under which its host key is pinned.
-        type: str
-        required: true
-      pin_file:
-        description: File with its pinned host key.
-        type: path
-        required: true
-  private_key_file:
-    description: Private key for the connections; empty when the ssh agent holds it.
-    type: str
-    default: ""
   remote_home:
     description: The folder to save.
     type: str
@@ -105,21 +74,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_arguments import CONNECTION, MACHINES
 from ansible.module_utils.probcomp_home_backup import Limits, Machine, save_all
 from ansible.module_utils.probcomp_names import InvalidName, check_user_name
 
-MACHINE = {
-    "user": {"type": "str", "required": True},
-    "address": {"type": "str", "required": True},
-    "port": {"type": "int", "default": 22},
-    "admin_user": {"type": "str", "required": True},
-    "ssh_name": {"type": "str", "required": True},
-    "pin_file": {"type": "path", "required": True},
-}
 ARGUMENTS: dict[str, Any] = {
-    "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
-    # The name of a file is no secret.
-    "private_key_file": {"type": "str", "default": "", "no_log": False},
+    **CONNECTION,
+    **MACHINES,
     "remote_home": {"type": "str", "default": "/home/jupyter"},
     "directory": {"type": "path", "required": True},
     "forks": {"type": "int", "default": 10},

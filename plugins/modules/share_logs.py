@@ -56,8 +56,10 @@ summary:
   type: str
 """
 
+import re
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -76,6 +78,19 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
+# rsync 3.1 and later writes 10,000 where earlier ones write 10000, and speaks of regular files.
+FILES = re.compile(r"^Number of (?:regular )?files transferred: ([\d,]+)", re.MULTILINE)
+BYTES = re.compile(r"^Total transferred file size: ([\d,]+)", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """How many files were copied, or would be, and their size in bytes."""
+
+    files: int
+    bytes: int
+
+
 class ShareFailed(Exception):
     """Logs that were not all copied; str() is the reason in one line."""
 
@@ -87,8 +102,8 @@ class Share:
         self._rsync, self._directory, self._destination = rsync, directory, destination
         self._config, self._seconds = config, seconds
 
-    def copy(self, dry: bool) -> list[int]:
-        """Copy what is missing or differs there, with `dry` only look, and return the sizes. Raises ShareFailed."""
+    def copy(self, dry: bool) -> Copied:
+        """Copy what is missing or differs there, with `dry` only look, and return how much. Raises ShareFailed."""
         with tempfile.TemporaryDirectory(prefix="probcomp-share-") as folder:
             status = Path(folder) / "status"
             ran = run(self._command(dry, status), self._directory, time.monotonic() + self._seconds)
@@ -98,9 +113,12 @@ class Share:
         if ran.status:
             what = "no ssh connection to" if ssh_failed else f"rsync ended with status {ran.status} at"
             raise ShareFailed(f"{what} {self._destination} ({reason(ran.said)})")
-        # "<f+++++++++ 123": a file that is sent, and its size. Its name is left out: it is not ours to print.
-        rows = [line.split() for line in ran.printed.splitlines() if line.startswith("<f")]
-        return [int(row[-1]) for row in rows if row[-1].isdecimal()]
+        # Its sums, which are as long for ten thousand files as for one, and name none.
+        found = [pattern.search(ran.printed) for pattern in (FILES, BYTES)]
+        counts = [int(match[1].replace(",", "")) for match in found if match]
+        if len(counts) != len(found):
+            raise ShareFailed(f"rsync did not say what it copied to {self._destination}: is it rsync's own program?")
+        return Copied(*counts)
 
     def _command(self, dry: bool, status: Path) -> list[str]:
         ssh = ["ssh", "-T", *(["-F", self._config] if self._config else [])]
@@ -128,7 +146,7 @@ class Share:
             "--chmod=ugo=rwX",
             f"--exclude=/{INCOMING}/",
             "--timeout=60",
-            "--out-format=%i %l",
+            "--stats",
             *(["--dry-run"] if dry else []),
             f"--rsh={remote_shell(with_status(ssh, status))}",
             "--",
@@ -153,18 +171,19 @@ def main() -> None:
         fail(f"logs_share_ssh_config={config!r}: no such file")
     if not any(entry.name != INCOMING for entry in directory.glob("*")):
         fail(f"there is nothing to share in {directory}: fetch_logs.yml -l users fetches logs")
-    sizes: list[int] = []
     try:
         share = Share(require_rsync(for_hostile=False), directory, destination, config, module.params["timeout"])
-        sizes = share.copy(module.check_mode)
-        if sizes and not module.check_mode and (left := share.copy(dry=True)):
-            fail(f"{len(left)} of {len(sizes)} files still differ at {destination}: run it again; is its disk full?")
+        copied = share.copy(module.check_mode)
+        if copied.files and not module.check_mode and (left := share.copy(dry=True).files):
+            fail(f"{left} of {copied.files} files still differ at {destination}: run it again; is its disk full?")
     except (NoRsync, ShareFailed) as error:
         fail(str(error))
-    verb = "would be copied" if module.check_mode else "copied"
-    count = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
-    told = f"{count} ({size(sum(sizes))}) {verb} to {destination}" if sizes else f"{destination} has all logs already"
-    module.exit_json(changed=bool(sizes), files=len(sizes), bytes=sum(sizes), summary=told)
+    told = f"{destination} has all logs already"
+    if copied.files:
+        verb = "would be copied" if module.check_mode else "copied"
+        count = "1 file" if copied.files == 1 else f"{copied.files} files"
+        told = f"{count} ({size(copied.bytes)}) {verb} to {destination}"
+    module.exit_json(changed=copied.files > 0, files=copied.files, bytes=copied.bytes, summary=told)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ description:
     between the marks is moved to the end of the file, under a heading with the date. A run that finds nothing new
     leaves the file as it is."
 extends_documentation_fragment:
+  - probcomp_account
+  - probcomp_account.domain
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -27,18 +29,10 @@ attributes:
     description: Shows the register before and after.
     support: full
 options:
-  stack_domain:
-    description: The domain below which users have their names.
-    type: str
-    required: true
   https_port:
     description: Where the load balancer answers browsers.
     type: int
     default: 443
-  account_id:
-    description: The account that this must be; any when empty.
-    type: str
-    default: ""
   register_file:
     description: The Org file to keep; none when empty.
     type: path
@@ -98,6 +92,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN
 from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_place import place_of
 from ansible.module_utils.probcomp_preflight_state import survey
@@ -117,9 +112,9 @@ HEADS = (
     *("fleet", "network", "image", "image id", "url"),
 )
 ARGUMENTS: dict[str, Any] = {
-    "stack_domain": {"type": "str", "required": True},
+    **ACCOUNT,
+    **DOMAIN,
     "https_port": {"type": "int", "default": 443},
-    "account_id": {"type": "str", "default": ""},
     "register_file": {"type": "path"},
     "defaults": {"type": "dict", "default": {}},
 }

@@ -75,6 +75,16 @@ def balancer(account: World, name: str) -> dict[str, Any]:
     return answer
 
 
+def interface_of(account: World, made: dict[str, Any]) -> None:
+    """Give a load balancer one public address more, as AWS does when it scales it up."""
+    ec2 = account.make("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    description = f"ELB {made['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
+    interface = ec2.create_network_interface(SubnetId=subnet, Description=description)["NetworkInterface"]
+    address = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"])
+
+
 def test_a_class_of_three_by_hand_before_with_and_after_a_stopped_machine(account: World) -> None:
     ec2 = account.make("ec2")
     ids = [account.make_machine(f"ws-{number}") for number in (1, 2, 3)]
@@ -156,15 +166,8 @@ def test_a_network_of_ones_own_is_its_users(account: World) -> None:
 
 def test_a_load_balancer_that_was_scaled_up_has_more_addresses(account: World) -> None:
     made = balancer(account, "network/shared")
-    subnet = account.make("ec2").describe_subnets()["Subnets"][0]["SubnetId"]
-    description = f"ELB {made['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
     for _ in range(3):
-        interface = account.make("ec2").create_network_interface(SubnetId=subnet, Description=description)
-        address = account.make("ec2").allocate_address(Domain="vpc")
-        account.make("ec2").associate_address(
-            AllocationId=address["AllocationId"],
-            NetworkInterfaceId=interface["NetworkInterface"]["NetworkInterfaceId"],
-        )
+        interface_of(account, made)
     assert burn(account)[1].per_hour == BALANCER + 3 * ADDRESS
 
 
@@ -234,6 +237,17 @@ def test_forty_cost_no_more_requests_than_one(account: World) -> None:
         account.make_machine(f"ws-{number}")
     burn(account)
     assert len(account.requests) <= one + 1, "the stacks come in pages of what AWS pleases"
+
+
+def test_networks_are_asked_for_their_addresses_together(account: World) -> None:
+    for number in range(1, 6):
+        balancer(account, f"network/net-{number}")
+    made = balancer(account, "network/busy")
+    for _ in range(3):
+        interface_of(account, made)
+    rate = burn(account)[1].per_hour
+    assert account.requests.count("DescribeNetworkInterfaces") == 1
+    assert rate == 6 * BALANCER + (5 * 2 + 3) * ADDRESS
 
 
 def test_overdue_first_then_the_dearest(account: World) -> None:

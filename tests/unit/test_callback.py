@@ -231,3 +231,51 @@ def test_what_a_machine_warns_of_is_made_printable(tmp_path: Path) -> None:
     assert result.returncode == 0, said
     assert "warned" in said and "old" in said
     assert {character for character in said if not character.isprintable()} == {"\n"}
+
+
+NAMED = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.add_host: {{name: "ws-{{{{ item }}}}", groups: fleet, ansible_connection: local}}
+      loop: [1, 2, 3]
+      changed_when: false
+- hosts: fleet
+  gather_facts: false
+  tasks:
+    - name: Act for all
+      ansible.builtin.command: "true"
+      changed_when: {changed}
+      run_once: true
+    - name: Speak
+      ansible.builtin.debug: {{msg: done}}
+    - name: Act on some
+      ansible.builtin.command: "true"
+      changed_when: false
+      when: inventory_hostname in {machines}
+"""
+
+
+def last_lines(folder: Path, changed: str, machines: list[str], *options: str) -> list[str]:
+    result = play(folder, NAMED.format(changed=changed, machines=machines), *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    lines = result.stdout.splitlines()
+    # The machines speak in any order.
+    return lines[max(lines.index(f"ws-{number}: done") for number in (1, 2, 3)) + 1 :]
+
+
+def test_machines_are_counted_on_which_something_ran(tmp_path: Path) -> None:
+    assert last_lines(tmp_path, "false", ["ws-1", "ws-3"]) == ["", "2 machines: 2 ok, 0 changed, 0 failed"]
+
+
+def test_a_command_that_acts_once_for_all_counts_no_machine(tmp_path: Path) -> None:
+    assert last_lines(tmp_path, "false", []) == ["", "nothing was changed"]
+    assert last_lines(tmp_path, "true", []) == []
+    assert last_lines(tmp_path, "false", [], "--check") == ["check mode: nothing was changed"]
+
+
+def test_a_command_on_no_machine_counts_none(tmp_path: Path) -> None:
+    result = play(
+        tmp_path, "- hosts: localhost\n  gather_facts: false\n  tasks:\n    - ansible.builtin.debug: {msg: a}\n"
+    )
+    assert result.stdout.splitlines() == ["a"]

@@ -52,6 +52,20 @@ def test_a_limit_where_nobody_in_particular_is_meant(root: Path) -> None:
     assert command.misuse([root / "all.yml"], None) is None
 
 
+def test_every_command_without_machines_says_why_and_what_else_may_be_meant() -> None:
+    root = Path(__file__).resolve().parents[2]
+    commands = [path for path in root.glob("*.yml") if command.first_hosts(path) == "localhost"]
+    said = {path.name: command.misuse([path], "alice") or "" for path in commands if not command.takes_names(path)}
+    assert "share_logs.yml" in said
+    assert not [words for words in said.values() if "no machines in particular" in words]
+    assert said["share_logs.yml"] == (
+        "share_logs.yml takes no -l, for it copies all logs that were fetched: leave -l out; "
+        "ansible-playbook -l alice fetch_logs.yml fetches hers alone"
+    )
+    for words in said.values():
+        assert all((root / word).is_file() for word in words.split() if word.endswith(".yml")), words
+
+
 def test_no_limit_where_one_is_wanted(root: Path) -> None:
     message = command.misuse([root / "set_password.yml"], None) or ""
     assert message.startswith("set_password.yml: say which machines with -l")

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+from content_world import load_module
 
 from plugins.filter.probcomp import FilterModule
 from scripts import role_readmes
@@ -81,24 +83,58 @@ def test_a_command_is_three_lines_and_in_the_manual(command: str) -> None:
     assert command in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("folder", PLUGIN_KINDS)
-def test_every_plugin_answers_ansible_doc(folder: str) -> None:
-    names = sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py"))
+def documented(kind: str, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what ansible-doc answers of plugins of this kind, by name."""
     program = Path(sys.executable).parent / "ansible-doc"
-    kind = PLUGIN_KINDS[folder]
-    if kind == "filter":
-        names = sorted(FilterModule().filters())
     done = subprocess.run(
         [program, "--json", "-t", kind, *names], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
     assert sorted(found) == names
+    return found
+
+
+@pytest.mark.parametrize("folder", PLUGIN_KINDS)
+def test_every_plugin_answers_ansible_doc(folder: str) -> None:
+    names = sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py"))
+    kind = PLUGIN_KINDS[folder]
+    if kind == "filter":
+        names = sorted(FilterModule().filters())
+    found = documented(kind, names)
     for name, documents in found.items():
         document = documents["doc"]
         assert document["short_description"] and document["description"], name
         # A file of several filters would answer for all of them with the words of one.
         assert document.get("name", name) == name, f"{name} has no documentation of its own"
+
+
+def facts_of(options: dict[str, Any], suboptions: str) -> dict[str, Any]:
+    """Return what documentation and code both say of options, whose own options are under the key `suboptions`."""
+    return {
+        name: {
+            "type": option.get("type", "str"),
+            "required": option.get("required", False),
+            "default": option.get("default"),
+            "elements": option.get("elements"),
+            "suboptions": facts_of(option.get(suboptions) or {}, suboptions),
+        }
+        for name, option in options.items()
+    }
+
+
+def test_modules_take_what_ansible_doc_shows() -> None:
+    loaded = {path.stem: load_module(path.stem) for path in (ROOT / "plugins/modules").glob("*.py")}
+    # The others stand for action plugins, or run on machines and take their options apart themselves.
+    modules = {name: module.ARGUMENTS for name, module in sorted(loaded.items()) if hasattr(module, "ARGUMENTS")}
+    assert {"fetch_logs", "fleet_check", "stack_list"} <= modules.keys()
+    for name, found in documented("module", list(modules)).items():
+        from_aws = set(aws_argument_spec()) - set(modules[name])
+        ours = {key: option for key, option in found["doc"]["options"].items() if key not in from_aws}
+        assert facts_of(ours, "suboptions") == facts_of(modules[name], "options"), name
+        # A comma in a description without quotes makes a key of what follows it.
+        returned = [inner for value in found["return"].values() for inner in (value.get("contains") or {}).values()]
+        assert not [key for inner in returned for key in inner if " " in key], name
 
 
 def test_the_execution_environment_is_built_from_the_tested_versions(tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from preflight_world import READING, REGION, World, world
 
 ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_leftovers import Leftover, Search, find_machines, find_networks, owner_of
+from ansible.module_utils.probcomp_leftovers import Leftover, Search, alike, find_machines, find_networks, owner_of
 from ansible.module_utils.probcomp_leftovers_report import costs, plan_lines, proof_lines
+from ansible.module_utils.probcomp_names import network_stack_name, stack_name
 from ansible.module_utils.probcomp_preflight import Cloud
 
 
@@ -170,6 +171,22 @@ def test_whose_a_name_is() -> None:
     assert owner_of("network/shared", owners) == owner_of("network/shared/ssh", owners) == "shared"
     assert owner_of("network/shared-2", owners) is None and owner_of("alice-2/instance", owners) is None
     assert owner_of("alice", owners) is None and owner_of("", owners) is None
+
+
+def test_a_name_of_which_there_is_nothing_comes_with_the_nearest(account: World) -> None:
+    for user in ("ws-3", "alice"):
+        account.make_stack(stack_name(user))
+    account.make_stack(network_stack_name("shared"))
+    looking = search(account)
+    find_machines(looking, ["ws-33", "alice", "zoe"], "stack.example.org", "example.org.")
+    near = alike(looking, ["ws-33", "alice", "zoe"], stack_name)
+    assert near == {"ws-33": ["ws-3"]}
+    lines = plan_lines("AWS account 1", ["ws-33", "alice", "zoe"], looking.found, near)
+    assert "ws-33: nothing; nearest: ws-3" in lines and "zoe: nothing" in lines
+    assert plan_lines("x", ["ws-33"], [], near)[-1] == "there is nothing of ws-33; nearest: ws-3"
+    looking = search(account)
+    find_networks(looking, ["sharde"])
+    assert alike(looking, ["sharde"], network_stack_name) == {"sharde": ["shared"]}
 
 
 def test_plan_and_proof_are_for_people() -> None:

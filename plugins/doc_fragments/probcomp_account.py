@@ -1,0 +1,29 @@
+"""What is said of options that several modules have: the account, its users' domain, prices.
+
+The options themselves are in module_utils/probcomp_arguments.py; tests/unit/test_layout.py holds one against the other.
+"""
+
+
+class ModuleDocFragment:
+    """Found by its file's name; C(probcomp_account.prices) is the fragment PRICES."""
+
+    DOCUMENTATION = r"""
+options:
+  account_id:
+    description: The account that this must be; any when empty.
+    type: str
+    default: ""
+"""
+    DOMAIN = r"""
+options:
+  stack_domain:
+    description: The domain below which users have their names, without a dot at its end.
+    type: str
+    required: true
+"""
+    PRICES = r"""
+options:
+  price_cache:
+    description: File in which prices are kept for a week; none when empty.
+    type: path
+"""

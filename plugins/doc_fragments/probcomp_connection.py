@@ -1,0 +1,80 @@
+"""What is said of options by which modules connect to machines, from the controller and with the pinned key only.
+
+The options themselves are in module_utils/probcomp_arguments.py; tests/unit/test_layout.py holds one against the other.
+"""
+
+from textwrap import indent
+
+_MACHINE = r"""
+user:
+  description: Whose machine.
+  type: str
+  required: true
+address:
+  description: Its address; empty for a machine that is stopped, which fails.
+  type: str
+  required: true
+port:
+  description: Port of its ssh server.
+  type: int
+  default: 22
+admin_user:
+  description: Account that may use sudo there.
+  type: str
+  required: true
+ssh_name:
+  description: Name under which its host key is pinned.
+  type: str
+  required: true
+pin_file:
+  description: File with its pinned host key.
+  type: path
+  required: true
+"""
+
+
+class ModuleDocFragment:
+    """Found by its file's name; C(probcomp_connection.checked) is the fragment CHECKED."""
+
+    DOCUMENTATION = r"""
+options:
+  private_key_file:
+    description: Private key for the connections; empty when the ssh agent holds it.
+    type: str
+    default: ""
+"""
+    MACHINES = rf"""
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions: {indent(_MACHINE, "      ")}
+"""
+    # A fragment adds whole options, so one whose suboption is a machine to connect to is here as well.
+    CHECKED = rf"""
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions:
+      user:
+        description: Whose machine.
+        type: str
+        required: true
+      url:
+        description: Where it answers, with the port unless that is 443.
+        type: str
+        required: true
+      password_file:
+        description: File whose first line is the password.
+        type: path
+        required: true
+      ssh:
+        description: How to connect to it; left out, ssh is not tried.
+        type: dict
+        suboptions: {indent(_MACHINE, "          ")}
+"""
