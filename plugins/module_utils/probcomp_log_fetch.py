@@ -191,7 +191,7 @@ def _fetch_source(
     now = time.time()
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     if not settings.dry:
-        here.mkdir(mode=0o700, parents=True, exist_ok=True)
+        here.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         here.parent.chmod(0o700)
     content = measure(here.parent)
     taken = take(incoming / "files", here, content, settings.bounds, stamp, now, settings.dry)

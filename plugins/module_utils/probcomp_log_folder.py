@@ -226,7 +226,7 @@ class _Arrival:
 
     def _missing_folders(self) -> int | None:
         """Return how many folders are to be made for it; None when a file or a link is where a folder must be."""
-        missing = 0
+        missing = 0 if self.folder.is_dir() else 1
         place = self.folder
         for part in self.path.parts[:-1]:
             place = place / part
@@ -240,6 +240,7 @@ class _Arrival:
 
     def _move(self, target: Path, stamp: str) -> None:
         place = self.folder
+        place.mkdir(mode=0o700, exist_ok=True)
         for part in self.path.parts[:-1]:
             place = place / part
             with contextlib.suppress(FileExistsError):

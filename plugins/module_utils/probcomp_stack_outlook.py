@@ -32,6 +32,8 @@ class Outlook:
 
     problems: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
+    resting: list[str] = field(default_factory=list)
+    """Users whose machine is let alone, for it does not run, and no update is why."""
     lines: list[str] = field(default_factory=list)
 
 
@@ -44,6 +46,8 @@ def look(
     """
     outlook = Outlook()
     _find_machines(outlook, seen, jobs, logical_id)
+    outlook.resting = [job.user for job in jobs if _is_resting(job, seen)]
+    jobs = [job for job in jobs if job.user not in outlook.resting]
     resized = [job for job in jobs if job.instance and _is_resized(job, seen, parameter)]
     if resized:
         findings = Findings()
@@ -117,6 +121,14 @@ def _find_machines(outlook: Outlook, seen: Survey, jobs: list[UpdateJob], logica
         job.instance = machines.get(stack["StackId"], {})
         if not job.instance:
             outlook.faults[job.user] = f"its machine was terminated: stack_create.yml -e user={job.user} makes it again"
+
+
+def _is_resting(job: UpdateJob, seen: Survey) -> bool:
+    """Tell whether a machine does not run though its stack is at rest: somebody stopped it, or is starting it."""
+    if not job.instance or job.instance["State"]["Name"] == "running":
+        return False
+    # A resize stops its machine; one that was interrupted is gone on with.
+    return not seen.stacks[job.name]["StackStatus"].endswith("_IN_PROGRESS")
 
 
 def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:

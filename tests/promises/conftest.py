@@ -16,5 +16,5 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 collect_ignore = (
     []
     if os.environ.get("PROBCOMP_UNSEEN")
-    else ["test_16_resize.py", "test_18_fetched_logs.py", "test_19_content_whole_or_not_at_all.py"]
+    else ["test_05_never_without_a_password.py", "test_09_interrupted.py", "test_11_the_rest_goes_on.py"]
 )

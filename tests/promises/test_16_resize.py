@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
-import signal
-import subprocess
-import time
+from pathlib import Path
 
 from cloudformation_fakes import FakeTime
 from cloudformation_machine import make_place
 from cloudformation_server import IMAGE, OTHER_IMAGE, running_cloud
 
 from tests.e2e.living import calls_since, keeps_everything, mark
-from tests.e2e.workshop import ROOT, Workshop
+from tests.e2e.workshop import Workshop
+from tests.promises.interrupted import begun, kill_alone, wait_while_it_runs
 
 from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
 from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
@@ -60,23 +58,33 @@ def test_without_capacity_the_machine_is_as_it_was(workshop: Workshop) -> None:
         assert f"{USER}: not updated, is {before['InstanceType']}, running" in result.text
 
 
-def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop) -> None:
+def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop, tmp_path: Path) -> None:
     old = workshop.machines()[USER]["InstanceType"]
     with keeps_everything(workshop, USER, same_type=False):
         since = mark(workshop)
-        environment = {**os.environ, "REHEARSAL_HOME": str(workshop.home)}
-        command = f'eval "$(scripts/rehearsal env)" && exec ansible-playbook {UPDATE}t3.large'
-        run = subprocess.Popen(
-            ["bash", "-c", command], cwd=ROOT, env=environment, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        end = time.monotonic() + 300
-        while not any(call["call"].endswith(":ExecuteChangeSet") for call in calls_since(workshop, since)):
-            assert run.poll() is None and time.monotonic() < end
-            time.sleep(0.2)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+        run = begun(workshop, f"{UPDATE}t3.large", tmp_path / "output")
+        wait_while_it_runs(
+            run,
+            lambda: any(call["call"].endswith(":ExecuteChangeSet") for call in calls_since(workshop, since)),
+            "the resize began",
+            300,
+        )
+        kill_alone(run)
         workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
         assert workshop.machines()[USER]["InstanceType"] == "t3.large"
     workshop.succeed(f"ansible-playbook {UPDATE}{old}")
     assert workshop.machines()[USER]["InstanceType"] == old
+
+
+def test_a_machine_that_somebody_stopped_is_left_alone(workshop: Workshop) -> None:
+    before = workshop.machines()[USER]
+    workshop.succeed(f"ansible-playbook -l {USER} stack_stop.yml")
+    try:
+        since = mark(workshop)
+        text = workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
+        assert f"{USER}: stopped, skipped" in text
+        assert f"ansible-playbook -l {USER} stack_start.yml starts it" in text
+        assert calls_since(workshop, since) == []
+    finally:
+        workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
+    assert workshop.machines()[USER]["InstanceType"] == before["InstanceType"]

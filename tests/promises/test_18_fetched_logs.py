@@ -108,6 +108,7 @@ def test_an_rsync_that_sends_what_nobody_asked_for(workshop: Workshop, name: str
         result = workshop.play(FETCH)
     assert result.status != 0
     assert any(words in line for line in result.text.splitlines() if line.startswith("FAILED ws-3")), result.text
+    assert "io timeout" not in result.text, "it sent nothing at all, and that is another test"
     assert raw_control_characters(result) == set() and "Traceback" not in result.text
     assert not list(workshop.state.rglob("escaped")) and not Path("/tmp/probcomp-escaped").exists()
     assert_harmless(workshop.state / "logs")

@@ -15,6 +15,7 @@ def main(names: list[str]) -> None:
     out.flush()
     incoming.read(4)
     out.write(struct.pack("<i", 1))  # The seed of checksums; from here on all is in frames.
+    out.flush()  # The receiver says nothing before it has come.
 
     def send(data: bytes) -> None:
         out.write(struct.pack("<I", (7 << 24) | len(data)) + data)

@@ -80,13 +80,14 @@ class World:
         seconds: float = 60,
         dry: bool = False,
         program: str = "",
+        source: str = "sessions",
     ) -> fetching.Fetched:
-        """Return what becomes of the logs at `address`, which `program` sends if one is named."""
+        """Return what becomes of the logs at `address`, which `program` sends if one is named, as `source` here."""
         pin = str(self.folder / "pin")
         machine = Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", pin)
         settings = fetching.Settings(self.logs, "/keys/lab", require_rsync(for_hostile=True), bounds, seconds, dry)
         account = "root" if program else "jupyter"
-        return fetching.fetch(machine, [fetching.Source("sessions", str(self.there), account, program)], settings)
+        return fetching.fetch(machine, [fetching.Source(source, str(self.there), account, program)], settings)
 
     def names(self) -> set[str]:
         """Every path in the machine's folder here."""

@@ -129,6 +129,19 @@ def test_bounds_hold_for_what_comes_and_for_what_is_kept(world: World) -> None:
     assert fetched.content.bytes <= 3_000_000
 
 
+def test_a_full_folder_gets_no_folder_more(world: World) -> None:
+    """However quickly the machine sends: nothing of what comes may be beyond the bound, but all here together is."""
+    for number in range(150):
+        (world.there / f"log-{number}").touch()
+    assert world.fetch().problems == []
+    for number in range(150):
+        (world.there / f"log-{number}").rename(world.there / f"more-{number}")
+    assert "is full" in world.fetch().reason
+    for source in ("jupyter", "others"):
+        assert "is full" in world.fetch(source=source).reason
+    assert sum(1 for _ in (world.logs / "alice").rglob("*")) == 200
+
+
 def test_a_machine_that_rewrites_at_each_fetch_fills_no_disk(world: World) -> None:
     for number in range(6):
         (world.there / "two.json").write_text(f"{number}" * 900_000)

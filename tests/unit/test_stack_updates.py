@@ -189,6 +189,23 @@ def test_goes_on_after_an_interruption(lab: Lab, cache: Path, user: str) -> None
     assert update(lab, cache, user, InstanceType=NEW)["failed_users"] == []
 
 
+def test_a_machine_that_was_stopped_is_left_alone_unless_an_update_is_why(lab: Lab, cache: Path, user: str) -> None:
+    lab.cloud.ec2.stop_instances(InstanceIds=[machine(lab, user)["InstanceId"]])
+    for check in (True, False):
+        result = update(lab, cache, user, tags={"note": "x"}, check=check, InstanceType=NEW)
+        assert (result["failed_users"], result["changed_users"]) == ([], [])
+        assert result["plan_lines"] == [] and result["result_lines"] == []
+        assert (result["stacks"][user]["status"], result["stacks"][user]["state"]) == ("resting", "stopped")
+    assert machine(lab, user)["InstanceType"] == OLD and "note" not in tags(lab, user)
+    clients = {"cloudformation": lab.cloud.stacks, "ec2": lab.cloud.ec2, "service-quotas": Quota(1000)}
+    cloud = Cloud(lambda service, _: clients[service], "us-east-1")
+    seen = survey(cloud)
+    seen.stacks[f"probcomp-stack-{user}"]["StackStatus"] = "UPDATE_IN_PROGRESS"
+    job = UpdateJob(f"probcomp-stack-{user}", user, {"InstanceType": NEW})
+    found = look(cloud, seen, [job], "InstanceType", "Instance", price_list(cloud, str(cache)))
+    assert found.resting == [] and job.may_resize
+
+
 def test_a_type_changed_by_hand_is_not_called_a_success(lab: Lab, cache: Path, user: str) -> None:
     instance = machine(lab, user)["InstanceId"]
     lab.cloud.ec2.stop_instances(InstanceIds=[instance])

@@ -1,0 +1,89 @@
+"""9. Interrupted anywhere, the same command again completes."""
+
+from __future__ import annotations
+
+import random
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.living import calls_since, mark
+from tests.e2e.workshop import Workshop
+from tests.promises.hostile import inside
+from tests.promises.interrupted import begun, interrupt, kill_all, kill_alone, wait_while_it_runs
+
+USER = "cut"
+CREATE = f"fleet_create.yml -e user={USER}"
+# The end of a line of its output, in the order in which they come, and how it is ended up to SECONDS later.
+MOMENTS = [
+    ("Make the stacks that are missing", kill_alone),
+    ("Pin the host keys that the consoles show", kill_all),
+    ("Install JupyterLab and Notebook", kill_alone),
+    ("Lay the content into the home", kill_all),
+    ("Set the password and have Jupyter answer", kill_all),
+    ("Log in and compute", interrupt),
+]
+SECONDS = 1.5
+# What a machine is made of: packages, units that begin with it, settings, Python, content. Not: keys, names, times.
+STATE = r"""
+dpkg-query -W
+systemctl list-unit-files --state=enabled --no-legend
+systemctl is-active jupyter
+cd / && find etc/systemd/system etc/jupyter etc/needrestart etc/profile.d etc/apt usr/local etc/sudoers.d \
+  -type f -printf '%p %m %u %g ' -exec sha256sum {} ';' 2>/dev/null | sort
+find opt/jupyter -name '*.dist-info' -printf '%p %m %u %g\n' | sort
+find home/jupyter -maxdepth 1 -printf '%p %m %u %g\n' | sort
+find home/jupyter/gen home/jupyter/notebook -type f -not -path '*/.*' -printf '%p %m %u %g ' \
+  -exec sha256sum {} ';' | sort
+"""
+
+
+@pytest.fixture
+def nobodys_machine(workshop: Workshop) -> Iterator[None]:
+    """A pass phrase for a user without a machine; the machine goes in the end."""
+    workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
+    yield
+    workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e backup=false -e confirm=yes")
+    workshop.password_file(USER).unlink(missing_ok=True)
+
+
+def test_a_machine_whose_making_is_ended_again_and_again(
+    workshop: Workshop, nobodys_machine: None, tmp_path: Path
+) -> None:
+    others = {user: machine for user, machine in workshop.machines().items() if user != USER}
+    since = mark(workshop)
+    chance = random.Random(9)
+    for number, (moment, end) in enumerate(MOMENTS):
+        output = tmp_path / f"{number}.txt"
+        end_at(workshop, moment, end, chance.uniform(0, SECONDS), output)
+    workshop.succeed(f"ansible-playbook {CREATE}")
+
+    # A second request may come from a worker that outlived its command; it is refused.
+    made = [call["call"] for call in calls_since(workshop, since) if call["status"] == 200]
+    assert made.count("cloudformation:CreateStack") == 1, made
+    assert "cloudformation:DeleteStack" not in made, made
+    pins = [(workshop.state / "known_hosts" / user).read_text().splitlines() for user in (USER, "ws-1")]
+    assert len(pins[0]) == len(pins[1]), "keys were pinned twice"
+    assert {user: machine for user, machine in workshop.machines().items() if user != USER} == others
+    assert inside(workshop, USER, STATE) == inside(workshop, "ws-1", STATE)
+    since = mark(workshop)
+    assert "1 ok, 0 changed, 0 failed" in workshop.succeed(f"ansible-playbook {CREATE}")
+    assert calls_since(workshop, since) == []
+
+
+def end_at(workshop: Workshop, moment: str, end: Callable[..., None], seconds: float, output: Path) -> None:
+    """Begin the command, and `end` it so many `seconds` after the line that ends with `moment`."""
+    line = re.compile(rf"^- .*{re.escape(moment)}$", re.MULTILINE)
+    run = begun(workshop, CREATE, output)
+    try:
+        wait_while_it_runs(run, lambda: bool(line.search(output.read_text())), moment, 300)
+        time.sleep(seconds)
+        assert run.poll() is None, f"{moment}: it ended by itself"
+        end(run)
+        assert run.returncode != 0
+    finally:
+        if run.poll() is None:
+            kill_all(run)

@@ -1,0 +1,58 @@
+"""11. Where some of a fleet fail, the others are ready; the same command again touches only those that failed."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.living import calls_since, mark
+from tests.e2e.workshop import Workshop
+
+NAMES = '-e "base=cap low=1 high=3"'
+# The first failed event of each that fails, in CloudFormation's words, and what is said of it.
+EVENTS = {
+    "cap-2": ("Instance", "We currently do not have sufficient t3.medium capacity in the Availability Zone."),
+    "cap-3": ("TargetGroup", "The maximum number of target groups has been reached."),
+}
+
+
+@pytest.fixture
+def fleet(workshop: Workshop) -> Iterator[None]:
+    """Pass phrases for the fleet; it goes in the end."""
+    workshop.succeed(f"ansible-playbook create_passwords.yml {NAMES}")
+    yield
+    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.succeed(f"ansible-playbook fleet_delete.yml {NAMES} -e backup=false -e confirm=yes")
+    for number in (1, 2, 3):
+        workshop.password_file(f"cap-{number}").unlink(missing_ok=True)
+
+
+def test_two_of_three_fail(workshop: Workshop, fleet: None) -> None:
+    for user, (logical_id, message) in EVENTS.items():
+        fault = f"--kind resource --match stack-{user} --logical-id {logical_id} --message '{message}'"
+        workshop.succeed(f"scripts/rehearsal fault add {fault}")
+    result = workshop.play(f"fleet_create.yml {NAMES}")
+    assert result.status != 0
+    assert "Traceback" not in result.text
+    for user, (logical_id, message) in EVENTS.items():
+        first = re.search(rf"^FAILED {user}: .*$", result.text, re.MULTILINE)
+        assert first and logical_id in first.group() and message.rstrip(".") in first.group(), result.text
+    assert re.search(r"^2 machines failed: cap-2 \(.*\), cap-3 \(.*\)$", result.text, re.MULTILINE), result.text
+    assert not re.search(r"^(FAILED|UNREACHABLE) (?!cap-[23]:)", result.text, re.MULTILINE), result.text
+    report = json.loads((workshop.state / "reports/check.json").read_text())
+    assert list(report) == ["cap-1"] and report["cap-1"]["ok"]
+    made, booted = workshop.machines()["cap-1"], workshop.boot_time("cap-1")
+
+    workshop.succeed("scripts/rehearsal fault clear")
+    since = mark(workshop)
+    again = workshop.succeed(f"ansible-playbook fleet_create.yml {NAMES}")
+    changed = {name for line in re.findall(r"^  changed: (.*)$", again, re.MULTILINE) for name in line.split(", ")}
+    assert changed == set(EVENTS), again
+    calls = calls_since(workshop, since)
+    created = [call["subject"] for call in calls if call["call"] == "cloudformation:CreateStack"]
+    assert len(created) == 2 and not any("cap-1" in str(call) for call in calls), calls
+    assert (workshop.machines()["cap-1"], workshop.boot_time("cap-1")) == (made, booted)
+    workshop.succeed("ansible-playbook -l cap fleet_check.yml")
