@@ -1,4 +1,4 @@
-"""Jupyter as a service: there after a reboot, nobody's without a password, not the administrator's account."""
+"""Jupyter as a service: there after a reboot, nobody's without the password, not the administrator's account."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def test_it_belongs_to_an_account_of_its_own(machine: Machine) -> None:
     assert machine.root.run("runuser -u jupyter -- sudo -n true").rc != 0
 
 
-def test_nobody_gets_in_before_a_password_is_set(machine: Machine) -> None:
+def test_nobody_gets_in_without_the_password(machine: Machine) -> None:
     for path in ("/api/contents", "/api/kernels", "/lab", "/tree"):
         assert machine.answer(path) != 200, path
 
