@@ -48,11 +48,11 @@ class Machine:
     def answer(self, path: str, *headers: str) -> int:
         """Status of Jupyter's answer to a GET of `path`, asked on the machine as the load balancer would."""
         program = (
-            "import sys, urllib.request, urllib.error\n"
-            "request = urllib.request.Request('http://127.0.0.1:8888' + sys.argv[1])\n"
-            "for header in sys.argv[2:]: request.add_header(*header.split(': ', 1))\n"
-            "try: print(urllib.request.urlopen(request, timeout=20).status)\n"
-            "except urllib.error.HTTPError as error: print(error.code)\n"
+            "import http.client, sys\n"
+            "connection = http.client.HTTPConnection('127.0.0.1', 8888, timeout=20)\n"
+            "headers = dict(header.split(': ', 1) for header in sys.argv[2:])\n"
+            "connection.request('GET', sys.argv[1], headers=headers)\n"
+            "print(connection.getresponse().status)\n"
         )
         words = " ".join("'" + word.replace("'", "'\\''") + "'" for word in (program, path, *headers))
         return int(self.root.check_output(f"python3 -c {words}"))

@@ -43,6 +43,8 @@ def test_the_hash_is_for_the_account_alone(machine: Machine) -> None:
     assert found
     for path in found:
         assert machine.root.run(f"runuser -u nobody -- cat {path}").rc != 0, path
+        # Also where the home alone keeps others out: it may be opened to colleagues.
+        assert machine.root.file(path).mode & 0o077 == 0, path
 
 
 def test_the_password_is_nowhere_on_the_machine(machine: Machine) -> None:
