@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import pathlib
 import sys
@@ -46,19 +47,23 @@ class ActionModule(ActionBase):
     def _step(self, path: pathlib.Path, options: dict[str, Any]) -> dict[str, Any]:
         is_checking = self._task.check_mode
         if options["step"] == "begin":
-            # A task runs in a child of ansible-playbook, whose life is the run's.
-            run = image_run.begin(path, image_run.identity(os.getppid()), write=not is_checking)
+            # A task runs in a child of ansible-playbook, whose life is the run's. Not os.getppid(), which names an
+            # immortal process when ansible-playbook has just been killed.
+            parent = multiprocessing.parent_process()
+            process = image_run.identity((parent and parent.pid) or os.getpid())
+            run = image_run.begin(path, process, write=not is_checking)
             given = {name: value or "" for name, value in options["machine"].items()}
             found = image_run.plan(run, image_run.Machine(**given), options["cancel"])
             return {"changed": False, **image_run.as_data(run, found)}
+        run = image_run.read(path)
         if options["step"] == "end":
             if not is_checking:
                 path.unlink(missing_ok=True)
-            return {"changed": False}
-        run = image_run.read(path)
+            return {"changed": False, **(image_run.as_data(run) if run else {})}
         if run is None:
             raise image_run.RunError(f"{path} is gone or damaged: the same command begins anew")
         run.stage = options["step"]
+        run.launched = (options["machine"]["launched"] or "")[:10]
         run.versions = {**run.versions, **{str(name): str(value) for name, value in options["versions"].items()}}
         if not is_checking:
             image_run.save(path, run)

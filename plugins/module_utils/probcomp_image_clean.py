@@ -46,8 +46,10 @@ FROM_SYSTEM = {
     ),
     "logs": (
         *("var/log/journal/*", "var/log/**/*.gz", "var/log/**/*.xz", "var/log/**/*.[0-9]", "var/log/**/*.old"),
-        *("var/log/probcomp/*", "var/crash/*", "var/lib/systemd/coredump/*", "var/spool/mail/*", "var/mail/*"),
+        *("var/crash/*", "var/lib/systemd/coredump/*", "var/spool/mail/*", "var/mail/*"),
     ),
+    # Ours, and the notes of how far its journal was fetched, which are of no use to another journal.
+    "the fleet's logs": ("var/log/probcomp/*", "var/lib/probcomp/logs"),
     "work under way": ("var/lib/probcomp/*.lock", "var/lib/probcomp/jupyter_restart_pending"),
     "package lists": ("var/lib/apt/lists/*_*", "var/lib/apt/lists/partial/*", "var/cache/apt/*.bin"),
     "temporary files": ("tmp/*", "tmp/.[!.]*", "var/tmp/*", "var/tmp/.[!.]*"),
@@ -56,7 +58,10 @@ FROM_SYSTEM = {
 
 IN_USE = re.compile(r"systemd-private-|ansible|\.(X11|XIM|ICE|font)-unix")
 """Temporary files that go by themselves: of services when they stop, of the very module that cleans when it ends."""
-SEARCHED = ("ssh keys", "histories", "Jupyter's password", "Jupyter's secrets", "host keys", "cloud-init's state")
+SEARCHED = (
+    *("ssh keys", "histories", "Jupyter's password", "Jupyter's secrets", "host keys", "cloud-init's state"),
+    "the fleet's logs",
+)
 """What is looked for once more; the others may come back while the machine runs."""
 
 

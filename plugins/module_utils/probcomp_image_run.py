@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,8 +23,11 @@ from typing import Any
 STAGES = ("configuring", "cleaning", "cleaned")
 """Being configured; being cleaned, and of no other use from then on; nothing left to do on the machine itself."""
 
-_NAME = re.compile(r"probcomp-[0-9]{8}-[0-9]{6}")
-_SECONDS = 10
+_NAME = re.compile(r"probcomp-([0-9]{4})([0-9]{2})([0-9]{2})-[0-9]{6}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECONDS = 10.0
+"""Most that reading and writing the file may take another process."""
+_PROC = Path("/proc")
 
 
 class RunError(Exception):
@@ -42,6 +46,25 @@ class Run:
     stage: str = STAGES[0]
     versions: dict[str, str] = field(default_factory=dict)
     """What is installed, once it is known."""
+    taken_up: str = ""
+    """Day (UTC, as 2026-11-23) on which the present process began with it."""
+    launched: str = ""
+    """Day (UTC) on which its machine was launched, once it is clean: nothing on it is older."""
+
+    @property
+    def date(self) -> str:
+        """The day that the image is of: that of its machine, which may be earlier than its completion."""
+        return self.launched or _NAME.sub(r"\1-\2-\3", self.name)
+
+    @property
+    def age(self) -> str:
+        """Words for people when the image is of an earlier day than the run that ends with it; empty otherwise."""
+        if not self.date < self.taken_up:
+            return ""
+        return (
+            f"its machine was begun on {self.date} by a run that was interrupted, and what was installed then stayed "
+            "as it was: for an image of today, ansible-playbook ami_bake.yml once more"
+        )
 
     @property
     def note(self) -> str:
@@ -86,8 +109,8 @@ def plan(run: Run, machine: Machine, cancel: bool) -> Plan:
             "if nobody works on it any more, ansible-playbook ami_bake.yml -e cancel=yes removes its machine"
         )
     if run.stage == "cleaned":
-        left = f"{there}, clean" if there else "the machine of an earlier run is gone"
-        return Plan(remove=False, configure=False, left=f"{left}: only the image {run.name} is missing")
+        left = f"{there}, clean" if there else "an earlier run had deleted its machine"
+        return Plan(remove=False, configure=False, left=f"{left}: it goes on with its image {run.name}")
     if not there:
         return Plan(remove=False, configure=True)
     is_usable = run.stage == "configuring" and machine.state in ("pending", "running")
@@ -106,11 +129,12 @@ def begin(path: Path, process: str, write: bool = True) -> Run:
                 f"image {run.name} is being made on this computer by process {run.process.partition(' ')[0]}: "
                 "wait for it"
             )
+        now = datetime.datetime.now(datetime.UTC)
         if run:
             run.process = process
         else:
-            name = f"probcomp-{datetime.datetime.now(datetime.UTC):%Y%m%d-%H%M%S}"
-            run = Run(name, _tag_text(socket.gethostname()), process)
+            run = Run(f"probcomp-{now:%Y%m%d-%H%M%S}", _tag_text(socket.gethostname()), process)
+        run.taken_up = f"{now:%Y-%m-%d}"
         if write:
             save(path, run)
         return run
@@ -122,9 +146,11 @@ def read(path: Path) -> Run | None:
         run = Run(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
         return None
-    texts = (run.name, run.controller, run.process)
+    texts = (run.name, run.controller, run.process, run.taken_up, run.launched)
     is_sound = all(isinstance(text, str) for text in texts) and isinstance(run.versions, dict)
-    return run if is_sound and _NAME.fullmatch(run.name) and run.stage in STAGES else None
+    if not is_sound or not _NAME.fullmatch(run.name) or run.stage not in STAGES:
+        return None
+    return run if all(_DAY.fullmatch(day) for day in (run.taken_up, run.launched) if day) else None
 
 
 def save(path: Path, run: Run) -> None:
@@ -135,12 +161,26 @@ def save(path: Path, run: Run) -> None:
 
 
 def identity(pid: int) -> str:
-    """Return number and start of a process, by which it is told from later ones of its number; "" if it is gone."""
-    command = ["ps", "-o", "lstart=", "-p", str(pid)]
+    """Return number and start of a process, by which it is told from later ones of its number; "" if it has ended."""
+    if not (_PROC / "self/stat").exists():
+        return _identity_by_ps(pid)
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # The second field is the command in parentheses, which may hold anything.
+        fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # Field 22 of proc(5), in ticks since the boot: what ps makes of it moves when the clock is set.
+    return "" if fields[0] in ("Z", "X") else f"{pid} {fields[19]} {boot}"
+
+
+def _identity_by_ps(pid: int) -> str:
+    # macOS, which keeps the time of day at which a process began.
+    command = ["ps", "-o", "state=", "-o", "lstart=", "-p", str(pid)]
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False, env=environment)
-    started = " ".join(done.stdout.split())
-    return f"{pid} {started}" if started else ""
+    state, _, started = " ".join(done.stdout.split()).partition(" ")
+    return "" if not started or state.startswith("Z") else f"{pid} {started}"
 
 
 def is_alive(process: str) -> bool:
@@ -152,18 +192,30 @@ def is_alive(process: str) -> bool:
 def as_data(run: Run, found: Plan | None = None) -> dict[str, Any]:
     """Return the run as the action plugin answers it."""
     data: dict[str, Any] = {"name": run.name, "note": run.note, "stage": run.stage, "versions": run.versions}
+    data |= {"date": run.date, "age": run.age}
     return data | (asdict(found) if found else {})
 
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time read and write the file `path`; the lock is on its folder and leaves nothing."""
+    """Let one process at a time read and write the file `path`; the lock is on its folder and leaves nothing.
+
+    Raises RunError when another, which may have been stopped, has it for longer than _SECONDS.
+    """
     if not path.parent.exists():  # Nothing is written there, then.
         yield
         return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        deadline = time.monotonic() + _SECONDS
+        while True:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise RunError(f"another process has {path.parent} locked for {_SECONDS:g} s: end it") from None
+                time.sleep(0.1)
         yield
     finally:
         os.close(folder)

@@ -8,7 +8,8 @@ short_description: Clean a machine of which an image will be made
 description:
   - Removes what makes a machine one of a kind or lets somebody in, so that no machine made of the image has it as well.
     Host keys, authorized keys, credentials and shell histories in all homes, Jupyter's password, cookie secret and
-    runtime files, the machine's id, cloud-init's state, all logs, temporary files, package lists.
+    runtime files, the machine's id, cloud-init's state, all logs and the notes of what was fetched of them, temporary
+    files, package lists.
   - What was installed stays, and the notes of it.
   - Afterwards nobody can log in to the machine any more, and it must be started only as another instance.
   - Looks once more at what must be gone, and fails when something is there.

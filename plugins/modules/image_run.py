@@ -33,7 +33,7 @@ options:
       instance_id: {description: Its instance., type: str, default: ""}
       state: {description: Its state., type: str, default: ""}
       note: {description: Its tag C(note)., type: str, default: ""}
-      launched: {description: Since when it runs., type: str, default: ""}
+      launched: {description: "Since when it runs, in ISO 8601 and UTC.", type: str, default: ""}
   versions:
     description: What is installed on the machine, to be remembered.
     type: dict
@@ -58,19 +58,27 @@ RETURN = r"""
 name:
   description: Name of the image.
   type: str
-  returned: except for V(end)
+  returned: always, but for V(end) without a run
 note:
   description: What the machine's tag C(note) says.
   type: str
-  returned: except for V(end)
+  returned: always, but for V(end) without a run
 stage:
   description: The stage that was noted last.
   type: str
-  returned: except for V(end)
+  returned: always, but for V(end) without a run
+date:
+  description: Day (UTC) that the image is of, when its machine was launched, or else when the run began.
+  type: str
+  returned: always, but for V(end) without a run
+age:
+  description: For people, that the image is of an earlier day than this run; empty when it is not.
+  type: str
+  returned: always, but for V(end) without a run
 versions:
   description: What is installed.
   type: dict
-  returned: except for V(end)
+  returned: always, but for V(end) without a run
 remove:
   description: Whether the machine that is there must go first.
   type: bool
@@ -84,7 +92,7 @@ left:
   type: str
   returned: for V(begin)
 configure:
-  description: Whether a machine is to be made and configured; otherwise only the image is missing.
+  description: Whether a machine is to be made and configured; otherwise only the image is left to do.
   type: bool
   returned: for V(begin)
 """

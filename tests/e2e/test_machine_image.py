@@ -17,12 +17,14 @@ from tests.e2e.workshop import OUTPUT, Workshop
 CANARY = "canary-5f1c9e4a"
 PLANT = f"""
 set -e
+runuser -u jupyter -- mkdir -p /home/jupyter/.local/share/jupyter/runtime /home/jupyter/.jupyter
+mkdir -p /var/lib/probcomp/logs /var/log/probcomp/jupyter
 echo '{CANARY} history' | tee /root/.bash_history /home/jupyter/.bash_history >/home/ubuntu/.python_history
-install -d -o jupyter -g jupyter /home/jupyter/.local/share/jupyter/runtime /home/jupyter/.jupyter
 echo '{CANARY} cookie' >/home/jupyter/.local/share/jupyter/runtime/jupyter_cookie_secret
 echo '{{"IdentityProvider": {{"hashed_password": "{CANARY}"}}}}' >/home/jupyter/.jupyter/jupyter_server_config.json
 echo 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{CANARY} planted' >>/home/ubuntu/.ssh/authorized_keys
-echo '{CANARY} log' >/var/log/planted.log
+echo '{CANARY} log' | tee /var/log/planted.log /var/log/probcomp/jupyter/2026-11-22.log >/var/log/probcomp/marco.log
+echo '{CANARY} cursor' >/var/lib/probcomp/logs/cursor
 echo '{CANARY} temporary' >/tmp/planted
 logger '{CANARY} journal'; journalctl --flush
 cat /etc/ssh/ssh_host_*_key.pub | cut -d' ' -f2; cat /etc/machine-id
@@ -52,16 +54,18 @@ def engine() -> Iterator[docker.DockerClient]:
 @pytest.fixture(scope="module")
 def baked(workshop: Workshop, engine: docker.DockerClient) -> Iterator[dict[str, Any]]:
     """The image that a bake with canaries on its machine made, after one that failed half way."""
-    broken = """ami_bake.yml -e '{"apt_probcomp_packages": ["no-such-package"]}'"""
-    half = workshop.play(broken)
-    assert half.status != 0 and "no-such-package" in half.text
+    # When the packages and Jupyter are there already: the canaries shall lie where its user's own files would.
+    half = workshop.play(f"ami_bake.yml -e content_checksum=sha256:{'0' * 64}")
+    assert half.status != 0 and "FAILED ami-bake: content: " in half.text, half.text
     instance = workshop.machines()["ami-bake"]["InstanceId"]
     identity = inside(container(engine, instance), PLANT).splitlines()
     began = time.monotonic()
     text = workshop.succeed("ansible-playbook ami_bake.yml")
     seconds = time.monotonic() - began
     assert f"an earlier run left the machine {instance}, running, which is gone on with" in text
-    image = workshop.aws("ec2 describe-images --owners self --filters Name=name,Values=probcomp-*")["Images"][0]
+    said = re.search(r"is available: (ami-\w+), ", text)
+    assert said, text
+    image = workshop.aws(f"ec2 describe-images --owners self --image-ids {said[1]}")["Images"][0]
     yield {**image, "identity": identity, "output": text, "seconds": seconds}
     workshop.play(f"fleet_delete.yml -e user={USER} -e backup=false -e confirm=yes")
     workshop.shell(f"aws ec2 deregister-image --image-id {image['ImageId']} --delete-associated-snapshots")
@@ -87,6 +91,16 @@ def test_the_image_tells_what_is_in_it(workshop: Workshop, baked: dict[str, Any]
     stored = workshop.aws(f"ec2 describe-snapshots --snapshot-ids {snapshot}")["Snapshots"][0]
     assert (baked["State"], stored["State"]) == ("available", "completed")
     assert {tag["Key"]: tag["Value"] for tag in stored["Tags"]} == tags
+
+
+def test_an_image_of_an_earlier_day_is_not_told_to_be_of_today(workshop: Workshop, baked: dict[str, Any]) -> None:
+    # What a run leaves that was killed at its very end.
+    left = {"name": baked["Name"], "controller": "desk", "process": "1 0 long-ago", "stage": "cleaned"}
+    file = workshop.state / "ami-bake.json"
+    file.write_text(json.dumps({**left, "launched": "2026-01-31", "taken_up": "2026-01-31"}))
+    text = workshop.succeed("ansible-playbook ami_bake.yml")
+    assert f"{baked['ImageId']}, x86_64, 16 GiB, of 2026-01-31" in text and "begun on 2026-01-31 by a run that" in text
+    assert "ami-bake" not in workshop.machines() and not file.exists()
 
 
 def test_nothing_of_the_machine_is_in_the_image(engine: docker.DockerClient, baked: dict[str, Any]) -> None:

@@ -26,6 +26,9 @@ SECRETS = [
     "var/log/auth.log.1",
     "var/log/apt/history.log.1.gz",
     "var/log/probcomp/marco.log",
+    "var/log/probcomp/jupyter/2026-11-22.log",
+    "var/lib/probcomp/logs/cursor",
+    "var/lib/probcomp/logs/.lock",
     "var/lib/cloud/instances/i-1/user-data.txt",
     "var/lib/cloud/seed/authorized_keys",
     "var/lib/systemd/random-seed",
@@ -101,8 +104,16 @@ def test_a_link_in_a_home_does_not_lead_the_removal_elsewhere(root: Root, tmp_pa
     assert (elsewhere / "runtime/important").exists()
 
 
-@pytest.mark.parametrize("name", ["etc/ssh/ssh_host_rsa_key", "home/new/.ssh/authorized_keys", "var/log/new.log"])
-def test_what_comes_back_is_seen(root: Root, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "seen"),
+    [
+        ("etc/ssh/ssh_host_rsa_key", "etc/ssh/ssh_host_rsa_key"),
+        ("home/new/.ssh/authorized_keys", "home/new/.ssh"),
+        ("var/log/new.log", "var/log/new.log"),
+        ("var/lib/probcomp/logs/cursor", "var/lib/probcomp/logs"),
+    ],
+)
+def test_what_comes_back_is_seen(root: Root, name: str, seen: str) -> None:
     root.clean()
     plant(root.path / name)
-    assert len(root.left()) == 1 and root.left()[0].endswith(name.removesuffix("/authorized_keys"))
+    assert len(root.left()) == 1 and root.left()[0].endswith(f"/{seen}")

@@ -2,8 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import probcomp_image_run as image_run
@@ -83,6 +86,55 @@ def test_a_second_run_is_refused_while_the_first_lives(tmp_path: Path) -> None:
     assert begin(path, identity(os.getpid())).process == identity(os.getpid())
 
 
+def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "ami-bake.json"
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as first:
+        begun = begin(path, identity(first.pid))
+        first.kill()
+        # As long as nobody has asked for its status, something of it is left, which is no process any more.
+        os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
+        assert begin(path, identity(os.getpid())).name == begun.name
+
+
+def test_a_stopped_process_does_not_block_the_file_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_run, "_SECONDS", 0.3)
+    hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-c", hold, str(tmp_path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout
+        holder.stdout.readline()
+        holder.send_signal(signal.SIGSTOP)
+        began = time.monotonic()
+        with pytest.raises(RunError, match=r"locked for 0\.3 s"):
+            begin(tmp_path / "ami-bake.json", identity(os.getpid()))
+        assert time.monotonic() - began < 5
+        holder.kill()
+        holder.wait()
+        assert begin(tmp_path / "ami-bake.json", identity(os.getpid())).stage == "configuring"
+
+
+@pytest.mark.parametrize(("launched", "stage"), [("2026-11-20", "cleaned"), ("", "cleaned"), ("", "configuring")])
+def test_an_image_of_an_earlier_day_is_told_to_be(tmp_path: Path, launched: str, stage: str) -> None:
+    path = tmp_path / "ami-bake.json"
+    earlier = Run("probcomp-20261120-093000", "desk", "1 long ago", stage, {}, "2026-11-20", launched)
+    assert (earlier.date, earlier.age) == ("2026-11-20", "")
+    save(path, earlier)
+    again = begin(path, identity(os.getpid()))
+    assert again.taken_up == f"{datetime.now(UTC):%Y-%m-%d}" and again.date == "2026-11-20"
+    again.taken_up = "2026-11-23"
+    assert "begun on 2026-11-20 by a run that was interrupted" in again.age and "ami_bake.yml" in again.age
+
+
+def test_a_machine_made_anew_is_of_the_day_it_is_made_on() -> None:
+    run = Run("probcomp-20261120-093000", "desk", "1 long ago", "cleaned", {}, "2026-11-23", "2026-11-23")
+    assert (run.date, run.age) == ("2026-11-23", "")
+
+
+def test_a_bake_over_midnight_is_no_interrupted_one() -> None:
+    run = Run("probcomp-20261122-235959", "desk", "1 long ago", "cleaned", {}, "2026-11-22", "2026-11-23")
+    assert (run.date, run.age) == ("2026-11-23", "")
+
+
 def test_check_mode_leaves_no_file(tmp_path: Path) -> None:
     path = tmp_path / "state/ami-bake.json"
     run = begin(path, identity(os.getpid()), write=False)
@@ -103,8 +155,19 @@ def test_a_damaged_file_is_no_run(tmp_path: Path, content: str) -> None:
 def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
     own = identity(os.getpid())
     assert own.startswith(f"{os.getpid()} ") and image_run.is_alive(own)
-    assert not image_run.is_alive(f"{os.getpid()} Mon Jan 1 00:00:00 2001")
+    number, ticks, boot = own.split()
+    assert not image_run.is_alive(f"{number} {int(ticks) - 1} {boot}")
+    assert not image_run.is_alive(f"{number} {ticks} 00000000-0000-0000-0000-000000000000")
+    assert not image_run.is_alive("")
     assert not image_run.is_alive(ended_process())
+
+
+def test_without_proc_ps_tells_processes_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(image_run, "_PROC", tmp_path)
+    assert image_run.is_alive(identity(os.getpid())) and not image_run.is_alive(ended_process())
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        assert identity(process.pid) == ""
 
 
 def ended_process() -> str:
