@@ -13,8 +13,4 @@ from tests.e2e.conftest import workshop as workshop
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 
 # Written, and not yet seen to pass from end to end: PROBCOMP_UNSEEN=1 runs them too.
-collect_ignore = (
-    []
-    if os.environ.get("PROBCOMP_UNSEEN")
-    else ["test_05_never_without_a_password.py", "test_09_interrupted.py", "test_11_the_rest_goes_on.py"]
-)
+collect_ignore = [] if os.environ.get("PROBCOMP_UNSEEN") else ["test_09_interrupted.py"]

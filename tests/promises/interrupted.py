@@ -37,10 +37,27 @@ def wait_while_it_runs(run: subprocess.Popen[bytes], has_come: Callable[[], bool
         time.sleep(0.1)
 
 
-def kill_alone(run: subprocess.Popen[bytes]) -> None:
-    """Kill the command as a closed laptop does: its workers, which have sessions of their own, live on for a while."""
+def kill_alone(run: subprocess.Popen[bytes]) -> list[int]:
+    """Kill the command as a closed laptop does: its workers, which have sessions of their own, live on for a while.
+
+    Returns handles of them, for `end_workers`.
+    """
+    workers = []
+    for process in descendants(run.pid):
+        with contextlib.suppress(ProcessLookupError):
+            workers.append(os.pidfd_open(process))
     os.killpg(run.pid, signal.SIGKILL)
     run.wait(30)
+    return workers
+
+
+def end_workers(handles: list[int]) -> None:
+    """Kill what is left of the processes behind these handles."""
+    for handle in handles:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        os.close(handle)
+    handles.clear()
 
 
 def kill_all(run: subprocess.Popen[bytes]) -> None:

@@ -13,7 +13,7 @@ import pytest
 from tests.e2e.living import calls_since, mark
 from tests.e2e.workshop import Workshop
 from tests.promises.hostile import inside
-from tests.promises.interrupted import begun, interrupt, kill_all, kill_alone, wait_while_it_runs
+from tests.promises.interrupted import begun, end_workers, interrupt, kill_all, kill_alone, wait_while_it_runs
 
 USER = "cut"
 CREATE = f"fleet_create.yml -e user={USER}"
@@ -56,10 +56,14 @@ def test_a_machine_whose_making_is_ended_again_and_again(
     others = {user: machine for user, machine in workshop.machines().items() if user != USER}
     since = mark(workshop)
     chance = random.Random(9)
-    for number, (moment, end) in enumerate(MOMENTS):
-        output = tmp_path / f"{number}.txt"
-        end_at(workshop, moment, end, chance.uniform(0, SECONDS), output)
-    workshop.succeed(f"ansible-playbook {CREATE}")
+    left: list[int] = []
+    try:
+        for number, (moment, end) in enumerate(MOMENTS):
+            output = tmp_path / f"{number}.txt"
+            end_at(workshop, moment, end, chance.uniform(0, SECONDS), output, left)
+        workshop.succeed(f"ansible-playbook {CREATE}")
+    finally:
+        end_workers(left)
 
     # A second request may come from a worker that outlived its command; it is refused.
     made = [call["call"] for call in calls_since(workshop, since) if call["status"] == 200]
@@ -74,15 +78,25 @@ def test_a_machine_whose_making_is_ended_again_and_again(
     assert calls_since(workshop, since) == []
 
 
-def end_at(workshop: Workshop, moment: str, end: Callable[..., None], seconds: float, output: Path) -> None:
-    """Begin the command, and `end` it so many `seconds` after the line that ends with `moment`."""
+def end_at(
+    workshop: Workshop,
+    moment: str,
+    end: Callable[..., list[int] | None],
+    seconds: float,
+    output: Path,
+    left: list[int],
+) -> None:
+    """Begin the command, and `end` it so many `seconds` after the line that ends with `moment`.
+
+    Handles of what outlives it are added to `left`.
+    """
     line = re.compile(rf"^- .*{re.escape(moment)}$", re.MULTILINE)
     run = begun(workshop, CREATE, output)
     try:
         wait_while_it_runs(run, lambda: bool(line.search(output.read_text())), moment, 300)
         time.sleep(seconds)
         assert run.poll() is None, f"{moment}: it ended by itself"
-        end(run)
+        left += end(run) or []
         assert run.returncode != 0
     finally:
         if run.poll() is None:

@@ -11,7 +11,7 @@ from cloudformation_server import IMAGE, OTHER_IMAGE, running_cloud
 
 from tests.e2e.living import calls_since, keeps_everything, mark
 from tests.e2e.workshop import Workshop
-from tests.promises.interrupted import begun, kill_alone, wait_while_it_runs
+from tests.promises.interrupted import begun, end_workers, kill_alone, wait_while_it_runs
 
 from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
 from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
@@ -69,8 +69,11 @@ def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop, tmp
             "the resize began",
             300,
         )
-        kill_alone(run)
-        workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
+        workers = kill_alone(run)
+        try:
+            workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
+        finally:
+            end_workers(workers)
         assert workshop.machines()[USER]["InstanceType"] == "t3.large"
     workshop.succeed(f"ansible-playbook {UPDATE}{old}")
     assert workshop.machines()[USER]["InstanceType"] == old
