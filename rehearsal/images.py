@@ -68,6 +68,7 @@ def ensure(distribution: str, progress: Progress) -> str:
         if "pull" in definition:
             if _present(engine, definition["pull"]) or _pull(engine, definition["pull"], progress):
                 return _machine(engine, distribution, definition["pull"], progress)
+            progress(f"{definition['stand_in']}, made of Debian's packages, stands in for it")
             distribution = definition["stand_in"]
             definition = definitions[distribution]
         base = f"{BASE_REPOSITORY}:{distribution}"

@@ -292,10 +292,10 @@ class CallbackModule(DefaultCallback):
         elif not stats.processed:
             self._display.display("nothing to do: no machine matched")
         elif machines and not self._filed_under:
-            changed = f"{len(self._changed_machines)} changed"
-            if self._changed_as_a_whole:
-                changed += " (and what they share)"
+            changed = f"{len(self._changed_machines)} {'would change' if _is_check_mode() else 'changed'}"
             line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed}, {len(failed)} failed"
+            if self._changed_as_a_whole and not _is_check_mode():
+                line += "; something here or in AWS was changed for all at once"
             self._display.display(f"\n{line}", color=C.COLOR_ERROR if failed else C.COLOR_OK)
         elif everybody and not (self._filed_under or self._is_changed or _is_check_mode()):
             self._display.display("\nnothing was changed", color=C.COLOR_OK)
