@@ -27,13 +27,14 @@ MOMENTS = [
     ("Log in and compute", interrupt),
 ]
 SECONDS = 1.5
-# What a machine is made of: packages, units that begin with it, settings, Python, content. Not: keys, names, times.
+# What a machine is made of: packages, units that begin with it, settings, Python, content. Not: keys, names, times, and
+# the rehearsal's own units, which name the instance.
 STATE = r"""
 dpkg-query -W
 systemctl list-unit-files --state=enabled --no-legend
 systemctl is-active jupyter
 cd / && find etc/systemd/system etc/jupyter etc/needrestart etc/profile.d etc/apt usr/local etc/sudoers.d \
-  -type f -printf '%p %m %u %g ' -exec sha256sum {} ';' 2>/dev/null | sort
+  -type f -not -name 'rehearsal-*' -printf '%p %m %u %g ' -exec sha256sum {} ';' 2>/dev/null | sort
 find opt/jupyter -name '*.dist-info' -printf '%p %m %u %g\n' | sort
 find home/jupyter -maxdepth 1 -printf '%p %m %u %g\n' | sort
 find home/jupyter/gen home/jupyter/notebook -type f -not -path '*/.*' -printf '%p %m %u %g ' \
