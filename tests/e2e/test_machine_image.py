@@ -159,7 +159,7 @@ def test_machines_outlive_their_image(workshop: Workshop, engine: docker.DockerC
 def test_names_are_refused(workshop: Workshop) -> None:
     for arguments, words in (
         ("ami_bake.yml -e user=alice", "takes no names"),
-        ("ami_bake.yml -l ws-1", "leave it out"),
+        ("ami_bake.yml -l ws-1", "leave -l out"),
         ("ami_bake.yml -e ami=latest", "an image looks like"),
         ("stack_create.yml -e user=ami-bake", "reserved"),
         ("-l ami-bake fleet_check.yml", "no such machine"),
