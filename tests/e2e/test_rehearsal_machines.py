@@ -96,16 +96,11 @@ def traces(home: Path) -> dict[str, list[str]]:
 @pytest.fixture(scope="module")
 def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
     started = Rehearsal(tmp_path_factory.mktemp("rehearsal") / "home")
-    # What was downloaded once need not be downloaded again; nothing else is shared.
-    shared = Path(os.environ.get("REHEARSAL_CACHE", ROOT / "test-output/rehearsal/cache"))
-    started.home.mkdir(mode=0o700)
-    if shared.is_dir():
-        (started.home / "cache").symlink_to(shared)
     started.up()
     yield started
     started.command("down")
     assert traces(started.home) == {"containers": [], "networks": [], "processes": []}
-    assert [entry.name for entry in started.home.iterdir()] == ["cache"]
+    assert not started.home.exists()
 
 
 @pytest.fixture(scope="module")
@@ -341,11 +336,8 @@ def test_a_second_up_changes_nothing(rehearsal: Rehearsal) -> None:
     assert "running" in rehearsal.command("status")
 
 
-def test_up_and_down_clean_up_after_a_server_that_was_killed(tmp_path: Path, rehearsal: Rehearsal) -> None:
+def test_up_and_down_clean_up_after_a_server_that_was_killed(tmp_path: Path) -> None:
     victim = Rehearsal(tmp_path / "home")
-    victim.home.mkdir()
-    if (rehearsal.home / "cache").exists():
-        (victim.home / "cache").symlink_to((rehearsal.home / "cache").resolve())
     victim.up()
     ec2 = victim.client("ec2")
     in_state(ec2, run(ec2, "orphan", new_group(ec2, "orphan")), "running")
