@@ -7,7 +7,6 @@ the machines: seconds from different computers or runs do not compare, the ratio
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import resource
@@ -82,19 +81,12 @@ def bench_command(workshop: Workshop, what: str, command: str, one: str, many: s
 
 def bench_bare_loop(workshop: Workshop, users: list[str]) -> None:
     """The floor: a shell loop that connects to each machine and looks at the file of the password's hash."""
-    variables = json.loads(workshop.succeed("ansible-inventory --list"))["_meta"]["hostvars"]
-    facts = workshop.facts
-    words = ["-o", "BatchMode=yes", "-o", "KexAlgorithms=curve25519-sha256", "-p", str(facts["ssh_port"])]
-    options = shlex.join([*words, "-i", facts["private_key_file"]])
+    workshop.succeed("scripts/ssh_config")
+    connect = f"ssh -o BatchMode=yes -F {shlex.quote(str(workshop.state / 'ssh_config'))}"
 
     def loop(chosen: list[str]) -> str:
-        lines = [
-            f"ssh {options} -o HostKeyAlias=ssh.{user}.stack.localhost "
-            f"-o UserKnownHostsFile={workshop.state}/known_hosts/{user} "
-            f"{variables[user]['probcomp_admin_user']}@{variables[user]['probcomp_address']} "
-            "sudo cat /home/jupyter/.jupyter/jupyter_server_config.json >/dev/null"
-            for user in chosen
-        ]
+        file = "/home/jupyter/.jupyter/jupyter_server_config.json"
+        lines = [f"{connect} {user} sudo cat {file} >/dev/null" for user in chosen]
         return "set -e; " + "; ".join(lines)
 
     one, many = (processor_seconds(partial(workshop.succeed, loop(chosen))) for chosen in (users[:1], users))
