@@ -5,7 +5,7 @@ The options themselves are in module_utils/probcomp_arguments.py; tests/unit/tes
 
 from textwrap import indent
 
-_MACHINE = r"""
+_SSH_MACHINE = r"""
 user:
   description: Whose machine.
   type: str
@@ -31,6 +31,38 @@ pin_file:
   type: path
   required: true
 """
+# A fragment adds whole options, so the machines of the check, of which a machine to connect to is a part, are here too.
+_CHECKED_MACHINE = rf"""
+user:
+  description: Whose machine.
+  type: str
+  required: true
+url:
+  description: Where it answers, with the port unless that is 443.
+  type: str
+  required: true
+password_file:
+  description: File whose first line is the password.
+  type: path
+  required: true
+ssh:
+  description: How to connect to it; left out, ssh is not tried.
+  type: dict
+  suboptions: {indent(_SSH_MACHINE, "    ")}
+"""
+
+
+def _machines(machine: str) -> str:
+    """Document the option C(machines), a list of such machines."""
+    return rf"""
+options:
+  machines:
+    description: The machines.
+    type: list
+    elements: dict
+    required: true
+    suboptions: {indent(machine, "      ")}
+"""
 
 
 class ModuleDocFragment:
@@ -43,38 +75,5 @@ options:
     type: str
     default: ""
 """
-    MACHINES = rf"""
-options:
-  machines:
-    description: The machines.
-    type: list
-    elements: dict
-    required: true
-    suboptions: {indent(_MACHINE, "      ")}
-"""
-    # A fragment adds whole options, so one whose suboption is a machine to connect to is here as well.
-    CHECKED = rf"""
-options:
-  machines:
-    description: The machines.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      user:
-        description: Whose machine.
-        type: str
-        required: true
-      url:
-        description: Where it answers, with the port unless that is 443.
-        type: str
-        required: true
-      password_file:
-        description: File whose first line is the password.
-        type: path
-        required: true
-      ssh:
-        description: How to connect to it; left out, ssh is not tried.
-        type: dict
-        suboptions: {indent(_MACHINE, "          ")}
-"""
+    MACHINES = _machines(_SSH_MACHINE)
+    CHECKED = _machines(_CHECKED_MACHINE)

@@ -1,24 +1,24 @@
 """What ami_bake.yml remembers of its run, so that it can be interrupted, and only one at a time makes an image.
 
 A file on the controller tells which image is being made, by which process, and how far it got; the note on the machine
-tells which run it belongs to. Used by the action plugin image_run; standard library only.
+tells which run it belongs to. Used by the action plugin image_run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import datetime
-import fcntl
 import json
 import os
 import re
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+from probcomp_lock import locked_within
 
 STAGES = ("configuring", "cleaning", "cleaned")
 """Being configured; being cleaned, and of no other use from then on; nothing left to do on the machine itself."""
@@ -207,15 +207,8 @@ def _lock(path: Path) -> Iterator[None]:
         return
     folder = os.open(path.parent, os.O_RDONLY)
     try:
-        deadline = time.monotonic() + _SECONDS
-        while True:
-            try:
-                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise RunError(f"another process has {path.parent} locked for {_SECONDS:g} s: end it") from None
-                time.sleep(0.1)
+        if not locked_within(folder, _SECONDS):
+            raise RunError(f"another process has {path.parent} locked for {_SECONDS:g} s: end it")
         yield
     finally:
         os.close(folder)

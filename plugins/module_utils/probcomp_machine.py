@@ -7,7 +7,6 @@ account, in a child process that has given up root. Imported by modules; Python 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import pwd
@@ -19,6 +18,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
+
+from ansible.module_utils.probcomp_lock import locked_within
 
 NOTES = Path("/var/lib/probcomp")
 """Root's folder of notes: what was installed, and from what. Its files tell later runs what is left to do."""
@@ -157,16 +158,9 @@ def one_at_a_time(path: Path, seconds: float, what: str) -> Iterator[None]:
     Raises MachineError when another holds it for longer than `seconds`.
     """
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    deadline = time.monotonic() + seconds
     with path.open("w") as lock:
-        while True:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise MachineError(f"{what} of an earlier run still goes on after {seconds:g} s") from None
-                time.sleep(0.5)
+        if not locked_within(lock, seconds):
+            raise MachineError(f"{what} of an earlier run still goes on after {seconds:g} s")
         yield
 
 

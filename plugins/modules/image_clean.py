@@ -63,11 +63,11 @@ import platform
 import re
 import signal
 import subprocess
-import time
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.probcomp_image_clean import Root
+from ansible.module_utils.probcomp_lock import locked_within
 from ansible.module_utils.probcomp_machine import NOTES, MachineError, find_account, last_words, read_note
 
 _SECONDS = 120
@@ -121,16 +121,10 @@ def versions(venv: Path, packages: list[str]) -> dict[str, str]:
 def settle_packages(seconds: int) -> None:
     """Let no package be half installed in the image. Raises MachineError."""
     stop(_UPDATERS, seconds)
-    deadline = time.monotonic() + seconds
+    # dpkg's own lock, which is one of POSIX.
     with _PACKAGE_LOCK.open("w") as lock:
-        while True:
-            try:
-                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    raise MachineError(f"packages are still being installed after {seconds} s") from None
-                time.sleep(1)
+        if not locked_within(lock, seconds, fcntl.lockf):
+            raise MachineError(f"packages are still being installed after {seconds} s")
         if unfinished := run("dpkg", "--audit").strip():
             raise MachineError(f"packages are half installed: {last_words(unfinished)}")
     run("apt-get", "clean")
