@@ -38,7 +38,7 @@ class Problem(Exception):
 def up(home: Path, values: dict[str, object]) -> None:
     """Start the rehearsal unless it runs; come back when it is ready. Raises Problem."""
     _check_computer()
-    home.mkdir(mode=0o700, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
     with (home / "lock").open("w") as lock:
         try:
@@ -57,7 +57,7 @@ def up(home: Path, values: dict[str, object]) -> None:
 
 def down(home: Path) -> None:
     """Stop the rehearsal and remove what it made. Raises Problem when something is left."""
-    home.mkdir(mode=0o700, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         left = _clean(home)

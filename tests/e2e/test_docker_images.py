@@ -254,7 +254,10 @@ def test_a_notebook_made_in_the_browser_belongs_to_the_caller(
 ) -> None:
     # Settings in the notebooks' folder, that came with some archive, do not open it.
     (notebooks / "jupyter_server_config.json").write_text('{"IdentityProvider": {"token": ""}}')
-    with laptop(image, "--volume", f"{notebooks}:/notebook") as server, workshop.browser(tmp_path) as browser:
+    with (
+        laptop(image, "--volume", f"{notebooks}:/notebook") as server,
+        workshop.browser(tmp_path, server.port) as browser,
+    ):
         address = server.says(r"http://127\.0\.0\.1:\d+/lab\?token=[0-9a-f]{48}")
         assert server.contents_status() == 403
         server.healthy()

@@ -6,28 +6,19 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext
+
+from tests.e2e.browser import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "test-output"
-CHROMIUM_ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @dataclass
@@ -132,25 +123,6 @@ class Workshop:
         words = self.on_machine(user, "echo started-$(cut -d ' ' -f 22 /proc/1/stat)")
         return re.search(r"started-\d+", words).group()  # type: ignore[union-attr]
 
-    @contextmanager
-    def browser(self, profile: Path) -> Iterator[BrowserContext]:
-        """A new headless Chromium whose certificate store has the rehearsal's authority and nothing is ignored."""
-        store = profile / ".pki/nssdb"
-        store.mkdir(parents=True)
-        database = f"sql:{store}"
-        subprocess.run(["certutil", "-N", "-d", database, "--empty-password"], check=True)
-        authority = ["-n", "rehearsal", "-t", "C,,", "-i", self.facts["ca_bundle"]]
-        subprocess.run(["certutil", "-A", "-d", database, *authority], check=True)
-        with sync_playwright() as playwright:
-            context = playwright.chromium.launch_persistent_context(
-                str(profile / "profile"),
-                executable_path=shutil.which("chromium"),
-                headless=True,
-                args=CHROMIUM_ARGUMENTS,
-                env={**os.environ, "HOME": str(profile)},
-                viewport={"width": 1280, "height": 800},
-            )
-            try:
-                yield context
-            finally:
-                context.close()
+    def browser(self, profile: Path, *ports: int) -> AbstractContextManager[BrowserContext]:
+        """A new browser that reaches the rehearsal's machines, and other `ports` of 127.0.0.1."""
+        return chromium(profile, Path(self.facts["ca_bundle"]), [self.facts["https_port"], *ports])

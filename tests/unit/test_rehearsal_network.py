@@ -4,7 +4,6 @@ import errno
 import ipaddress
 import socket
 import threading
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -143,6 +142,7 @@ class Echo:
     def __init__(self, port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
         self.target = ("127.0.0.1", self._listener.getsockname()[1])
+        self.heard = threading.Event()
         threading.Thread(target=self._serve, daemon=True).start()
 
     def _serve(self) -> None:
@@ -153,12 +153,12 @@ class Echo:
                 return
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
-    @staticmethod
-    def _answer(connection: socket.socket) -> None:
+    def _answer(self, connection: socket.socket) -> None:
         with connection:
             received = b""
             while data := connection.recv(65536):
                 received += data
+                self.heard.set()
             # Only after the other side has said all: half-closed connections must be passed on as such.
             connection.sendall(received)
 
@@ -226,7 +226,7 @@ def test_what_is_no_longer_wanted_is_closed_and_open_connections_live_on(forward
     forwarders.keep({public: echo.target}, lambda *_: True)
     with socket.create_connection(public, 5) as tracked:
         tracked.sendall(b"first ")
-        time.sleep(0.1)
+        assert echo.heard.wait(5)
         forwarders.keep({}, lambda *_: True)
         assert forwarders.listening() == set()
         with pytest.raises(ConnectionRefusedError):
