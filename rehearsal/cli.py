@@ -28,6 +28,7 @@ SILENCE_SECONDS = 900
 """Limit for one step of `up` that says nothing."""
 STOP_SECONDS = 120
 _POLL = 0.2
+_LOCK = "lock"
 _NEEDED = ("nsenter", "ip", "iptables-restore")
 
 
@@ -37,10 +38,11 @@ class Problem(Exception):
 
 def up(home: Path, values: dict[str, object]) -> None:
     """Start the rehearsal unless it runs; come back when it is ready. Raises Problem."""
+    _check_folder(home)
     _check_computer()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     home.chmod(0o700)
-    with (home / "lock").open("w") as lock:
+    with (home / _LOCK).open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -57,23 +59,22 @@ def up(home: Path, values: dict[str, object]) -> None:
 
 def down(home: Path) -> None:
     """Stop the rehearsal and remove what it made. Raises Problem when something is left."""
+    _check_folder(home)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (home / "lock").open("w") as lock:
+    with (home / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         left = _clean(home)
-        for entry in home.iterdir():
-            if entry.name == "lock":
-                continue
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry)
-            else:
-                entry.unlink()
-        (home / "lock").unlink()
-        if not any(home.iterdir()):
-            home.rmdir()
+        # Another `down` may have held the lock, and removed the folder.
+        shutil.rmtree(home, ignore_errors=True)
     if left:
         raise Problem(f"left over in the container engine: {'; '.join(left)}")
     _say("is down: no container, network or process of it is left")
+
+
+def _check_folder(home: Path) -> None:
+    """See that `down` will remove nobody else's files with the folder. Raises Problem."""
+    if home.exists() and not (home / _LOCK).exists() and any(home.iterdir()):
+        raise Problem(f"{home} holds something else, which `down` would remove: name an empty folder, or a new one")
 
 
 def status_text(status: dict[str, Any]) -> str:

@@ -115,6 +115,16 @@ def test_files_of_the_run_are_for_their_owner(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["rehearsal.json"]
 
 
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_folder_of_somebody_elses_is_left_alone(
+    tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "thesis.tex").write_text("ten years")
+    assert cli.main(["--home", str(tmp_path), command]) != 0
+    assert str(tmp_path) in capsys.readouterr().err
+    assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
+
+
 def test_a_process_that_has_ended_is_not_alive() -> None:
     process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     run = Run("abc", process.pid, run_state.start_ticks(process.pid))
