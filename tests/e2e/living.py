@@ -13,8 +13,9 @@ from tests.e2e.workshop import Workshop
 
 def record_of(workshop: Workshop, user: str) -> list[str]:
     """Where the ssh name of `user` points to, as Route 53 tells."""
-    zone = workshop.aws("route53 list-hosted-zones")["HostedZones"][0]["Id"]
-    sets = workshop.aws(f"route53 list-resource-record-sets --hosted-zone-id {zone}")["ResourceRecordSets"]
+    route53 = workshop.client("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
     found = next(item for item in sets if item["Name"].startswith(f"ssh.{user}.stack."))
     return [value["Value"] for value in found["ResourceRecords"]]
 
@@ -32,7 +33,8 @@ def mark(workshop: Workshop) -> int:
 def wait_until(workshop: Workshop, user: str, state: str) -> None:
     """Wait until the machine of `user` is `running` or `stopped`."""
     instance = workshop.machines()[user]["InstanceId"]
-    workshop.succeed(f"aws ec2 wait instance-{state} --instance-ids {instance}")
+    waiter = workshop.ec2.get_waiter(f"instance_{state}")
+    waiter.wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
 
 
 @contextmanager

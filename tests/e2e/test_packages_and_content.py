@@ -7,11 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from rehearsal.inputs import apt_repository, content_archive
-from rehearsal.settings import SETTINGS
 from tests.e2e.workshop import OUTPUT, Result, Workshop
 from tests.unit.content_world import files, member, tar
 
@@ -28,14 +26,8 @@ EVERYTHING = (
 
 @pytest.fixture(scope="module")
 def s3(workshop: Workshop) -> Any:
-    """boto3's client for the rehearsal's S3: quicker than the aws command."""
-    return boto3.client(
-        "s3",
-        endpoint_url=workshop.facts["api"],
-        region_name=SETTINGS.region,
-        aws_access_key_id=SETTINGS.access_key,
-        aws_secret_access_key=SETTINGS.secret_key,
-    )
+    """boto3's client for the rehearsal's S3."""
+    return workshop.client("s3")
 
 
 @pytest.fixture(scope="module")

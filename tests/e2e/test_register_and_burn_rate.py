@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.e2e.living import wait_until
 from tests.e2e.workshop import OUTPUT, Workshop
 
 HOURS = 730
@@ -34,10 +34,10 @@ def by_hand(workshop: Workshop) -> Decimal:
     """Return dollars per hour of all that the account has, counted from EC2's own descriptions."""
     running = [machine for machine in workshop.machines().values() if machine["State"]["Name"] == "running"]
     machines = sum(Decimal(TYPES[machine["InstanceType"]]) + ADDRESS for machine in running)
-    disks = sum(volume["Size"] for volume in workshop.aws("ec2 describe-volumes")["Volumes"])
-    kept = workshop.aws("ec2 describe-snapshots --owner-ids self")["Snapshots"]
+    disks = sum(volume["Size"] for volume in workshop.ec2.describe_volumes()["Volumes"])
+    kept = workshop.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
     held = sum(snapshot["VolumeSize"] for snapshot in kept)
-    balancers = len(workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"])
+    balancers = len(workshop.client("elbv2").describe_load_balancers()["LoadBalancers"])
     return machines + (disks * DISK + held * SNAPSHOT) / HOURS + balancers * (BALANCER + 2 * ADDRESS)
 
 
@@ -51,13 +51,6 @@ def cents(per_hour: Decimal) -> dict[str, str]:
 
 def totals(data: dict[str, Any]) -> dict[str, str]:
     return {name: data["total"][name] for name in ("per_hour", "per_day", "per_30_days")}
-
-
-def wait_for_state(workshop: Workshop, user: str, state: str) -> None:
-    end = time.monotonic() + 120
-    while workshop.machines()[user]["State"]["Name"] != state:
-        assert time.monotonic() < end, f"{user} is not {state} after 120 s"
-        time.sleep(1)
 
 
 def test_the_register_is_kept_and_nothing_by_hand_is_lost(workshop: Workshop) -> None:
@@ -101,7 +94,7 @@ def test_the_sum_before_with_and_after_a_stopped_machine(workshop: Workshop, tmp
     identity = workshop.machines()["ws-3"]["InstanceId"]
     workshop.aws(f"ec2 stop-instances --instance-ids {identity}")
     try:
-        wait_for_state(workshop, "ws-3", "stopped")
+        wait_until(workshop, "ws-3", "stopped")
         stopped, text = burn(workshop)
         assert totals(stopped) == cents(before - MACHINE - ADDRESS) == cents(by_hand(workshop))
         assert re.search(r"^ws-3 +t3\.medium stopped, 30 GiB gp3 +0\.0033 +0\.08 +2\.37$", text, re.MULTILINE), text

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.e2e.living import wait_until
 from tests.e2e.workshop import Workshop
 
 
@@ -15,7 +16,7 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     assert len(workshop.machines()) == 6
     stopped = workshop.machines()["ws-5"]["InstanceId"]
     workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
-    workshop.succeed(f"aws ec2 wait instance-stopped --instance-ids {stopped}")
+    wait_until(workshop, "ws-5", "stopped")
     refused = workshop.play('fleet_delete.yml -e "base=ws low=1 high=5" -e confirm=yes')
     assert refused.status != 0
     assert re.search(r"^FAILED ws-5: .*backup=false", refused.text, re.MULTILINE), refused.text

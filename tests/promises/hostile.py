@@ -11,22 +11,11 @@ from contextlib import contextmanager
 from tests.e2e.workshop import Result, Workshop
 
 
-def inside(workshop: Workshop, user: str, script: str) -> str:
-    """Run bash's `script` as root in the container of the machine of `user`, past ssh, and return its output."""
-    command = ["docker", "exec", container(workshop, user), "bash", "-euc", script]
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120).stdout
-
-
-def container(workshop: Workshop, user: str) -> str:
-    """The name of the container that stands for the machine of `user`."""
-    return f"probcomp-{workshop.facts['run_id']}-{workshop.machines()[user]['InstanceId']}"
-
-
 @contextmanager
 def replaced(workshop: Workshop, user: str, program: str, text: str) -> Iterator[None]:
     """While this lasts, `program` (absolute) on the machine of `user` is the script `text`."""
-    name = container(workshop, user)
-    inside(workshop, user, f"cp -a --remove-destination {program} {program}.true; rm {program}")
+    name = workshop.container(user)
+    workshop.on_machine(user, f"cp -a --remove-destination {program} {program}.true; rm {program}")
     try:
         with io.BytesIO() as archive:
             with tarfile.open(fileobj=archive, mode="w") as tar:
@@ -36,7 +25,7 @@ def replaced(workshop: Workshop, user: str, program: str, text: str) -> Iterator
             subprocess.run(["docker", "cp", "-", f"{name}:/"], input=archive.getvalue(), check=True, timeout=60)
         yield
     finally:
-        inside(workshop, user, f"mv -f {program}.true {program}")
+        workshop.on_machine(user, f"mv -f {program}.true {program}")
 
 
 def raw_control_characters(result: Result) -> set[str]:

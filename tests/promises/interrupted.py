@@ -15,12 +15,11 @@ from tests.e2e.workshop import ROOT, Workshop
 
 def begun(workshop: Workshop, arguments: str, output: Path) -> subprocess.Popen[bytes]:
     """Begin ansible-playbook with `arguments`, in a session of its own; what it prints goes to the file `output`."""
-    command = f'environment=$(scripts/rehearsal env) && eval "$environment" && exec ansible-playbook {arguments}'
     with output.open("wb") as stream:
         return subprocess.Popen(
-            ["bash", "-c", command],
+            ["bash", "-c", f"exec ansible-playbook {arguments}"],
             cwd=ROOT,
-            env={**os.environ, "REHEARSAL_HOME": str(workshop.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"},
+            env=workshop.environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
             stdout=stream,

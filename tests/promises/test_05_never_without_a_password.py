@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import pytest
 
 from tests.e2e.workshop import Workshop
-from tests.promises.hostile import inside
 
 USER = "ws-1"
 CONFIG = "/home/jupyter/.jupyter/jupyter_server_config.json"
@@ -68,16 +67,16 @@ print(*sorted(answers))
 
 def look(workshop: Workshop) -> set[str]:
     """What a stranger is answered when Jupyter is started: statuses, or "login"; empty when it refuses to start."""
-    return set(inside(workshop, USER, f"python3 - <<'END'\n{LOOK}\nEND").split())
+    return set(workshop.on_machine(USER, f"python3 - <<'END'\n{LOOK}\nEND").split())
 
 
 @pytest.fixture(scope="module", autouse=True)
 def settings(workshop: Workshop) -> Iterator[None]:
     """In the end the settings are as they were, and the machine works."""
-    inside(workshop, USER, f"cp -a {CONFIG} {KEPT}")
+    workshop.on_machine(USER, f"cp -a {CONFIG} {KEPT}")
     yield
     restored(workshop)
-    inside(workshop, USER, f"rm {KEPT}; systemctl reset-failed jupyter; systemctl restart jupyter")
+    workshop.on_machine(USER, f"rm {KEPT}; systemctl reset-failed jupyter; systemctl restart jupyter")
     workshop.succeed(f"ansible-playbook -l {USER} set_password.yml")
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
 
@@ -85,7 +84,7 @@ def settings(workshop: Workshop) -> Iterator[None]:
 def restored(workshop: Workshop) -> None:
     """Put the settings back, without a restart."""
     settings = f"rm -rf {CONFIG} {CONFIG}.damaged {CONFIG.removesuffix('json')}py; cp -a {KEPT} {CONFIG}"
-    inside(workshop, USER, settings)
+    workshop.on_machine(USER, settings)
 
 
 def test_strangers_get_the_login_at_most(workshop: Workshop) -> None:
@@ -95,7 +94,7 @@ def test_strangers_get_the_login_at_most(workshop: Workshop) -> None:
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_settings_open_nothing(workshop: Workshop, damage: str) -> None:
-    inside(workshop, USER, f"settings={CONFIG} kept={KEPT}\n{DAMAGES[damage]}")
+    workshop.on_machine(USER, f"settings={CONFIG} kept={KEPT}\n{DAMAGES[damage]}")
     try:
         assert look(workshop) <= {"403", "login", "404", "500"}
     finally:
@@ -104,7 +103,7 @@ def test_damaged_settings_open_nothing(workshop: Workshop, damage: str) -> None:
 
 @pytest.mark.parametrize("damage", ["missing", "truncated", "a folder"])
 def test_set_password_repairs_it(workshop: Workshop, damage: str) -> None:
-    inside(workshop, USER, f"settings={CONFIG} kept={KEPT}\n{DAMAGES[damage]}; systemctl restart jupyter || true")
+    workshop.on_machine(USER, f"settings={CONFIG} kept={KEPT}\n{DAMAGES[damage]}; systemctl restart jupyter || true")
     try:
         result = workshop.play(f"-l {USER} set_password.yml")
         repairs = damage != "a folder"

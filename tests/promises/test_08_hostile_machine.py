@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.workshop import ROOT, Workshop
-from tests.promises.hostile import inside, raw_control_characters, replaced
+from tests.promises.hostile import raw_control_characters, replaced
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\x9b2J\r\x08"
 COMMANDS = ["set_password.yml", "restart_jupyter.yml", "grab_content.yml", "deb_upgrade.yml", "marco_install.yml"]
@@ -99,7 +99,7 @@ def test_a_replaced_python_runs_nothing_here(workshop: Workshop, trap: Path, kin
             assert raw_control_characters(result) == set(), result.text
             assert "Traceback" not in result.text
     assert others == {user: workshop.boot_time(user) for user in ("ws-1",)}
-    inside(workshop, "ws-3", "python3 -c 'print(1)'")
+    workshop.on_machine("ws-3", "python3 -c 'print(1)'")
 
 
 def test_a_jupyter_that_answers_with_commands_to_the_terminal(workshop: Workshop, trap: Path) -> None:
@@ -121,13 +121,13 @@ class Hostile(http.server.BaseHTTPRequestHandler):
     def log_message(self, *words): pass
 http.server.ThreadingHTTPServer(("0.0.0.0", 8888), Hostile).serve_forever()
 """
-    inside(workshop, "ws-3", f"systemctl stop jupyter; cat > /root/hostile.py <<'END'\n{server}\nEND")
-    inside(workshop, "ws-3", "systemd-run --quiet --unit=hostile-server /usr/bin/python3 /root/hostile.py")
+    workshop.on_machine("ws-3", f"systemctl stop jupyter; cat > /root/hostile.py <<'END'\n{server}\nEND")
+    workshop.on_machine("ws-3", "systemd-run --quiet --unit=hostile-server /usr/bin/python3 /root/hostile.py")
     try:
         result = workshop.play("-l ws-3 fleet_check.yml")
         page = (workshop.state / "reports/check.html").read_text()
     finally:
-        inside(workshop, "ws-3", "systemctl stop hostile-server; rm /root/hostile.py; systemctl start jupyter")
+        workshop.on_machine("ws-3", "systemctl stop hostile-server; rm /root/hostile.py; systemctl start jupyter")
     assert result.status != 0 and "FAILED ws-3" in result.text
     assert raw_control_characters(result) == set(), result.text
     assert "\x1b" not in page

@@ -12,7 +12,6 @@ import pytest
 
 from tests.e2e.living import calls_since, mark
 from tests.e2e.workshop import Workshop
-from tests.promises.hostile import inside
 from tests.promises.interrupted import begun, end_workers, interrupt, kill_all, kill_alone, wait_while_it_runs
 
 USER = "cut"
@@ -73,7 +72,7 @@ def test_a_machine_whose_making_is_ended_again_and_again(
     pins = [(workshop.state / "known_hosts" / user).read_text().splitlines() for user in (USER, "ws-1")]
     assert len(pins[0]) == len(pins[1]), "keys were pinned twice"
     assert {user: machine for user, machine in workshop.machines().items() if user != USER} == others
-    assert inside(workshop, USER, STATE) == inside(workshop, "ws-1", STATE)
+    assert workshop.on_machine(USER, STATE) == workshop.on_machine("ws-1", STATE)
     since = mark(workshop)
     assert "1 ok, 0 changed, 0 failed" in workshop.succeed(f"ansible-playbook {CREATE}")
     assert calls_since(workshop, since) == []

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.workshop import ROOT, Workshop
-from tests.promises.hostile import inside, raw_control_characters, replaced
+from tests.promises.hostile import raw_control_characters, replaced
 
 SESSIONS = "/home/jupyter/.iventure_logs"
 FETCH = "-l ws-3 fetch_logs.yml"
@@ -36,9 +36,9 @@ chown -Rh jupyter: . ; chmod 4755 setuid
 def hostile(workshop: Workshop) -> Iterator[None]:
     """A session folder as nobody honest has one, on ws-3 and gone again afterwards."""
     shutil.rmtree(workshop.state / "logs/ws-3", ignore_errors=True)
-    inside(workshop, "ws-3", f"rm -rf {SESSIONS}\n{TREE}")
+    workshop.on_machine("ws-3", f"rm -rf {SESSIONS}\n{TREE}")
     yield
-    inside(workshop, "ws-3", f"rm -rf {SESSIONS}")
+    workshop.on_machine("ws-3", f"rm -rf {SESSIONS}")
     shutil.rmtree(workshop.state / "logs/ws-3", ignore_errors=True)
 
 
@@ -77,7 +77,7 @@ def test_a_hostile_tree(workshop: Workshop) -> None:
 
 
 def test_more_files_than_anybody_needs(workshop: Workshop) -> None:
-    inside(workshop, "ws-3", f"cd {SESSIONS}/many; seq -f 'more-%g' 12000 | xargs touch; chown -R jupyter: .")
+    workshop.on_machine("ws-3", f"cd {SESSIONS}/many; seq -f 'more-%g' 12000 | xargs touch; chown -R jupyter: .")
     result = workshop.play(FETCH)
     assert result.status != 0
     assert any("10000 files and folders" in line for line in result.text.splitlines() if line.startswith("FAILED ws-3"))
@@ -86,11 +86,11 @@ def test_more_files_than_anybody_needs(workshop: Workshop) -> None:
 
 
 def test_a_folder_of_logs_that_is_a_link_to_roots_files(workshop: Workshop) -> None:
-    inside(workshop, "ws-3", f"rm -rf {SESSIONS}; install -d -m 700 /root/secret; echo x > /root/secret/key")
-    inside(workshop, "ws-3", f"ln -s /root/secret {SESSIONS}; ln -s /root/secret /home/jupyter/.hidden")
+    workshop.on_machine("ws-3", f"rm -rf {SESSIONS}; install -d -m 700 /root/secret; echo x > /root/secret/key")
+    workshop.on_machine("ws-3", f"ln -s /root/secret {SESSIONS}; ln -s /root/secret /home/jupyter/.hidden")
     workshop.play(FETCH)
     assert not list((workshop.state / "logs/ws-3").rglob("key")), "the user had root read for her what she may not"
-    inside(workshop, "ws-3", "rm -rf /root/secret /home/jupyter/.hidden")
+    workshop.on_machine("ws-3", "rm -rf /root/secret /home/jupyter/.hidden")
 
 
 @pytest.mark.parametrize(
