@@ -292,7 +292,7 @@ def test_a_notebook_made_in_the_browser_belongs_to_the_caller(
         # The kernel is still there: it is ended as well.
         started = time.monotonic()
         docker(f"stop --time 30 {server.name}")
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 25, "it was not ended, but killed"
         assert docker(f"inspect --format {{{{.State.ExitCode}}}} {server.name}").strip() == "0"
 
 

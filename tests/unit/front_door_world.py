@@ -177,6 +177,20 @@ def get(cloud: Cloud, url: str, **options: Any) -> tuple[int, dict[str, str], st
     return result
 
 
+def serves(cloud: Cloud, status: int | None, name: str = f"alice.{DOMAIN}") -> None:
+    """Wait until a name is answered with `status`, or refused in the handshake for None."""
+    end, seen = time.monotonic() + 15, status
+    while time.monotonic() < end:
+        try:
+            seen = get(cloud, cloud.url(name=name))[0]
+        except aiohttp.ClientConnectorError:
+            seen = None
+        if seen == status:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{name}: {seen} instead of {status}")
+
+
 def handshake(cloud: Cloud, name: str) -> str | None:
     """The version of TLS that is agreed on for a name."""
     with (
@@ -306,7 +320,7 @@ def idle_timeout(cloud: Cloud, seconds: int) -> None:
     boto3.client("elbv2", REGION).modify_load_balancer_attributes(
         LoadBalancerArn=cloud.load_balancer, Attributes=[attribute]
     )
-    time.sleep(0.7)
+    time.sleep(2)
 
 
 def admit(machine_group: str, balancer_group: str, port: int) -> None:

@@ -175,7 +175,7 @@ def test_a_machine_that_is_silent_ends_in_time(pem: Path) -> None:
         start = time.monotonic()
         result = asyncio.run(client.check_all([machine], client.Limits(connect=0.5), str(pem), 1))[0]
     assert result.kind == "connection" and "within 0.5 s" in result.reason
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 20
 
 
 def test_waiting_is_bounded_and_said(pem: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from front_door_world import (
     handshake,
     idle_timeout,
     running_cloud,
+    serves,
     talk,
     trusting,
 )
@@ -35,7 +36,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
 
 @pytest.fixture
 def short_idle_timeout(cloud: Cloud) -> Iterator[None]:
-    idle_timeout(cloud, 1)
+    idle_timeout(cloud, 2)
     yield
     idle_timeout(cloud, 60)
 
@@ -85,12 +86,9 @@ def test_a_name_without_a_record_is_refused_in_the_handshake(cloud: Cloud) -> No
 
 def test_a_new_record_works_and_a_deleted_one_does_not(cloud: Cloud) -> None:
     cloud.alias(f"dora.{DOMAIN}")
-    time.sleep(1.2)
-    assert get(cloud, cloud.url(name=f"dora.{DOMAIN}"))[0] == 404
+    serves(cloud, 404, f"dora.{DOMAIN}")
     cloud.alias(f"dora.{DOMAIN}", "DELETE")
-    time.sleep(1.2)
-    with pytest.raises(aiohttp.ClientConnectorError):
-        get(cloud, cloud.url(name=f"dora.{DOMAIN}"))
+    serves(cloud, None, f"dora.{DOMAIN}")
 
 
 @pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1:DeprecationWarning")
@@ -129,7 +127,7 @@ def test_a_stopped_machine_is_unused_and_answered_with_503(cloud: Cloud) -> None
     ec2.stop_instances(InstanceIds=[cloud.instance])
     try:
         assert cloud.wait("unused")["Reason"] == "Target.InvalidState"
-        time.sleep(0.6)
+        serves(cloud, 503)
         status, headers, text = get(cloud, cloud.url())
         assert (status, headers["Server"]) == (503, "awselb/2.0")
         assert "<h1>503 Service Temporarily Unavailable</h1>" in text
@@ -221,10 +219,10 @@ def test_a_refused_websocket_keeps_its_status(cloud: Cloud) -> None:
 def test_an_idle_websocket_ends_and_a_pinging_one_lives(cloud: Cloud) -> None:
     async def use(session: aiohttp.ClientSession) -> tuple[bool, float]:
         async with session.ws_connect(cloud.url("/ws").replace("https", "wss"), autoping=False) as connection:
-            for _ in range(4):
+            for _ in range(3):
                 await connection.ping()
                 await connection.receive()
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(1)
             alive = not connection.closed
             begun = time.monotonic()
             await connection.receive()
@@ -232,4 +230,4 @@ def test_an_idle_websocket_ends_and_a_pinging_one_lives(cloud: Cloud) -> None:
 
     alive, waited = talk(cloud, use)
     assert alive
-    assert waited < 3
+    assert waited < 10

@@ -107,7 +107,7 @@ def test_a_stopped_process_does_not_block_the_file_for_ever(tmp_path: Path, monk
         began = time.monotonic()
         with pytest.raises(RunError, match=r"locked for 0\.3 s"):
             begin(tmp_path / "ami-bake.json", identity(os.getpid()))
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20
         holder.kill()
         holder.wait()
         assert begin(tmp_path / "ami-bake.json", identity(os.getpid())).stage == "configuring"

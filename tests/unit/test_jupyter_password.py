@@ -58,9 +58,9 @@ def test_anything_else_is_no_hash_of_it(found: str) -> None:
 
 @pytest.mark.parametrize("figures", ["m=4194304,t=10,p=8", "m=10240,t=9999,p=8", "m=10240,t=10,p=255"])
 def test_a_hash_that_costs_too_much_is_not_tried(figures: str) -> None:
-    start = time.monotonic()
+    start = time.process_time()
     assert not hashes.is_hash_of(f"argon2:$argon2id$v=19${figures}$c29tZXNhbHQ$" + "A" * 43, PASSWORD)
-    assert time.monotonic() - start < 0.1
+    assert time.process_time() - start < 0.1, "of its own: others may keep the processor busy"
 
 
 def test_no_warning_reaches_the_output() -> None:

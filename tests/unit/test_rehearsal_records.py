@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from rehearsal_process import Server, running
 
-DELAY = 0.6
+DELAY = 1.5
 
 
 @pytest.fixture(scope="module")
