@@ -9,6 +9,8 @@ from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_preflight import Cloud, tags_of
 from ansible.module_utils.probcomp_stack_update import UpdateJob
 
+UNKNOWN = "unknown"
+"""State of a machine that EC2 did not tell."""
 _INSTANCES_PER_REQUEST = 200
 """Most values that one filter of DescribeInstances takes."""
 
@@ -23,6 +25,7 @@ def read_machines_again(cloud: Cloud, jobs: list[UpdateJob], parameter: str, is_
         now = _machines(cloud, [job.instance["InstanceId"] for job in jobs if job.instance])
     except cloud.errors as error:
         for job in jobs:
+            job.result |= {"instance_id": "", "instance_type": "", "image": "", "state": UNKNOWN}
             if job.result["status"] == "ready":
                 _fail(job, f"its end state could not be read, for {explain(error)}")
         return
@@ -42,7 +45,9 @@ def result_lines(jobs: Iterable[UpdateJob]) -> list[str]:
     for job in jobs:
         result = job.result
         what = f"{result['instance_type']}, {result['state']}" if result["instance_type"] else "no machine"
-        if result["status"] == "failed":
+        if result["state"] == UNKNOWN:
+            lines.append(f"{job.user}: what it is now could not be read")
+        elif result["status"] == "failed":
             lines.append(f"{job.user}: not updated, is {what}")
         elif result["changed"] and result["status"] == "ready":
             lines.append(f"{job.user}: updated, is {what}")
