@@ -26,6 +26,10 @@ _WRONG_HOST_KEY = re.compile(
 )
 _FAILURE_HINTS = (
     (
+        r"waiting for privilege escalation prompt",
+        "it took the connection and said nothing: if it hangs, aws ec2 reboot-instances helps, and keeps its disk",
+    ),
+    (
         r"could not get lock|frontend lock|failed to lock apt|/lists/lock",
         "something else installs packages there: wait for it, or give it longer (apt_probcomp_lock_timeout)",
     ),
@@ -40,6 +44,10 @@ _FAILURE_HINTS = (
     ),
 )
 _HINTS = (
+    (
+        r"waiting for privilege escalation prompt",
+        "it took the connection and said nothing: if it hangs, aws ec2 reboot-instances helps, and keeps its disk",
+    ),
     (r"permission denied", "is private_key_file the key of its key pair, or the agent loaded with it?"),
     (r"timed out|no route to host|unreachable", "is it running, and is admin_cidr the network that you are in?"),
     (r"connection refused|connection reset|connection closed", "it may still be starting: try again in a minute"),

@@ -125,6 +125,8 @@ def _save(
         os.link(partial, path)
     finally:
         partial.unlink()
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # of one without any backup: an empty folder would look like one
     return path, members
 
 
