@@ -78,7 +78,7 @@ def unreachable_line(result: Mapping[str, Any]) -> str:
         return "its host key is not the one pinned in known_hosts: unless you know why, do not connect"
     reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
-    return f"{reason}; {hint}" if hint else reason
+    return f"{reason.rstrip('.: ')}; {hint}" if hint else reason
 
 
 def _hinted(message: str) -> str:

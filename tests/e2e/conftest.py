@@ -14,19 +14,13 @@ import pytest
 
 from tests.e2e.workshop import OUTPUT, Workshop
 
-# What needs the demo's own three machines as they are, then what makes more of them, then the end of all.
-FIRST = ["test_bad_input"]
+# What makes more machines than the demo's three, then the end of all.
 LAST = ["test_rehearsal_machines", "test_workshop", "test_workshop_end"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files; those that are in neither list come in between, and leave ws-1 to ws-3 as they found them."""
-
-    def place(item: pytest.Item) -> int:
-        stem = item.path.stem
-        return FIRST.index(stem) if stem in FIRST else len(FIRST) + (LAST.index(stem) + 1 if stem in LAST else 0)
-
-    items.sort(key=place)
+    """Order the files; those that are not listed come first, and leave ws-1 to ws-3 as they found them."""
+    items.sort(key=lambda item: LAST.index(item.path.stem) if item.path.stem in LAST else -1)
 
 
 @pytest.fixture(scope="session")

@@ -119,6 +119,11 @@ class Workshop:
         """boto3's client for EC2."""
         return self.client("ec2")
 
+    def fault(self, **values: object) -> None:
+        """Have something go wrong: the fields of a fault of the rehearsal."""
+        request = urllib.request.Request(f"{self.facts['api']}/rehearsal/faults", json.dumps(values).encode())
+        urllib.request.urlopen(request, timeout=10).close()
+
     def machines(self) -> dict[str, dict[str, Any]]:
         """Every machine that is not terminated, by its user, as EC2 describes it."""
         found: dict[str, dict[str, Any]] = {}

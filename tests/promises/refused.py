@@ -1,0 +1,29 @@
+"""Commands that must be refused: in a line, before anything was changed."""
+
+from __future__ import annotations
+
+import json
+import shlex
+
+from tests.e2e.living import calls_since, mark
+from tests.e2e.workshop import ROOT, Result, Workshop
+
+
+def extra(**values: object) -> str:
+    """-e with `values` as JSON, which carries any text unharmed."""
+    return f"-e {shlex.quote(json.dumps(values))}"
+
+
+def refuses(workshop: Workshop, arguments: str, words: list[str]) -> Result:
+    """Run ansible-playbook: it fails with one line that holds all `words`, and leaves AWS and all files as they are."""
+    since = mark(workshop)
+    files = sorted(str(path) for path in workshop.state.rglob("*"))
+    result = workshop.play(arguments)
+    assert result.status != 0, result.text
+    telling = [line for line in result.text.splitlines() if all(word in line for word in words)]
+    assert telling, f"no line with {words} in:\n{result.text}"
+    assert "Traceback" not in result.text
+    assert calls_since(workshop, since) == []
+    assert sorted(str(path) for path in workshop.state.rglob("*")) == files
+    assert not (ROOT / "PWNED").exists()
+    return result

@@ -1,0 +1,79 @@
+"""4. No connection, of ssh, rsync or Ansible, to a machine whose host key is not pinned; keys are pinned once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.workshop import Workshop
+
+USER = "ws-2"
+# Everything that connects to a machine: by Ansible, by ssh and rsync of our modules, and by hand.
+COMMANDS = [
+    f"ansible-playbook -l {USER} set_password.yml",
+    f"ansible-playbook -l {USER} restart_jupyter.yml",
+    f"ansible-playbook -l {USER} deb_upgrade.yml",
+    f"ansible-playbook -l {USER} fetch_logs.yml",
+    f"ansible-playbook -l {USER} fleet_check.yml",
+    f"ansible-playbook fleet_create.yml -e user={USER}",
+    f"ansible-playbook stack_delete.yml -e user={USER} -e confirm=yes",
+    f"scripts/login {USER} true",
+    f"scripts/put {USER} README.md",
+    f"scripts/get {USER} notebook/welcome.ipynb",
+]
+
+
+@pytest.fixture
+def pin(workshop: Workshop) -> Iterator[Path]:
+    """The pinned keys of the machine; as they were again afterwards."""
+    file = workshop.state / "known_hosts" / USER
+    right = file.read_text()
+    yield file
+    file.write_text(right)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def the_right_key_opens(workshop: Workshop) -> Iterator[None]:
+    """What is refused here is refused for its key: before and after, the machine answers and is whole."""
+    workshop.succeed(f"scripts/login {USER} true")
+    before = workshop.machines()[USER]
+    yield
+    workshop.succeed(f"scripts/login {USER} true")
+    assert workshop.machines()[USER] == before
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: re.sub(rf"-l |-e \S+|{USER}| ", "", command))
+def test_another_machines_key(workshop: Workshop, pin: Path, command: str) -> None:
+    right, booted = pin.read_text(), workshop.boot_time(USER)
+    others = (workshop.state / "known_hosts/ws-1").read_text().replace("ssh.ws-1.", f"ssh.{USER}.")
+    # The instance id stays: otherwise create pins the key of a machine made anew.
+    wrong = re.sub(r"i-[0-9a-f]+", re.search(r"i-[0-9a-f]+", right).group(), others)  # type: ignore[union-attr]
+    pin.write_text(wrong)
+    refused = workshop.shell(command)
+    assert refused.status != 0, refused.text
+    assert re.search(r"host key", refused.text, re.IGNORECASE), refused.text
+    assert "Traceback" not in refused.text
+    assert pin.read_text() == wrong, "a pinned key was overwritten"
+    assert workshop.boot_time(USER) == booted
+
+
+@pytest.mark.parametrize("command", [COMMANDS[0], COMMANDS[3], COMMANDS[4], COMMANDS[7]])
+def test_no_key_at_all(workshop: Workshop, pin: Path, command: str) -> None:
+    pin.unlink()
+    refused = workshop.shell(command)
+    assert refused.status != 0, refused.text
+    assert USER in refused.text and "known_hosts" in refused.text, refused.text
+    assert not pin.exists(), "nobody but create pins keys"
+
+
+def test_create_pins_from_the_console_and_once(workshop: Workshop, pin: Path) -> None:
+    right = pin.read_text()
+    pin.unlink()
+    workshop.succeed(f"ansible-playbook fleet_create.yml -e user={USER}")
+    assert pin.read_text() == right
+    inode = pin.stat().st_ino
+    workshop.succeed(f"ansible-playbook fleet_create.yml -e user={USER}")
+    assert pin.stat().st_ino == inode

@@ -1,0 +1,48 @@
+"""12. With 30 % of API calls throttled everything still comes out right, within the API's rates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e.living import record_of
+from tests.e2e.workshop import Workshop
+
+USER = "slow"
+SHARE = 0.3
+
+
+@pytest.fixture
+def throttled(workshop: Workshop) -> Iterator[None]:
+    """Three of ten calls are told to come again later."""
+    workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
+    workshop.fault(code="Throttling", message="Rate exceeded", rate=SHARE, seed=12)
+    yield
+    workshop.succeed("scripts/rehearsal fault clear")
+    if USER in workshop.machines():
+        workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e backup=false -e confirm=yes")
+    workshop.password_file(USER).unlink(missing_ok=True)
+
+
+def test_a_machine_is_made_updated_and_deleted_all_the_same(workshop: Workshop, throttled: None) -> None:
+    before = workshop.control("counts")
+    workshop.succeed(f"ansible-playbook stack_create.yml -e user={USER}")
+    machine = workshop.machines()[USER]
+    workshop.succeed("ansible-playbook -l ws stack_update.yml -e note=throttled")
+    workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e confirm=yes")
+    hits = sum(fault["hits"] for fault in workshop.control("faults"))
+    workshop.succeed("scripts/rehearsal fault clear")
+
+    assert hits > 10, "it was hardly throttled at all"
+    after = workshop.control("counts")
+    # The rehearsal itself refuses whoever asks CloudFormation or Route 53 more than five times a second.
+    asked = after["reads"] + after["changes"] - before["reads"] - before["changes"]
+    refused = sum(after.get("throttled", {}).values()) - sum(before.get("throttled", {}).values())
+    assert refused < asked / 4, after
+    assert machine["InstanceId"] not in str(workshop.machines())
+    for user in ("ws-1", "ws-2", "ws-3"):
+        tags = {tag["Key"]: tag["Value"] for tag in workshop.machines()[user]["Tags"]}
+        assert tags["note"] == "throttled"
+        assert record_of(workshop, user) == [workshop.machines()[user]["PublicIpAddress"]]
+    workshop.succeed("ansible-playbook -l ws stack_update.yml -e note=")

@@ -1,0 +1,123 @@
+"""13. Delete leaves nothing that costs money, and deletes no machine whose home it could not save first."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.living import calls_since, mark, wait_until
+from tests.e2e.workshop import Workshop
+
+USER = "gone"
+LIVING = "ws-3"
+
+
+@pytest.fixture
+def never_configured(workshop: Workshop) -> Iterator[None]:
+    """A machine whose keys never showed, so that nobody ever logged in to it."""
+    workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
+    workshop.fault(kind="machine", effect="no-console", match=f"{USER}/")
+    made = workshop.play(f"stack_create.yml -e user={USER} -e host_identity_console_timeout=5")
+    workshop.succeed("scripts/rehearsal fault clear")
+    assert made.status != 0 and USER in workshop.machines(), made.text
+    yield
+    workshop.password_file(USER).unlink(missing_ok=True)
+
+
+def everything(workshop: Workshop) -> dict[str, list[str]]:
+    """The ids of all in the account that could be a machine's, and so cost something."""
+    ec2, elbv2, route53 = workshop.ec2, workshop.client("elbv2"), workshop.client("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    balancers = elbv2.describe_load_balancers()["LoadBalancers"]
+    records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    listeners = [
+        listener["ListenerArn"]
+        for balancer in balancers
+        for listener in elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    ]
+    return {
+        "machines": sorted(machine["InstanceId"] for machine in workshop.machines().values()),
+        "volumes": sorted(volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]),
+        "addresses": sorted(address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]),
+        "snapshots": sorted(one["SnapshotId"] for one in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]),
+        "security groups": sorted(one["GroupId"] for one in ec2.describe_security_groups()["SecurityGroups"]),
+        "target groups": sorted(one["TargetGroupArn"] for one in elbv2.describe_target_groups()["TargetGroups"]),
+        "rules": sorted(
+            rule["RuleArn"] for arn in listeners for rule in elbv2.describe_rules(ListenerArn=arn)["Rules"]
+        ),
+        "records": sorted(one["Name"] for one in records),
+        "stacks": sorted(stack["StackName"] for stack in workshop.client("cloudformation").describe_stacks()["Stacks"]),
+    }
+
+
+def test_nothing_is_left_of_one_that_was_never_configured(workshop: Workshop, never_configured: None) -> None:
+    made = everything(workshop)
+    text = workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e confirm=yes")
+    assert "nothing is left" in text.lower(), text
+    assert not (workshop.state / "backups" / USER).exists(), "an empty folder looks like a saved home"
+    assert not (workshop.state / "known_hosts" / USER).exists()
+    left = everything(workshop)
+    others = 3
+    assert len(left["machines"]) == len(left["volumes"]) == len(left["target groups"]) == others, left
+    assert not left["addresses"] and not left["snapshots"]
+    gone = {kind: set(made[kind]) - set(left[kind]) for kind in made}
+    assert all(len(gone[kind]) == 1 for kind in ("machines", "volumes", "target groups", "rules", "stacks")), gone
+    assert not [name for kind in left for name in left[kind] if USER in name]
+
+
+def test_without_a_word_of_consent_nothing_goes(workshop: Workshop) -> None:
+    since = mark(workshop)
+    text = workshop.succeed(f"ansible-playbook stack_delete.yml -e user={LIVING}")
+    assert "confirm=yes" in text and re.search(r"\$\d+\.\d+ per day", text), text
+    assert calls_since(workshop, since) == [] and LIVING in workshop.machines()
+
+
+@contextmanager
+def unreachable(workshop: Workshop) -> Iterator[None]:
+    """The machine runs and does not answer by ssh."""
+    workshop.on_machine(LIVING, "systemctl stop ssh")
+    try:
+        yield
+    finally:
+        workshop.on_machine(LIVING, "systemctl start ssh")
+
+
+@contextmanager
+def stopped(workshop: Workshop) -> Iterator[None]:
+    """The machine is stopped."""
+    workshop.ec2.stop_instances(InstanceIds=[workshop.machines()[LIVING]["InstanceId"]])
+    wait_until(workshop, LIVING, "stopped")
+    try:
+        yield
+    finally:
+        workshop.succeed(f"ansible-playbook -l {LIVING} stack_start.yml")
+
+
+@contextmanager
+def full(workshop: Workshop) -> Iterator[None]:
+    """There is no room here for what would be saved: the folder for it is a file."""
+    place = workshop.state / "backups" / LIVING
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(mode=0o700, exist_ok=True)
+    place.write_text("in the way")
+    try:
+        yield
+    finally:
+        place.unlink()
+
+
+@pytest.mark.parametrize("trouble", [unreachable, stopped, full])
+def test_a_home_that_cannot_be_saved_is_not_deleted(workshop: Workshop, trouble: object) -> None:
+    with trouble(workshop):  # type: ignore[operator]
+        since = mark(workshop)
+        refused = workshop.play(f"stack_delete.yml -e user={LIVING} -e confirm=yes")
+        assert refused.status != 0, refused.text
+        assert re.search(rf"^FAILED {LIVING}: ", refused.text, re.MULTILINE), refused.text
+        assert "Traceback" not in refused.text
+        assert calls_since(workshop, since) == []
+        assert LIVING in workshop.machines()
+    workshop.succeed(f"ansible-playbook -l {LIVING} fleet_check.yml")

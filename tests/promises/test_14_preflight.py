@@ -1,0 +1,118 @@
+"""14. Preflight finds all problems at once, before the first change."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.e2e.workshop import Workshop
+from tests.promises.refused import extra, refuses
+
+FLEET = "fleet_create.yml"
+USER = "ws-9"
+# Settings that are broken, and words that the line about each must hold.
+BROKEN = {
+    "instance type": ({"instance": "t3.gigantic"}, ["t3.gigantic"]),
+    "zone": ({"zone": "example.org"}, ["example.org"]),
+    "account": ({"account_id": "999999999999"}, ["999999999999"]),
+    "certificate": (
+        {"certificate_arn": "arn:aws:acm:eu-west-1:123456789012:certificate/x"},
+        ["eu-west-1"],
+    ),
+    "key pair": ({"key_name": "nobodys"}, ["nobodys"]),
+    "network of the administrator": ({"admin_cidr": ""}, ["admin_cidr"]),
+    "content": ({"content_url": "http://127.0.0.1:9/x.tgz"}, ["content_url"]),
+}
+SECONDS_LEFT = 10
+"""Of a certificate that is imported, as AWS takes none that has ended, and then waited out."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def password(workshop: Workshop) -> Iterator[None]:
+    """Lets the tests about other things than pass phrases name a machine that has one."""
+    workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
+    yield
+    workshop.password_file(USER).unlink()
+
+
+def told(words: list[str], line: str) -> bool:
+    """Whether the line holds all of the words."""
+    return all(word in line for word in words)
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_each_broken_alone(workshop: Workshop, name: str) -> None:
+    values, words = BROKEN[name]
+    result = refuses(workshop, f"{FLEET} {extra(user=USER, **values)}", words)
+    said = [line for line in result.text.splitlines() if line.startswith("FAILED")]
+    for other, (_, theirs) in BROKEN.items():
+        assert other == name or not any(told(theirs, line) for line in said), result.text
+
+
+def test_all_broken_together(workshop: Workshop) -> None:
+    values = {key: value for name, (given, _) in BROKEN.items() if name != "account" for key, value in given.items()}
+    result = refuses(workshop, f"{FLEET} {extra(user='bob', **values)}", ["bob", "create_passwords.yml"])
+    for name, (_, words) in BROKEN.items():
+        said = [line for line in result.text.splitlines() if line.startswith("FAILED")]
+        assert name == "account" or any(told(words, line) for line in said), f"{name}: {said}"
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [("", "empty"), ("\nsecond line\n", "blank"), ("short\n", "12"), ("$ANSIBLE_VAULT;1.1;AES256\n6162\n", "vault")],
+)
+def test_a_password_file(workshop: Workshop, content: str, word: str) -> None:
+    file = workshop.password_file("ws-8")
+    file.write_text(content)
+    try:
+        refuses(workshop, f"{FLEET} -e user=ws-8", ["ws-8", word])
+    finally:
+        file.unlink()
+
+
+@pytest.mark.parametrize("command", [f"{FLEET} -e user={USER}", "-l ws-1 set_password.yml"])
+def test_without_credentials(workshop: Workshop, command: str) -> None:
+    result = workshop.shell(f"unset AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY; ansible-playbook {command}")
+    assert result.status != 0
+    assert any("credentials" in line for line in result.text.splitlines())
+    assert "Traceback" not in result.text
+
+
+def certificate_that_ends(folder: Path) -> str:
+    """Files in `folder` of a certificate for the rehearsal's names that ends soon, as the aws CLI takes them."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "*.stack.localhost")])
+    end = datetime.now(UTC) + timedelta(seconds=SECONDS_LEFT)
+    builder = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+    builder = builder.not_valid_before(end - timedelta(days=30)).not_valid_after(end)
+    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName("*.stack.localhost")]), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    (folder / "key").write_bytes(key.private_bytes(*form))
+    (folder / "certificate").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return f"--certificate fileb://{folder}/certificate --private-key fileb://{folder}/key"
+
+
+@pytest.mark.parametrize("says", ["is not validated yet", "expired on"])
+def test_a_certificate_that_cannot_be_used(workshop: Workshop, tmp_path: Path, says: str) -> None:
+    ends = says == "expired on"
+    made = (
+        workshop.aws(f"acm import-certificate {certificate_that_ends(tmp_path)}")
+        if ends
+        else workshop.aws("acm request-certificate --domain-name '*.stack.localhost' --validation-method DNS")
+    )
+    arn = made["CertificateArn"]
+    try:
+        if ends:
+            time.sleep(SECONDS_LEFT)
+        refuses(workshop, f"{FLEET} {extra(user=USER, certificate_arn=arn)}", ["FAILED", arn, says])
+    finally:
+        workshop.aws(f"acm delete-certificate --certificate-arn {arn}")

@@ -1,0 +1,130 @@
+"""20. Every wait has a limit and says what it waited for."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.workshop import Workshop
+
+USER = "ws-3"
+LIMIT = 5
+"""Seconds that each wait is given here."""
+SECONDS = 200
+"""What the whole command may take with it: the limit, its own work, and a busy computer."""
+
+
+@contextmanager
+def dumb_jupyter(workshop: Workshop) -> Iterator[None]:
+    """Jupyter starts and never answers."""
+    folder = "/etc/systemd/system/jupyter.service.d"
+    words = "[Service]\\nExecStartPre=\\nExecStart=\\nExecStart=/bin/sleep infinity\\n"
+    workshop.on_machine(USER, f"mkdir -p {folder}; printf '{words}' > {folder}/dumb.conf")
+    workshop.on_machine(USER, "systemctl daemon-reload; systemctl restart jupyter")
+    try:
+        yield
+    finally:
+        workshop.on_machine(USER, f"rm -r {folder}; systemctl daemon-reload; systemctl restart jupyter")
+
+
+@contextmanager
+def dumb_jupyter_and_a_new_phrase(workshop: Workshop) -> Iterator[None]:
+    """The same, when it is to be given another pass phrase."""
+    file = workshop.password_file(USER)
+    before = file.read_text()
+    file.write_text("another phrase than she had\n")
+    try:
+        with dumb_jupyter(workshop):
+            yield
+    finally:
+        file.write_text(before)
+        workshop.succeed(f"ansible-playbook -l {USER} set_password.yml")
+
+
+@contextmanager
+def held_packages(workshop: Workshop) -> Iterator[None]:
+    """Somebody else installs packages, and does not come to an end."""
+    hold = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(900)"
+    newer = "rm -f /var/lib/probcomp/*apt*; dpkg --remove --force-depends python-cgpm >/dev/null"
+    workshop.on_machine(USER, f'{newer}; systemd-run --quiet --unit=holder --collect python3 -c "{hold}"')
+    try:
+        yield
+    finally:
+        workshop.on_machine(USER, "systemctl stop holder")
+        workshop.succeed(f"ansible-playbook -l {USER} deb_upgrade.yml")
+
+
+@contextmanager
+def endless_installer(workshop: Workshop) -> Iterator[None]:
+    """The content's installer never ends."""
+    script = "/home/jupyter/gen/install.sh"
+    workshop.on_machine(USER, f"cp -p {script} /root/kept; printf '#!/bin/sh\\nsleep 900\\n' > {script}")
+    try:
+        yield
+    finally:
+        workshop.on_machine(USER, f"cp -p /root/kept {script}; rm /root/kept")
+
+
+@contextmanager
+def silent_ssh(workshop: Workshop) -> Iterator[None]:
+    """The machine hangs: it accepts connections and says nothing, in those that are open as well."""
+    workshop.on_machine(USER, "systemctl kill --kill-whom=all --signal=STOP ssh")
+    try:
+        yield
+    finally:
+        workshop.on_machine(USER, "systemctl kill --kill-whom=all --signal=CONT ssh")
+
+
+# What goes on, the command with the limit of its wait, and what the line must say that it waited for.
+WAITS = {
+    "Jupyter": (
+        dumb_jupyter_and_a_new_phrase,
+        f"-l {USER} set_password.yml -e jupyter_password_timeout={LIMIT}",
+        "Jupyter",
+    ),
+    "restart": (dumb_jupyter, f"-l {USER} restart_jupyter.yml -e jupyter_password_timeout={LIMIT}", "Jupyter"),
+    "packages": (held_packages, f"-l {USER} deb_upgrade.yml -e apt_probcomp_lock_timeout={LIMIT}", "lock"),
+    "installer": (
+        endless_installer,
+        f"-l {USER} marco_install.yml -e force=yes -e marco_timeout={LIMIT}",
+        "install.sh",
+    ),
+    "ssh": (silent_ssh, f"-l {USER} set_password.yml", "said nothing"),
+    "logs": (silent_ssh, f"-l {USER} fetch_logs.yml", "ssh"),
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_it_ends_and_says_what_it_waited_for(workshop: Workshop, name: str) -> None:
+    trouble, command, word = WAITS[name]
+    with trouble(workshop):
+        start = time.monotonic()
+        result = workshop.play(command)
+        lasted = time.monotonic() - start
+    assert result.status != 0, result.text
+    line = re.search(rf"^(FAILED|UNREACHABLE) {USER}: .*$", result.text, re.MULTILINE)
+    assert line and word in line.group(), result.text
+    assert lasted < SECONDS, f"{lasted:.0f} s"
+    workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
+
+
+@pytest.fixture
+def late(workshop: Workshop) -> Iterator[str]:
+    """A user whose machine will never show its keys; it goes in the end."""
+    workshop.succeed("ansible-playbook create_passwords.yml -e user=late")
+    workshop.fault(kind="machine", effect="no-console", match="late/")
+    yield "late"
+    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.succeed("ansible-playbook stack_delete.yml -e user=late -e confirm=yes")
+    workshop.password_file("late").unlink(missing_ok=True)
+
+
+def test_keys_that_never_show(workshop: Workshop, late: str) -> None:
+    result = workshop.play(f"stack_create.yml -e user={late} -e host_identity_console_timeout={LIMIT}")
+    assert result.status != 0
+    line = re.search(rf"^FAILED {late}: .*console.*$", result.text, re.MULTILINE)
+    assert line and f"{LIMIT} s" in line.group(), result.text

@@ -1,0 +1,114 @@
+"""23. Only the load balancer reaches 8888, ssh only the given network; IMDSv2; encrypted disks; TLS 1.2 or later."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.e2e.workshop import Workshop
+
+USERS = ("ws-1", "ws-2", "ws-3")
+PORTS = (22, 8888)
+
+
+def reached(workshop: Workshop, source: str, addresses: set[str]) -> set[str]:
+    """To which of the PORTS at the addresses the machine of `source` gets a connection, as `address:port`."""
+    attempts = [
+        f"(timeout 2 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo {address}:{port}) &"
+        for address in addresses
+        for port in PORTS
+    ]
+    return set(workshop.on_machine(source, f"{' '.join(attempts)} wait").split())
+
+
+def inner_addresses(workshop: Workshop, user: str) -> set[str]:
+    """The machine's private addresses, as EC2 knows it and all that it knows itself."""
+    return {workshop.machines()[user]["PrivateIpAddress"], *workshop.on_machine(user, "hostname -I").split()}
+
+
+def groups_of(workshop: Workshop, user: str) -> list[dict[str, Any]]:
+    """The security groups of the machine."""
+    ids = [group["GroupId"] for group in workshop.machines()[user]["SecurityGroups"]]
+    found: list[dict[str, Any]] = workshop.ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"]
+    return found
+
+
+def test_no_machine_reaches_another(workshop: Workshop) -> None:
+    addresses = {user: inner_addresses(workshop, user) for user in USERS}
+    for source in USERS:
+        assert "127.0.0.1:8888" in reached(workshop, source, {"127.0.0.1"}), "the test's own eyes"
+        others = set().union(*(addresses[user] for user in USERS if user != source))
+        assert reached(workshop, source, others) == set(), source
+
+
+@pytest.fixture
+def neighbour_admitted(workshop: Workshop) -> Iterator[None]:
+    """ws-2's security group admits ws-1's machine to Jupyter, as a careless template would."""
+    (theirs, *_), (ours, *_) = groups_of(workshop, "ws-2"), groups_of(workshop, "ws-1")
+    pair = [{"GroupId": ours["GroupId"]}]
+    rule = [{"IpProtocol": "tcp", "FromPort": 8888, "ToPort": 8888, "UserIdGroupPairs": pair}]
+    workshop.ec2.authorize_security_group_ingress(GroupId=theirs["GroupId"], IpPermissions=rule)
+    yield
+    workshop.ec2.revoke_security_group_ingress(GroupId=theirs["GroupId"], IpPermissions=rule)
+
+
+def test_a_template_that_admits_a_neighbour_would_be_seen(workshop: Workshop, neighbour_admitted: None) -> None:
+    addresses = inner_addresses(workshop, "ws-2")
+    end = time.monotonic() + 20
+    while not reached(workshop, "ws-1", addresses):
+        assert time.monotonic() < end, "the security group alone decides, and it admits"
+    with pytest.raises(AssertionError, match="ws-1"):
+        test_no_machine_reaches_another(workshop)
+
+
+def test_from_outside_only_ssh_answers(workshop: Workshop) -> None:
+    for user in USERS:
+        address = workshop.machines()[user]["PublicIpAddress"]
+        socket.create_connection((address, workshop.facts["ssh_port"]), 5).close()
+        for port in (80, 443, 8888):
+            with pytest.raises(OSError):
+                socket.create_connection((address, port), 2).close()
+
+
+def test_what_the_groups_of_a_machine_say(workshop: Workshop) -> None:
+    network = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"][0]
+    for user in USERS:
+        rules = [rule for group in groups_of(workshop, user) for rule in group["IpPermissions"]]
+        assert {(rule["FromPort"], rule["ToPort"]) for rule in rules} == {(22, 22), (8888, 8888)}
+        for rule in rules:
+            if rule["FromPort"] == 8888:
+                assert {pair["GroupId"] for pair in rule["UserIdGroupPairs"]} == set(network["SecurityGroups"])
+                assert not rule.get("IpRanges") and not rule.get("Ipv6Ranges")
+            else:
+                assert rule["IpRanges"] and not rule["UserIdGroupPairs"]
+                assert not [item for item in rule["IpRanges"] if item["CidrIp"] == "0.0.0.0/0"]
+
+
+def test_metadata_and_disks(workshop: Workshop) -> None:
+    for user, machine in workshop.machines().items():
+        assert machine["MetadataOptions"]["HttpTokens"] == "required", user
+        disks = [item["Ebs"]["VolumeId"] for item in machine["BlockDeviceMappings"]]
+        for volume in workshop.ec2.describe_volumes(VolumeIds=disks)["Volumes"]:
+            assert volume["Encrypted"], user
+
+
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion:DeprecationWarning")
+def test_old_tls_is_not_spoken(workshop: Workshop) -> None:
+    for version, spoken in ((ssl.TLSVersion.TLSv1_2, True), (ssl.TLSVersion.TLSv1_1, False)):
+        context = ssl.create_default_context(cafile=workshop.facts["ca_bundle"])
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = version
+        try:
+            with (
+                socket.create_connection(("127.0.0.1", workshop.facts["https_port"]), 5) as plain,
+                context.wrap_socket(plain, server_hostname="ws-1.stack.localhost") as wrapped,
+            ):
+                assert spoken and wrapped.version() == "TLSv1.2"
+        except ssl.SSLError:
+            assert not spoken
