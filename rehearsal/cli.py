@@ -4,6 +4,7 @@ Writes below the rehearsal's folder only (.rehearsal, or --home, or REHEARSAL_HO
 """
 
 import argparse
+import contextlib
 import fcntl
 import json
 import os
@@ -28,7 +29,7 @@ SILENCE_SECONDS = 900
 """Limit for one step of `up` that says nothing."""
 STOP_SECONDS = 120
 _POLL = 0.2
-_LOCK = "lock"
+_LOCK = ".rehearsal-lock"
 _NEEDED = ("nsenter", "ip", "iptables-restore")
 
 
@@ -64,15 +65,33 @@ def down(home: Path) -> None:
     with (home / _LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         left = _clean(home)
-        # Another `down` may have held the lock, and removed the folder.
-        shutil.rmtree(home, ignore_errors=True)
+        _empty(home)
     if left:
         raise Problem(f"left over in the container engine: {'; '.join(left)}")
     _say("is down: no container, network or process of it is left")
 
 
+def _empty(home: Path) -> None:
+    """Remove the folder; the lock goes last, as without it what is left would count as somebody else's."""
+    # Another `down` may have had the lock before, and have removed it all.
+    for entry in home.iterdir() if home.exists() else ():
+        if entry.name == _LOCK:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
+        else:
+            entry.unlink(missing_ok=True)
+    (home / _LOCK).unlink(missing_ok=True)
+    # Not if somebody writes there still, which is theirs then.
+    with contextlib.suppress(OSError):
+        home.rmdir()
+
+
 def _check_folder(home: Path) -> None:
-    """See that `down` will remove nobody else's files with the folder. Raises Problem."""
+    """See that `down` will remove nobody else's files with the folder: it is empty, or has a lock of a rehearsal.
+
+    Raises Problem.
+    """
     if home.exists() and not (home / _LOCK).exists() and any(home.iterdir()):
         raise Problem(f"{home} holds something else, which `down` would remove: name an empty folder, or a new one")
 

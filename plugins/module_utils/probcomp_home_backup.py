@@ -110,8 +110,8 @@ def _save(
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar.gz"
     partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as output:
             command = ssh_command(machine, private_key_file, home, limits.connect)
             status, said = _fetch(command, output, folder, limits.bytes, deadline)
@@ -124,7 +124,7 @@ def _save(
         # A link, not a rename: a backup made in the same second is not replaced.
         os.link(partial, path)
     finally:
-        partial.unlink()
+        partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()  # of one without any backup: an empty folder would look like one
     return path, members

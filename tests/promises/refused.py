@@ -14,16 +14,21 @@ def extra(**values: object) -> str:
     return f"-e {shlex.quote(json.dumps(values))}"
 
 
+def contents(workshop: Workshop) -> dict[str, bytes]:
+    """All per-user files and reports, and what they hold."""
+    return {str(path): path.read_bytes() if path.is_file() else b"" for path in workshop.state.rglob("*")}
+
+
 def refuses(workshop: Workshop, arguments: str, words: list[str]) -> Result:
     """Run ansible-playbook: it fails with one line that holds all `words`, and leaves AWS and all files as they are."""
     since = mark(workshop)
-    files = sorted(str(path) for path in workshop.state.rglob("*"))
+    files = contents(workshop)
     result = workshop.play(arguments)
     assert result.status != 0, result.text
     telling = [line for line in result.text.splitlines() if all(word in line for word in words)]
     assert telling, f"no line with {words} in:\n{result.text}"
     assert "Traceback" not in result.text
     assert calls_since(workshop, since) == []
-    assert sorted(str(path) for path in workshop.state.rglob("*")) == files
+    assert contents(workshop) == files
     assert not (ROOT / "PWNED").exists()
     return result

@@ -31,7 +31,7 @@ BROKEN = {
     "network of the administrator": ({"admin_cidr": ""}, ["admin_cidr"]),
     "content": ({"content_url": "http://127.0.0.1:9/x.tgz"}, ["content_url"]),
 }
-SECONDS_LEFT = 10
+SECONDS_LEFT = 30
 """Of a certificate that is imported, as AWS takes none that has ended, and then waited out."""
 
 
