@@ -88,11 +88,12 @@ def _empty(home: Path) -> None:
 
 
 def _check_folder(home: Path) -> None:
-    """See that `down` will remove nobody else's files with the folder: it is empty, or has a lock of a rehearsal.
+    """See that `down` will remove nobody else's files with the folder: it is empty, or has the marks of a rehearsal.
 
     Raises Problem.
     """
-    if home.exists() and not (home / _LOCK).exists() and any(home.iterdir()):
+    is_ours = any((home / name).exists() for name in (_LOCK, "run.json"))
+    if home.exists() and not is_ours and any(home.iterdir()):
         raise Problem(f"{home} holds something else, which `down` would remove: name an empty folder, or a new one")
 
 

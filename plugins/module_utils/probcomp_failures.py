@@ -26,10 +26,6 @@ _WRONG_HOST_KEY = re.compile(
 )
 _FAILURE_HINTS = (
     (
-        r"waiting for privilege escalation prompt",
-        "it took the connection and said nothing: if it hangs, aws ec2 reboot-instances helps, and keeps its disk",
-    ),
-    (
         r"could not get lock|frontend lock|failed to lock apt|/lists/lock",
         "something else installs packages there: wait for it, or give it longer (apt_probcomp_lock_timeout)",
     ),

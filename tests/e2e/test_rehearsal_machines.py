@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import docker
 import pytest
 from botocore.exceptions import ClientError
+
+from tests.e2e.workshop import aws_client
 
 pytestmark = pytest.mark.docker
 ROOT = Path(__file__).resolve().parents[2]
@@ -49,14 +50,7 @@ class Rehearsal:
 
     def client(self, service: str) -> Any:
         lines = [shlex.split(line) for line in self.command("env").splitlines()]
-        exported = dict(line[1].split("=", 1) for line in lines if line[0] == "export")
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=exported["AWS_ENDPOINT_URL"],
-            region_name=exported["AWS_REGION"],
-            aws_access_key_id=exported["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=exported["AWS_SECRET_ACCESS_KEY"],
-        )
+        return aws_client(dict(line[1].split("=", 1) for line in lines if line[0] == "export"), service)
 
     def ssh(self, address: str, command: str, user: str = "ubuntu") -> subprocess.CompletedProcess[str]:
         options = ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "ConnectTimeout=5"]

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import urllib.request
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +20,20 @@ from tests.e2e.browser import chromium
 
 ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "test-output"
+
+
+def aws_client(environment: Mapping[str, str], service: str) -> Any:
+    """boto3's client for the rehearsal that this environment points to.
+
+    For looks at AWS where the aws command is not what is tested: a call takes a hundredth of its time.
+    """
+    return boto3.session.Session().client(
+        service,
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 @dataclass
@@ -104,15 +119,8 @@ class Workshop:
             return json.load(answer)
 
     def client(self, service: str) -> Any:
-        """boto3's client for the rehearsal: where the aws command is not what is tested, in a hundredth of its time."""
-        words = self.environment
-        return boto3.session.Session().client(
-            service,
-            endpoint_url=words["AWS_ENDPOINT_URL"],
-            region_name=words["AWS_REGION"],
-            aws_access_key_id=words["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=words["AWS_SECRET_ACCESS_KEY"],
-        )
+        """boto3's client for the rehearsal."""
+        return aws_client(self.environment, service)
 
     @cached_property
     def ec2(self) -> Any:

@@ -1,4 +1,4 @@
-"""A machine whose user has become its root: programs of it are replaced from outside, and put back afterwards."""
+"""A machine that is not as it should be: broken from outside, or its programs replaced, and put right afterwards."""
 
 from __future__ import annotations
 
@@ -9,6 +9,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tests.e2e.workshop import Result, Workshop
+
+
+@contextmanager
+def broken(workshop: Workshop, user: str, breaks: str, mends: str) -> Iterator[None]:
+    """While this lasts, the machine of `user` is as the script `breaks` left it; `mends` puts it right."""
+    workshop.on_machine(user, breaks)
+    try:
+        yield
+    finally:
+        workshop.on_machine(user, mends)
 
 
 @contextmanager

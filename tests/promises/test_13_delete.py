@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from tests.e2e.living import calls_since, mark, wait_until
 from tests.e2e.workshop import Workshop
+from tests.promises.hostile import broken
 
 USER = "gone"
 LIVING = "ws-3"
@@ -76,14 +77,9 @@ def test_without_a_word_of_consent_nothing_goes(workshop: Workshop) -> None:
     assert calls_since(workshop, since) == [] and LIVING in workshop.machines()
 
 
-@contextmanager
-def unreachable(workshop: Workshop) -> Iterator[None]:
+def unreachable(workshop: Workshop) -> AbstractContextManager[None]:
     """The machine runs and does not answer by ssh."""
-    workshop.on_machine(LIVING, "systemctl stop ssh")
-    try:
-        yield
-    finally:
-        workshop.on_machine(LIVING, "systemctl start ssh")
+    return broken(workshop, LIVING, "systemctl stop ssh", "systemctl start ssh")
 
 
 @contextmanager

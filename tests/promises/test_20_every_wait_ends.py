@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
 from tests.e2e.workshop import Workshop
+from tests.promises.hostile import broken
 
 USER = "ws-3"
 LIMIT = 5
@@ -18,17 +19,13 @@ SECONDS = 200
 """What the whole command may take with it: the limit, its own work, and a busy computer."""
 
 
-@contextmanager
-def dumb_jupyter(workshop: Workshop) -> Iterator[None]:
+def dumb_jupyter(workshop: Workshop) -> AbstractContextManager[None]:
     """Jupyter starts and never answers."""
     folder = "/etc/systemd/system/jupyter.service.d"
     words = "[Service]\\nExecStartPre=\\nExecStart=\\nExecStart=/bin/sleep infinity\\n"
-    workshop.on_machine(USER, f"mkdir -p {folder}; printf '{words}' > {folder}/dumb.conf")
-    workshop.on_machine(USER, "systemctl daemon-reload; systemctl restart jupyter")
-    try:
-        yield
-    finally:
-        workshop.on_machine(USER, f"rm -r {folder}; systemctl daemon-reload; systemctl restart jupyter")
+    again = "systemctl daemon-reload; systemctl restart jupyter"
+    breaks = f"mkdir -p {folder}; printf '{words}' > {folder}/dumb.conf; {again}"
+    return broken(workshop, USER, breaks, f"rm -r {folder}; {again}")
 
 
 @contextmanager
@@ -49,36 +46,29 @@ def dumb_jupyter_and_a_new_phrase(workshop: Workshop) -> Iterator[None]:
 def held_packages(workshop: Workshop) -> Iterator[None]:
     """Somebody else installs packages, and does not come to an end."""
     hold = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(900)"
-    newer = "rm -f /var/lib/probcomp/*apt*; dpkg --remove --force-depends python-cgpm >/dev/null"
-    workshop.on_machine(USER, f'{newer}; systemd-run --quiet --unit=holder --collect python3 -c "{hold}"')
+    # Or nothing would be to do, and nobody would wait.
+    missing = "dpkg --remove --force-depends python-cgpm >/dev/null"
+    begins = f'{missing}; systemd-run --quiet --unit=holder --collect python3 -c "{hold}"'
     try:
-        yield
+        with broken(workshop, USER, begins, "systemctl stop holder"):
+            yield
     finally:
-        workshop.on_machine(USER, "systemctl stop holder")
         workshop.succeed(f"ansible-playbook -l {USER} deb_upgrade.yml")
 
 
-@contextmanager
-def endless_installer(workshop: Workshop) -> Iterator[None]:
+def endless_installer(workshop: Workshop) -> AbstractContextManager[None]:
     """The content's installer never ends."""
     script = "/home/jupyter/gen/install.sh"
-    workshop.on_machine(USER, f"cp -p {script} /root/kept; printf '#!/bin/sh\\nsleep 900\\n' > {script}")
-    try:
-        yield
-    finally:
-        workshop.on_machine(USER, f"cp -p /root/kept {script}; rm /root/kept")
+    breaks = f"cp -p {script} /root/kept; printf '#!/bin/sh\\nsleep 900\\n' > {script}"
+    return broken(workshop, USER, breaks, f"cp -p /root/kept {script}; rm /root/kept")
 
 
-@contextmanager
-def silent_ssh(workshop: Workshop) -> Iterator[None]:
+def silent_ssh(workshop: Workshop) -> AbstractContextManager[None]:
     """The machine hangs: it accepts connections and says nothing, in those that are open as well."""
     # A new connection would be given up by ssh itself; in one that is kept, somebody must notice.
     workshop.succeed(f"ansible -m ansible.builtin.ping {USER}")
-    workshop.on_machine(USER, "systemctl kill --kill-whom=all --signal=STOP ssh")
-    try:
-        yield
-    finally:
-        workshop.on_machine(USER, "systemctl kill --kill-whom=all --signal=CONT ssh")
+    signal = "systemctl kill --kill-whom=all --signal"
+    return broken(workshop, USER, f"{signal}=STOP ssh", f"{signal}=CONT ssh")
 
 
 # What goes on, the command with the limit of its wait, and what the line must say that it waited for.

@@ -8,6 +8,7 @@ import re
 import pytest
 
 from tests.e2e.workshop import Workshop
+from tests.promises.hostile import broken
 
 USER = "ws-3"
 KERNEL = "/opt/jupyter/share/jupyter/kernels/python3/kernel.json"
@@ -28,28 +29,20 @@ HALF = {
 
 @pytest.mark.parametrize("name", HALF)
 def test_half_a_machine_is_not_ready(workshop: Workshop, name: str) -> None:
-    breaks, mends = HALF[name]
-    workshop.on_machine(USER, breaks)
-    try:
+    with broken(workshop, USER, *HALF[name]):
         red = workshop.play("-l ws-2,ws-3 fleet_check.yml")
-        assert red.status != 0, red.text
-        assert re.search(rf"^FAILED {USER}: .*(kernel|1\+1)", red.text, re.MULTILINE), red.text
-        assert not re.search(r"^FAILED (?!ws-3)", red.text, re.MULTILINE), red.text
-        report = json.loads((workshop.state / "reports/check.json").read_text())
-        assert report["ws-2"]["ok"] and not report[USER]["ok"]
-    finally:
-        workshop.on_machine(USER, mends)
+    assert red.status != 0, red.text
+    assert re.search(rf"^FAILED {USER}: .*(kernel|1\+1)", red.text, re.MULTILINE), red.text
+    assert not re.search(r"^FAILED (?!ws-3)", red.text, re.MULTILINE), red.text
+    report = json.loads((workshop.state / "reports/check.json").read_text())
+    assert report["ws-2"]["ok"] and not report[USER]["ok"]
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
 
 
 def test_create_does_not_call_it_ready_either(workshop: Workshop) -> None:
-    breaks, mends = HALF["a kernel that ends"]
-    workshop.on_machine(USER, breaks)
-    try:
+    with broken(workshop, USER, *HALF["a kernel that ends"]):
         red = workshop.play(f"fleet_create.yml -e user={USER} -e check_wait=5")
-        assert red.status != 0 and re.search(rf"^FAILED {USER}: .*(kernel|1\+1)", red.text, re.MULTILINE), red.text
-    finally:
-        workshop.on_machine(USER, mends)
+    assert red.status != 0 and re.search(rf"^FAILED {USER}: .*(kernel|1\+1)", red.text, re.MULTILINE), red.text
 
 
 def test_the_password_on_the_card_is_the_one_that_is_tried(workshop: Workshop) -> None:

@@ -23,7 +23,7 @@ from yarl import URL
 
 from rehearsal import pki
 from rehearsal.front_door import FrontDoor, through_security_groups
-from rehearsal.load_balancer import health
+from rehearsal.load_balancer import health, snapshot
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 DOMAIN = "stack.localhost"
@@ -320,7 +320,7 @@ def idle_timeout(cloud: Cloud, seconds: int) -> None:
     boto3.client("elbv2", REGION).modify_load_balancer_attributes(
         LoadBalancerArn=cloud.load_balancer, Attributes=[attribute]
     )
-    time.sleep(2)
+    time.sleep(2 * snapshot.MAX_AGE)
 
 
 def admit(machine_group: str, balancer_group: str, port: int) -> None:
