@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from ansible.module_utils.probcomp_console import HostKey, parse_key
+from ansible.module_utils.probcomp_whole_file import write_whole
 
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
@@ -46,15 +45,4 @@ def read_pin(path: Path, ssh_name: str) -> Pin | None:
 def write_pin(path: Path, ssh_name: str, pin: Pin) -> None:
     """Write the pin file whole or not at all, readable by all (it holds nothing secret); raises OSError."""
     lines = [f"{ssh_name} {key.kind} {key.blob} {pin.instance_id}\n" for key in pin.keys]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="ascii") as file:
-            file.writelines(lines)
-            os.fchmod(file.fileno(), 0o644)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, "".join(lines).encode("ascii"))

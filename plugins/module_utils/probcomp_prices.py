@@ -7,15 +7,15 @@ US dollars or None when it could not be had: an unknown price is marked as such 
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
+
+from ansible.module_utils.probcomp_whole_file import write_whole
 
 HOURS_PER_MONTH = 730
 """What AWS divides a price per month by to charge an hour (365 days of 24 hours in 12 parts)."""
@@ -133,13 +133,9 @@ class PriceList:
         """Keep what was asked for the next run. Raises OSError."""
         if self.cache_file is None or not self._has_new:
             return
-        self.cache_file.parent.mkdir(parents=True, exist_ok=True)
         prices = {name: {"amount": str(q.amount), "as_of": q.as_of} for name, q in sorted(self._quotes.items())}
         data = {"version": _CACHE_VERSION, "region": self.region, "prices": prices}
-        handle, partial = tempfile.mkstemp(dir=self.cache_file.parent, prefix=f".{self.cache_file.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(data, stream, indent=1)
-        Path(partial).replace(self.cache_file)
+        write_whole(self.cache_file, json.dumps(data, indent=1).encode())
 
     def _quote(self, item: Item) -> Quote | None:
         if not item.service:

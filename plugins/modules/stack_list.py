@@ -84,9 +84,7 @@ register_problem:
   type: str
 """
 
-import os
 import stat
-import tempfile
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -99,6 +97,7 @@ from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_register import written
 from ansible.module_utils.probcomp_stack_list import Machine, machines, networks
 from ansible.module_utils.probcomp_stack_list_report import Attention, attentions, lines, repairs, shown_state
+from ansible.module_utils.probcomp_whole_file import write_whole
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:
@@ -156,26 +155,12 @@ def keep_register(path: Path, place: str, rows: list[list[str]], day: str, check
         return Kept(told=[f"register: {path} (nothing new)"])
     if not check_mode:
         try:
-            replace_text(path, register.text)
+            mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
+            write_whole(path, register.text.encode(), mode)
         except OSError as error:
             return Kept(problem=f"{path} cannot be written ({error.strerror or error})")
     told = [f"register: {path} ({'would be written' if check_mode else 'written'})", *register.notes]
     return Kept(True, told, diff={"before": old, "after": register.text, "before_header": str(path)})
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Put `text` into the file at `path`, all or nothing, with the mode that it had. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(text.encode())
-            os.fchmod(stream.fileno(), mode)
-        Path(partial).replace(path)
-    except OSError:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 def look(module: AnsibleAWSModule) -> dict[str, Any]:

@@ -1,0 +1,48 @@
+"""Writes a report as a page for people and as data for programs.
+
+Options and behaviour are described in plugins/modules/report.py. An action plugin, because files of the controller are
+written by this process in a hundredth of the time that the modules template, copy and file take for them.
+"""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import sys
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_whole_file
+
+_ARGUMENTS: dict[str, Any] = {
+    "directory": {"type": "path", "required": True},
+    "name": {"type": "str", "required": True},
+    "page": {"type": "str", "required": True},
+    "data": {"type": "dict", "required": True},
+}
+
+
+class ActionModule(ActionBase):
+    """Writes the two files of a report."""
+
+    _VALID_ARGS = frozenset(_ARGUMENTS)
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return where the page is; fail in a line."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec(_ARGUMENTS)
+        page = pathlib.Path(arguments["directory"]) / f"{arguments['name']}.html"
+        if self._task.check_mode:
+            return result | {"changed": False, "line": f"report: {page} (would be written)"}
+        try:
+            probcomp_whole_file.write_whole(page, arguments["page"].encode())
+            data = json.dumps(arguments["data"], indent=4, sort_keys=True, ensure_ascii=False)
+            probcomp_whole_file.write_whole(page.with_suffix(".json"), f"{data}\n".encode())
+        except OSError as error:
+            return result | {"failed": True, "msg": f"{page} cannot be written ({error.strerror or error})"}
+        return result | {"changed": False, "line": f"report: {page}"}
