@@ -12,12 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import pytest
-from botocore.exceptions import ClientError
-from preflight_world import READING, REGION, World, world
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, lines
 from ansible.module_utils.probcomp_preflight import Cloud
@@ -25,6 +20,8 @@ from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_prices import PriceList
 from ansible.module_utils.probcomp_search import Search
 from ansible.module_utils.probcomp_stack_list import machines
+from botocore.exceptions import ClientError
+from preflight_world import READING, REGION, World, world
 
 PRICES = {
     "BoxUsage:t3.medium": "0.048",

@@ -5,13 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
-
-import ansible.module_utils
-from botocore.exceptions import ClientError
-
-ansible.module_utils.__path__.append(str(Path(__file__).resolve().parents[2] / "plugins/module_utils"))
 
 from ansible.module_utils.probcomp_aws import Clock
 from ansible.module_utils.probcomp_priorities import Priorities
@@ -20,6 +14,7 @@ from ansible.module_utils.probcomp_stack_fleet import read_again, without_instan
 from ansible.module_utils.probcomp_stack_jobs import Job
 from ansible.module_utils.probcomp_stack_make import Maker, Wanted
 from ansible.module_utils.probcomp_stack_remove import Remover
+from botocore.exceptions import ClientError
 
 # Importable only after the line above, so the tests take them from here.
 __all__ = ["MUTATING", "NAME", "FakePages", "FakeRules", "Lab", "Wanted", "client_error", "event"]

@@ -17,10 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import ansible.module_utils
-
 ROOT = Path(__file__).resolve().parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 
 Member = tuple[tarfile.TarInfo, bytes]
 

@@ -8,11 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-import ansible.module_utils
-
 ROOT = Path(__file__).parents[2]
-if str(ROOT / "plugins/module_utils") not in ansible.module_utils.__path__:
-    ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 from ansible.module_utils import probcomp_log_fetch as fetching
 from ansible.module_utils.probcomp_log_folder import Bounds
 from ansible.module_utils.probcomp_rsync import require_rsync

@@ -14,8 +14,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import boto3
+from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
+from ansible.module_utils.probcomp_preflight_sweep import sweep
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
@@ -24,10 +25,6 @@ from moto.acm import acm_backends
 from moto.cloudformation import cloudformation_backends
 from moto.ec2 import ec2_backends
 from moto.ec2.models.amis import Ami
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
-from ansible.module_utils.probcomp_preflight_sweep import sweep
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 READING = re.compile(r"(Get|List|Describe)[A-Z]")

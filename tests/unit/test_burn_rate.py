@@ -8,13 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import jinja2
 import pytest
-from botocore.exceptions import ClientError
-from preflight_world import READING, REGION, World, world
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_burn_rate import Row, bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, footnotes, lines
@@ -24,6 +19,8 @@ from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_search import Search
 from ansible.module_utils.probcomp_stack_list import machines
 from ansible.module_utils.probcomp_tables import WIDTH, text_width
+from botocore.exceptions import ClientError
+from preflight_world import READING, REGION, World, world
 
 TODAY = date(2026, 5, 12)
 TEMPLATES = Path(__file__).parents[2] / "playbooks/templates"

@@ -11,14 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import pytest
 from cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, Cloud, running_cloud
 
 from rehearsal import faults
 
 ROOT = Path(__file__).resolve().parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 
 from ansible.module_utils.probcomp_aws import Clock
 from ansible.module_utils.probcomp_priorities import Priorities

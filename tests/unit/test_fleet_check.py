@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 from aiohttp import web
 from cryptography import x509
@@ -22,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 from ansible.module_utils import probcomp_jupyter_client as client
 
 PASSWORD = "Zwölf-kleine Äpfel & <Birnen>"

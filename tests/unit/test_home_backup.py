@@ -17,11 +17,9 @@ import tarfile
 import time
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 from ansible.module_utils import probcomp_home_backup as backup
 from ansible.module_utils.probcomp_home_archive import DamagedArchive, count_members
 

@@ -4,17 +4,14 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
-from botocore.exceptions import ClientError
-from preflight_world import READING, REGION, World, world
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_leftovers import Leftover, Search, alike, find_machines, find_networks, owner_of
 from ansible.module_utils.probcomp_leftovers_report import costs, plan_lines, proof_lines
 from ansible.module_utils.probcomp_names import network_stack_name, stack_name
 from ansible.module_utils.probcomp_preflight import Cloud
+from botocore.exceptions import ClientError
+from preflight_world import READING, REGION, World, world
 
 
 @pytest.fixture

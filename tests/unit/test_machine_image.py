@@ -5,12 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import pytest
 from rehearsal_process import Server, running
 
 ROOT = Path(__file__).resolve().parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 
 from ansible.module_utils.probcomp_aws import Clock
 from ansible.module_utils.probcomp_machine_image import ImageError, ImageMaker, most_important, others_lines

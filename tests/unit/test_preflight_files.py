@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-import ansible.module_utils
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).parents[2]
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
 from ansible.module_utils.probcomp_preflight import Findings, Settings, people
 from ansible.module_utils.probcomp_preflight_account import check_programs, is_rehearsal
 from ansible.module_utils.probcomp_preflight_keys import file_marks, pair_marks, private_marks

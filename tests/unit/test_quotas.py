@@ -1,15 +1,11 @@
 """Quotas: the right one for a machine's family, and a limit that cannot be read is a note, not a stop."""
 
-from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import pytest
-from botocore.exceptions import ClientError
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils import probcomp_quotas as quotas
 from ansible.module_utils.probcomp_aws import explain
+from botocore.exceptions import ClientError
 
 
 class FakeServiceQuotas:

@@ -4,10 +4,8 @@ import itertools
 import sys
 from pathlib import Path
 
-import ansible.module_utils
 import pytest
 
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 sys.path.insert(0, str(Path(__file__).parents[2] / "plugins/modules"))
 import stack_list
 from ansible.module_utils.probcomp_register import escaped, written

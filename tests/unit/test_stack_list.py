@@ -7,17 +7,14 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import ansible.module_utils
 import pytest
-from moto.cloudformation import cloudformation_backends
-from preflight_world import ACCOUNT, READING, REGION, World, world
-
-ansible.module_utils.__path__.append(str(Path(__file__).parents[2] / "plugins/module_utils"))
 from ansible.module_utils.probcomp_preflight import Cloud
 from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_stack_list import Machine, by_number, end_date, machines, networks
 from ansible.module_utils.probcomp_stack_list_report import attentions, lines, repairs
 from ansible.module_utils.probcomp_tables import WIDTH, text_width
+from moto.cloudformation import cloudformation_backends
+from preflight_world import ACCOUNT, READING, REGION, World, world
 
 CONTINUE = "aws cloudformation continue-update-rollback --region x --stack-name probcomp-stack-alice"
 TODAY = date(2026, 5, 12)
