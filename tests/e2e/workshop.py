@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import time
 import urllib.request
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -84,6 +85,7 @@ class Workshop:
 
     def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
         """Run `command` in bash from the root, by default after `eval "$(scripts/rehearsal env)"`."""
+        started = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=ROOT,
@@ -95,7 +97,8 @@ class Workshop:
             timeout=timeout,
         )
         with self.transcript("commands").open("a") as log:
-            log.write(f"\n$ {command}\n{done.stdout}[exit status {done.returncode}]\n")
+            took = time.monotonic() - started
+            log.write(f"\n$ {command}\n{done.stdout}[exit status {done.returncode} after {took:.1f} s]\n")
         return Result(done.returncode, done.stdout)
 
     def play(self, arguments: str, timeout: float = 1200) -> Result:
