@@ -29,7 +29,7 @@ def pick_range() -> ipaddress.IPv4Network:
     for second, third in random.sample(candidates, 50):
         network = ipaddress.ip_network(f"127.{second}.{third}.0/24")
         if _can_listen(str(network[1]), 0):
-            return network  # type: ignore[return-value]
+            return network  # type: ignore[return-value]  # of this text never an IPv6Network
     raise OSError("no address of 127.0.0.0/8 can be listened on")
 
 

@@ -76,6 +76,7 @@ class ControlEndpoints:
     def _quota(self, values: dict[str, Any]) -> object:
         service, code, value = (values.get(name) for name in ("service", "code", "value"))
         try:
+            # What is no number raises TypeError, and is answered so.
             service_quotas.override(str(service), str(code), float(value))  # type: ignore[arg-type]
         except (KeyError, TypeError) as error:
             raise ValueError(f"no quota {code!r} of {service!r} is known, or {value!r} is no number") from error

@@ -87,8 +87,8 @@ def _hook_launch(life: InstanceLife) -> None:
             mapping["Ebs"]["DeleteOnTermination"] = asked.get("Ebs", {}).get("DeleteOnTermination")
         return mappings
 
-    InstanceResponse._parse_block_device_mapping = parse_block_device_mapping  # type: ignore[method-assign]
-    InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]
+    InstanceResponse._parse_block_device_mapping = parse_block_device_mapping
+    InstanceBackend.run_instances = run_instances
 
 
 def _hook_states(life: InstanceLife) -> None:
@@ -152,13 +152,13 @@ def _hook_states(life: InstanceLife) -> None:
         life.changed()
         return instance
 
-    Instance.start = start_instance  # type: ignore[method-assign]
-    Instance.stop = stop_instance  # type: ignore[method-assign]
-    Instance.terminate = terminate_instance  # type: ignore[method-assign]
-    Instance.reboot = reboot_instance  # type: ignore[method-assign]
-    InstanceBackend.start_instances = start_instances  # type: ignore[method-assign]
-    InstanceBackend.modify_instance_attribute = modify_instance_attribute  # type: ignore[method-assign]
-    InstanceBackend.modify_instance_security_groups = modify_instance_security_groups  # type: ignore[method-assign]
+    Instance.start = start_instance
+    Instance.stop = stop_instance
+    Instance.terminate = terminate_instance
+    Instance.reboot = reboot_instance
+    InstanceBackend.start_instances = start_instances
+    InstanceBackend.modify_instance_attribute = modify_instance_attribute
+    InstanceBackend.modify_instance_security_groups = modify_instance_security_groups
 
 
 def _hook_requests(settings: Settings, life: InstanceLife) -> None:
@@ -195,20 +195,21 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
             )
         return run_instances(self)
 
-    InstanceResponse.run_instances = run_just_so_many  # type: ignore[method-assign]
-    InstanceResponse.start_instances = changes("StartingInstances", "start_instances")  # type: ignore
-    InstanceResponse.stop_instances = changes("StoppingInstances", "stop_instances")  # type: ignore
+    InstanceResponse.run_instances = run_just_so_many
+    # mypy minds that moto's argument is called self, and a Callable's has no name.
+    InstanceResponse.start_instances = changes("StartingInstances", "start_instances")  # type: ignore[assignment]
+    InstanceResponse.stop_instances = changes("StoppingInstances", "stop_instances")  # type: ignore[assignment]
     terminate_instances = InstanceResponse.terminate_instances
 
     def terminated(self: InstanceResponse) -> ActionResult:
         # moto's own also takes the instances out of its target groups.
         result = terminate_instances(self)
-        for state in result.result["TerminatingInstances"]:  # type: ignore[index]
+        for state in result.result["TerminatingInstances"]:  # type: ignore[index]  # moto types it as any object
             state["CurrentState"] = self.ec2_backend.get_instance(state["InstanceId"])._state
         return result
 
-    InstanceResponse.terminate_instances = terminated  # type: ignore[method-assign]
-    General.get_console_output = get_console_output  # type: ignore[method-assign]
+    InstanceResponse.terminate_instances = terminated
+    General.get_console_output = get_console_output
 
 
 def _default_subnet(backend: Any, zone: str | None) -> str:

@@ -81,7 +81,7 @@ def add(values: dict[str, object]) -> Fault:
         wanted = type(getattr(_TEMPLATE, name))
         if not isinstance(value, (int, float) if wanted is float else wanted):
             raise ValueError(f"{name} of a fault must be {wanted.__name__}, not {value!r}")
-    fault = Fault(**values)  # type: ignore[arg-type]
+    fault = Fault(**values)  # type: ignore[arg-type]  # the loop above has looked at each
     if fault.kind not in _KINDS:
         raise ValueError(f"kind of a fault must be one of {', '.join(_KINDS)}, not {fault.kind!r}")
     if fault.kind == "machine" and fault.effect not in _EFFECTS:

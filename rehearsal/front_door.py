@@ -73,7 +73,7 @@ class FrontDoor:
 
     def stop(self) -> None:
         """End all connections and the thread."""
-        ELBv2Backend.describe_target_health = _describe_target_health  # type: ignore[method-assign]
+        ELBv2Backend.describe_target_health = _describe_target_health
         if self._loop and self._stopping and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(STOP_SECONDS)
@@ -159,4 +159,5 @@ def _install_health(door: FrontDoor) -> None:
     def describe(backend: ELBv2Backend, target_group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
         return door.target_health(backend, target_group_arn, targets)
 
-    ELBv2Backend.describe_target_health = describe  # type: ignore[assignment, method-assign]
+    # mypy minds that moto's first argument is called self.
+    ELBv2Backend.describe_target_health = describe  # type: ignore[assignment]

@@ -196,7 +196,7 @@ class Machines:
         return thread
 
     def _watch(self, events: object, ended: Callable[[str, bool], None]) -> None:
-        for event in events:  # type: ignore[attr-defined]
+        for event in events:  # type: ignore[attr-defined]  # the client of the engine has no types
             instance_id = event["Actor"]["Attributes"].get(INSTANCE_LABEL, "")
             machine = self._machines.get(instance_id)
             if not machine:

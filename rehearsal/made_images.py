@@ -85,7 +85,8 @@ def install(life: InstanceLife) -> None:
     _hook_making(life)
     _hook_removal(life)
     _hook_use()
-    Snapshot.progress = property(lambda self: "100%" if self.status == "completed" else "0%")  # type: ignore
+    # A property in moto too; of the class's attribute mypy knows only the method behind it.
+    Snapshot.progress = property(lambda self: "100%" if self.status == "completed" else "0%")  # type: ignore[assignment]
 
 
 def _hook_making(life: InstanceLife) -> None:
@@ -117,7 +118,7 @@ def _hook_making(life: InstanceLife) -> None:
         life.make_image(instance, ami, reboots=instance.state == "running" and not no_reboot)
         return ActionResult({"ImageId": ami.id})
 
-    AmisResponse.create_image = create_image  # type: ignore[method-assign]
+    AmisResponse.create_image = create_image
 
 
 def _hook_removal(life: InstanceLife) -> None:
@@ -137,7 +138,7 @@ def _hook_removal(life: InstanceLife) -> None:
             result["DeleteSnapshotResults"] = [{"SnapshotId": ami.ebs_snapshot.id, "ReturnCode": "success"}]
         return ActionResult(result)
 
-    AmisResponse.deregister_image = deregister_image  # type: ignore[method-assign]
+    AmisResponse.deregister_image = deregister_image
 
 
 def _hook_use() -> None:
@@ -149,4 +150,4 @@ def _hook_use() -> None:
             raise AwsError("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is not available")
         return original(self, image_id, *args, **kwargs)
 
-    InstanceBackend.run_instances = run_instances  # type: ignore[method-assign]
+    InstanceBackend.run_instances = run_instances

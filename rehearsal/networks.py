@@ -79,9 +79,8 @@ class Networks:
     def _free_subnet(self, prefix: int) -> ipaddress.IPv4Network:
         routed = _routes()
         while True:
-            start = int(_POOL.network_address) + random.randrange(1 << (prefix - _POOL.prefixlen)) * (  # noqa: S311
-                1 << (32 - prefix)
-            )
+            nth = random.randrange(1 << (prefix - _POOL.prefixlen))  # noqa: S311 - a free address, not a secret
+            start = int(_POOL.network_address) + nth * (1 << (32 - prefix))
             subnet = ipaddress.IPv4Network((start, prefix))
             if not any(subnet.overlaps(route) for route in routed):
                 return subnet

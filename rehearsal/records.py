@@ -39,8 +39,8 @@ _changes: dict[str, _Change] = {}
 
 def install() -> None:
     """Put these answers in place of moto's."""
-    Route53.change_resource_record_sets = _change_resource_record_sets  # type: ignore[method-assign]
-    Route53.get_change = _get_change  # type: ignore[method-assign]
+    Route53.change_resource_record_sets = _change_resource_record_sets
+    Route53.get_change = _get_change
 
 
 def _change_resource_record_sets(self: Route53) -> ActionResult:
@@ -109,6 +109,7 @@ def _is_complete(wanted: dict[str, Any]) -> bool:
 
 def _record(wanted: dict[str, Any]) -> RecordSet:
     values = [item["Value"] for item in wanted.get("ResourceRecords") or []]
+    # mypy takes it for abstract because of methods that only CloudFormation calls.
     return RecordSet({**wanted, "Name": _full(wanted["Name"]), "ResourceRecords": values})  # type: ignore[abstract]
 
 

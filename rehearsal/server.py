@@ -165,7 +165,7 @@ class Rehearsal:
             0,
             application,
             threaded=True,
-            request_handler=_QuietHandler,  # type: ignore[arg-type]
+            request_handler=_QuietHandler,
         )
         thread = threading.Thread(target=server.serve_forever, name=f"api {address}", daemon=True)
         thread.start()

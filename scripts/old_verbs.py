@@ -209,4 +209,4 @@ def _assignment(name: str, value: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(SCRIPTS[SCRIPTS.index(sys.argv[1])], sys.argv[2:]))  # type: ignore[arg-type]
+    sys.exit(main(SCRIPTS[SCRIPTS.index(sys.argv[1])], sys.argv[2:]))

@@ -23,8 +23,8 @@ PORT = 8080
 def unit(template: str, defaults: dict[str, Any]) -> str:
     """The role's unit file with its defaults. Raises jinja2.UndefinedError for a variable that it does not set."""
     values = {**defaults, **HERE, "jupyter_port": PORT, "ansible_managed": ""}
-    # As Ansible sets it up. A unit file is not HTML: nothing is to be escaped.
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701
+    # As Ansible sets it up.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - it is no HTML
     return environment.from_string(template).render(values)
 
 

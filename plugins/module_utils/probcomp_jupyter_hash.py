@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Callable
+from typing import Any
 
 from passlib.hash import argon2
 
@@ -45,7 +47,7 @@ def is_hash_of(found: str, password: str) -> bool:
         return False
 
 
-def _quietly(function, *arguments):  # type: ignore[no-untyped-def]
+def _quietly(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call passlib, which looks at an attribute that argon2-cffi warns about; Ansible would show that to the user."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)

@@ -159,7 +159,7 @@ class ImageMaker:
         try:
             patiently(lambda: ec2.deregister_image(ImageId=image["ImageId"]), clock=self.clock)
             for name in snapshots_of(image):
-                patiently(lambda name=name: ec2.delete_snapshot(SnapshotId=name), clock=self.clock)  # type: ignore
+                patiently(lambda name=name: ec2.delete_snapshot(SnapshotId=name), clock=self.clock)
         except (BotoCoreError, ClientError) as error:
             left = " and ".join([image["ImageId"], *snapshots_of(image)])
             raise ImageError(f"the failed {left} could not be removed and may cost: {explain(error)}") from error

@@ -114,7 +114,7 @@ class ChangeSetActions(Actions):
         for stack in stacks:
             for change_set in stack.change_sets:
                 if wanted in (change_set.name, change_set.change_set_id):
-                    return change_set  # type: ignore[no-any-return]
+                    return change_set
         raise ChangeSetNotFound(f"ChangeSet [{wanted}] does not exist")
 
 

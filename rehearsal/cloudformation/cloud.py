@@ -83,7 +83,7 @@ def _make_client(service: str, account: str, region: str) -> Any:
         if result is None:
             raise NotImplementedError(f"moto does not answer {request.url}")
         status, headers, body = result
-        return AWSResponse(request.url, status, headers, MockRawResponse(body))  # type: ignore[arg-type]
+        return AWSResponse(request.url, status, headers, MockRawResponse(body))
 
     client.meta.events.register("before-send", answer)
     return client

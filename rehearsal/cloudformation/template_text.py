@@ -56,6 +56,7 @@ def read(body: str) -> dict[str, Any]:
     """The template as data; raises ValidationError where it is no well-formed template."""
     try:
         # Any flow mapping may begin with a brace, but CloudFormation too takes such a text for JSON first.
+        # S506: _Loader is a SafeLoader.
         document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)  # noqa: S506
     except json.JSONDecodeError as error:
         raise ValidationError(f"Template format error: JSON not well-formed. (line {error.lineno})") from error

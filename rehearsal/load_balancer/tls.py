@@ -24,8 +24,7 @@ class Certificates:
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._balancers: WeakKeyDictionary[Connection, LoadBalancer] = WeakKeyDictionary()
         self.context = _context()
-        # mypy's idea of the callback knows sockets only; asyncio hands in an SSLObject.
-        self.context.sni_callback = self._choose  # type: ignore[assignment]
+        self.context.sni_callback = self._choose
 
     def balancer_of(self, connection: Connection) -> LoadBalancer | None:
         """The load balancer that the connection was made to."""

@@ -34,12 +34,6 @@ def test_a_resize_a_stop_by_hand_and_a_start_keep_everything(workshop: Workshop)
         assert workshop.machines()[USER]["State"]["Name"] == "stopped"
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
 
-    since = mark(workshop)
-    for command in (f"{UPDATE} -e instance=t3.large", f"-l {USER} stack_start.yml"):
-        again = workshop.succeed(f"ansible-playbook {command}")
-        assert "1 ok, 0 changed, 0 failed" in again, again
-    assert calls_since(workshop, since) == []
-
 
 def test_back_to_the_old_type_with_other_tags(workshop: Workshop) -> None:
     since = mark(workshop)

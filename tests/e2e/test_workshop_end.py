@@ -11,22 +11,22 @@ from tests.e2e.workshop import Workshop
 
 def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     workshop.on_machine("ws-1", "runuser -u jupyter -- sh -c 'echo precious > /home/jupyter/notebook/work.txt'")
-    shown = workshop.succeed('ansible-playbook fleet_delete.yml -e "base=ws low=1 high=5"')
+    shown = workshop.succeed('ansible-playbook fleet_delete.yml -e "base=ws low=1 high=4"')
     assert "confirm=yes" in shown
-    assert len(workshop.machines()) == 6
-    stopped = workshop.machines()["ws-5"]["InstanceId"]
+    assert len(workshop.machines()) == 5
+    stopped = workshop.machines()["ws-4"]["InstanceId"]
     workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
-    wait_until(workshop, "ws-5", "stopped")
-    refused = workshop.play('fleet_delete.yml -e "base=ws low=1 high=5" -e confirm=yes')
+    wait_until(workshop, "ws-4", "stopped")
+    refused = workshop.play('fleet_delete.yml -e "base=ws low=1 high=4" -e confirm=yes')
     assert refused.status != 0
-    assert re.search(r"^FAILED ws-5: .*backup=false", refused.text, re.MULTILINE), refused.text
-    assert sorted(workshop.machines()) == ["alice", "ws-5"], "the others go, the stopped one stays"
-    for user in ("ws-1", "ws-2", "ws-3", "ws-4"):
+    assert re.search(r"^FAILED ws-4: .*backup=false", refused.text, re.MULTILINE), refused.text
+    assert sorted(workshop.machines()) == ["alice", "ws-4"], "the others go, the stopped one stays"
+    for user in ("ws-1", "ws-2", "ws-3"):
         assert list((workshop.state / "backups" / user).glob("*.tar.gz"))
     archive = next((workshop.state / "backups/ws-1").glob("*.tar.gz"))
     assert workshop.succeed(f"tar -xzOf {archive} ./notebook/work.txt").strip() == "precious"
     assert archive.stat().st_mode & 0o777 == 0o600
-    last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-5,alice -e confirm=yes -e backup=false")
+    last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-4,alice -e confirm=yes -e backup=false")
     assert "nothing is left" in last.lower()
     assert workshop.machines() == {}
     assert workshop.aws("elbv2 describe-target-groups")["TargetGroups"] == []

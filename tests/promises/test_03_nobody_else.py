@@ -21,7 +21,6 @@ COMMANDS = [
     f"-l {USER} marco_install.yml -e force=yes",
     f"-l {USER} fetch_logs.yml",
     f"-l {USER} stack_update.yml -e note=changed",
-    f"-l {USER} stack_update.yml -e note=",
     f"-l {USER} stack_stop.yml",
     f"-l {USER} stack_start.yml",
     f"-l {USER} fleet_check.yml",

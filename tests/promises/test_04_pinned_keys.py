@@ -14,7 +14,8 @@ USER = "ws-2"
 # Everything that connects to a machine: by Ansible, by ssh and rsync of our modules, and by hand.
 COMMANDS = [
     f"ansible-playbook -l {USER} set_password.yml",
-    f"ansible-playbook -l {USER} restart_jupyter.yml",
+    # As AWX and ansible-navigator have it.
+    f"ANSIBLE_HOST_KEY_CHECKING=False ansible-playbook -l {USER} restart_jupyter.yml",
     f"ansible-playbook -l {USER} deb_upgrade.yml",
     f"ansible-playbook -l {USER} fetch_logs.yml",
     f"ansible-playbook -l {USER} fleet_check.yml",
@@ -69,8 +70,9 @@ def test_no_key_at_all(workshop: Workshop, pin: Path, command: str) -> None:
     assert not pin.exists(), "nobody but create pins keys"
 
 
-def test_create_pins_from_the_console_and_once(workshop: Workshop) -> None:
-    # A machine that was never stopped: only its first boot shows the keys.
+def test_create_pins_from_the_console(workshop: Workshop) -> None:
+    # A machine that was never stopped: only its first boot shows the keys. That they are pinned once is seen in promise
+    # 10's test, where the same command runs again.
     user = "ws-1"
     pin = workshop.state / "known_hosts" / user
     right = pin.read_text()
@@ -78,8 +80,5 @@ def test_create_pins_from_the_console_and_once(workshop: Workshop) -> None:
     try:
         workshop.succeed(f"ansible-playbook fleet_create.yml -e user={user} -e host_identity_console_timeout=60")
         assert pin.read_text() == right
-        inode = pin.stat().st_ino
-        workshop.succeed(f"ansible-playbook fleet_create.yml -e user={user}")
-        assert pin.stat().st_ino == inode
     finally:
         pin.write_text(right)

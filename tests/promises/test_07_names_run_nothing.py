@@ -14,7 +14,7 @@ NAMES = {
     "capital": ("Alice", "did you mean alice"),
     "newline": ("bob\n", r"bob\n"),
     "blank": ("al ice", "'al ice'"),
-    "empty": ("", "user"),
+    "empty": ("", "user name '' is not valid"),
     "parent folder": ("../x", "../x"),
     "slash": ("a/b", "a/b"),
     "dot": ("a.b", "a.b"),

@@ -49,4 +49,3 @@ def test_a_machine_is_made_updated_and_deleted_all_the_same(workshop: Workshop, 
         tags = {tag["Key"]: tag["Value"] for tag in workshop.machines()[user]["Tags"]}
         assert tags["note"] == "throttled"
         assert record_of(workshop, user) == [workshop.machines()[user]["PublicIpAddress"]]
-    workshop.succeed("ansible-playbook -l ws stack_update.yml -e note=")

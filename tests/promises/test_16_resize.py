@@ -56,6 +56,7 @@ def test_without_capacity_the_machine_is_as_it_was(workshop: Workshop) -> None:
         )
         assert re.search(reason, result.text, re.MULTILINE), result.text
         assert f"{USER}: not updated, is {before['InstanceType']}, running" in result.text
+        workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
 
 
 def test_a_killed_resize_is_finished_by_the_same_command(workshop: Workshop, tmp_path: Path) -> None:

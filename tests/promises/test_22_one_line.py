@@ -5,17 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.e2e.workshop import Workshop
-from tests.promises.refused import extra, refuses
+from tests.promises.refused import extra, failures, refuses
 
 CREATE = "stack_create.yml"
 FLEET = "fleet_create.yml"
 # What is typed, and words that the answer must hold.
 ROWS = {
     "fleet too long": (f'{FLEET} -e "base={"a" * 30} low=1 high=40"', ["too long by 1"]),
-    "low above high": (f'{FLEET} -e "base=lab low=5 high=2"', ["low"]),
-    "zero": (f'{FLEET} -e "base=lab low=0 high=2"', ["low"]),
-    "leading zero": (f'{FLEET} -e "base=lab low=01 high=2"', ["01"]),
-    "no number": (f'{FLEET} -e "base=lab low=x high=2"', ["x"]),
+    "low above high": (f'{FLEET} -e "base=lab low=5 high=2"', ["low='5' high='2'", "1 <= low <= high"]),
+    "zero": (f'{FLEET} -e "base=lab low=0 high=2"', ["low='0'", "1 <= low <= high"]),
+    "leading zero": (f'{FLEET} -e "base=lab low=01 high=2"', ["low='01'", "without leading zeros"]),
+    "no number": (f'{FLEET} -e "base=lab low=x high=2"', ["low='x'", "whole numbers"]),
     "more than a network carries": (f'{FLEET} -e "base=lab low=1 high=101"', ["101 machines", "100"]),
     "no names": (CREATE, ["user=alice"]),
     "create with -l": (f"-l ws-1 {CREATE} -e user=ws-1", ["-l", "leave it out"]),
@@ -24,8 +24,8 @@ ROWS = {
     "unknown in -l": ("-l ws-11 set_password.yml", ["no such machine: ws-11", "ws-1"]),
     "unknown beside known": ("-l sw-1,ws-2 fleet_check.yml", ["no such machine: sw-1", "ws-1"]),
     "no password file": (f"{CREATE} -e user=bob", ["bob", "create_passwords.yml"]),
-    "user named like a fleet": (f"{CREATE} -e user=ws", ["ws", "fleet"]),
-    "fleet named like a user": (f'{FLEET} -e "base=ws-1 low=1 high=2"', ["ws-1"]),
+    "user named like a fleet": (f"{CREATE} -e user=ws", ["ws:", "fleet"]),
+    "fleet named like a user": (f'{FLEET} -e "base=ws-1 low=1 high=2"', ["ws-1-1", "fleet"]),
     "misspelt setting": (f"{FLEET} -e user=ws-9 -e instnace=t3.large", ["instnace", "did you mean instance="]),
     "no network": ("network_delete.yml -e confirm=yes", ["say which network"]),
     "backup=ture": ("stack_delete.yml -e user=ws-1 -e confirm=yes -e backup=ture", ["backup=", "yes or no"]),
@@ -39,7 +39,8 @@ ROWS = {
 
 @pytest.mark.parametrize("row", ROWS)
 def test_one_line_and_no_change(workshop: Workshop, row: str) -> None:
-    refuses(workshop, *ROWS[row])
+    result = refuses(workshop, *ROWS[row])
+    assert len(failures(result)) == 1, result.text
 
 
 def test_open_password_file_is_mended(workshop: Workshop) -> None:

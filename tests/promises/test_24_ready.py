@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -27,6 +28,13 @@ HALF = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def as_it_was(workshop: Workshop) -> Iterator[None]:
+    """Put right, the machine is ready again."""
+    yield
+    workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
+
+
 @pytest.mark.parametrize("name", HALF)
 def test_half_a_machine_is_not_ready(workshop: Workshop, name: str) -> None:
     with broken(workshop, USER, *HALF[name]):
@@ -36,7 +44,6 @@ def test_half_a_machine_is_not_ready(workshop: Workshop, name: str) -> None:
     assert not re.search(r"^FAILED (?!ws-3)", red.text, re.MULTILINE), red.text
     report = json.loads((workshop.state / "reports/check.json").read_text())
     assert report["ws-2"]["ok"] and not report[USER]["ok"]
-    workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
 
 
 def test_create_does_not_call_it_ready_either(workshop: Workshop) -> None:
@@ -54,4 +61,3 @@ def test_the_password_on_the_card_is_the_one_that_is_tried(workshop: Workshop) -
         assert red.status != 0 and re.search(rf"^FAILED {USER}: .*password", red.text, re.MULTILINE), red.text
     finally:
         file.write_text(right)
-    workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pypdfium2
@@ -78,7 +79,7 @@ def text(letters: list[Letter]) -> str:
     return "".join(letter.text for letter in letters)
 
 
-def _letters(page: pypdfium2.PdfPage, height: float):  # type: ignore[no-untyped-def]
+def _letters(page: pypdfium2.PdfPage, height: float) -> Iterator[Letter]:
     words = page.get_textpage()
     for index in range(words.count_chars()):
         # Generated: breaks and blanks that pdfium guesses from distances.
@@ -91,7 +92,7 @@ def _letters(page: pypdfium2.PdfPage, height: float):  # type: ignore[no-untyped
         yield Letter(letter, name.value.decode(), left, height - top, right, height - bottom)
 
 
-def _codes(page: pypdfium2.PdfPage):  # type: ignore[no-untyped-def]
+def _codes(page: pypdfium2.PdfPage) -> Iterator[Code]:
     picture = page.render(scale=_SCALE, grayscale=True)
     lines = memoryview(bytes(picture.buffer))
     pixels = b"".join(lines[row * picture.stride :][: picture.width] for row in range(picture.height))

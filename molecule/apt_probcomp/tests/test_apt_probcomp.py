@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.scenario import Machine
+from rehearsal.inputs import apt_repository
+from tests.scenario import STATE, Machine
 
 PACKAGES = (
     *("probcomp-ubuntu-keyring", "python-bayeslite", "python-cgpm", "python-crosscat"),
@@ -21,6 +22,11 @@ def test_all_packages_are_installed(machine: Machine) -> None:
 
 def test_a_package_imports(machine: Machine) -> None:
     assert machine.admin.check_output("python3 -c 'import bayeslite; print(bayeslite.__name__)'") == "bayeslite"
+
+
+def test_the_version_published_last_is_what_imports(machine: Machine) -> None:
+    published = apt_repository.published(STATE.parent / "files/apt")["python-cgpm"]
+    assert machine.admin.check_output("python3 -c 'import cgpm; print(cgpm.__version__)'") == published
 
 
 def test_nothing_is_taken_unsigned(machine: Machine) -> None:

@@ -8,11 +8,11 @@ from pathlib import Path
 from tests.scenario import STATE, Machine
 
 
-def test_the_pinned_key_is_the_one_it_has(machine: Machine) -> None:
-    pinned = machine.pin.read_text().split()
-    own = machine.root.check_output("cat /etc/ssh/ssh_host_*_key.pub")
-    keys = [line.split()[1] for line in own.splitlines()]
-    assert any(key in pinned for key in keys)
+def test_every_pinned_key_is_one_that_it_has(machine: Machine) -> None:
+    pinned = {tuple(line.split()[1:3]) for line in machine.pin.read_text().splitlines()}
+    keys = machine.root.check_output("cat /etc/ssh/ssh_host_*_key.pub").splitlines()
+    own = {tuple(line.split()[:2]) for line in keys}
+    assert pinned and pinned <= own
 
 
 def test_it_bears_its_users_name(machine: Machine) -> None:

@@ -29,5 +29,9 @@ def test_its_python_sees_the_systems_packages(machine: Machine) -> None:
     assert machine.as_jupyter(command) == "apt"
 
 
-def test_its_user_cannot_change_its_programs(machine: Machine) -> None:
-    assert machine.root.run("runuser -u jupyter -- touch /etc/systemd/system/jupyter.service").rc != 0
+def test_its_user_adds_packages_and_cannot_change_the_service(machine: Machine) -> None:
+    machine.as_jupyter("test -O /opt/jupyter/bin -a -w /opt/jupyter/bin")
+    for path in ("/etc/systemd/system", "/etc/systemd/system/jupyter.service"):
+        file = machine.root.file(path)
+        assert file.exists and file.user == "root" and not file.mode & 0o022, path
+        assert machine.root.run(f"runuser -u jupyter -- test -w {path}").rc == 1, path

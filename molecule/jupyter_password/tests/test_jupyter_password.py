@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 from tests.scenario import Machine
 
 LOGIN = """
@@ -27,8 +30,9 @@ def login(machine: Machine, password: str) -> int:
 
 
 def test_the_new_password_opens_and_others_do_not(machine: Machine) -> None:
-    assert machine.password.startswith("entirely new words")
+    (old,) = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], f"{machine.user}.old").read_text().splitlines()
     assert login(machine, machine.password) == 200
+    assert login(machine, old) != 200
     assert login(machine, "entirely other words for nobody") != 200
     assert login(machine, "") != 200
 

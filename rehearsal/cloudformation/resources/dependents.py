@@ -57,11 +57,11 @@ def refuse_vpc_in_use(cloud: Cloud, vpc_id: str) -> None:
         raise _violation("DeleteVpc", f"The vpc '{vpc_id}' has dependencies and cannot be deleted.")
 
 
-def _instances(cloud: Cloud) -> list:  # type: ignore[type-arg]
+def _instances(cloud: Cloud) -> list:
     return [instance for instance in cloud.ec2_backend.all_instances() if instance.state != "terminated"]
 
 
-def _balancers(cloud: Cloud) -> list:  # type: ignore[type-arg]
+def _balancers(cloud: Cloud) -> list:
     return list(cloud.elbv2_backend.load_balancers.values())
 
 

@@ -1,0 +1,74 @@
+"""25. A clean machine with only the documented packages can run it: no tool, package or setting of this one is needed.
+
+There is no release yet from which to upgrade.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from rehearsal import images
+from tests.e2e.workshop import ROOT
+
+# What the README asks for; git is how the files come, and certificates are how pip trusts its index.
+DOCUMENTED = "make python3 git ca-certificates"
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+NAME = f"probcomp-test-clean-{os.getpid()}"
+CHECKOUT = "/root/probcomp-stack"
+
+
+def inside(script: str, timeout: float = 900) -> str:
+    """Run bash's `script` in the checkout on the clean machine; return what it said. It must end well."""
+    command = ["docker", "exec", "--workdir", CHECKOUT, NAME, "bash", "-euc", script]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    assert done.returncode == 0, f"{script}\n{done.stdout}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def checkout() -> Iterator[None]:
+    """Debian 13 as it comes, with the documented packages and the files that git has."""
+    base = images.ensure("debian13", print).replace("/machine:", "/base:")
+    # How this computer reaches a package index is its own affair; what it has installed is not shared.
+    index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_INDEX", "PIP_EXTRA", "UV_"))}
+    settings = {**index, "PIP_CERT": str(AUTHORITIES), "SSL_CERT_FILE": str(AUTHORITIES), "NO_COLOR": "1"}
+    options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
+    if AUTHORITIES.exists():
+        options += ["--volume", f"{AUTHORITIES}:/authorities.crt:ro"]
+    start = ["docker", "run", "--detach", "--rm", "--init", "--name", NAME, *options, "--workdir", CHECKOUT, base]
+    subprocess.run([*start, "sleep", "infinity"], check=True, capture_output=True, timeout=120)
+    try:
+        inside(f"apt-get update -q=2 && apt-get install -q=2 --no-install-recommends {DOCUMENTED}")
+        inside(f"if [ -e /authorities.crt ]; then cp /authorities.crt {AUTHORITIES}; fi")
+        known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+        # One that was deleted and not committed yet is known still.
+        files = "\0".join(name for name in known.split("\0") if name and (ROOT / name).is_file()).encode()
+        tar = ["tar", "--create", "--null", "--files-from=-"]
+        archive = subprocess.run(tar, cwd=ROOT, input=files, check=True, capture_output=True).stdout
+        unpack = ["docker", "exec", "--interactive", NAME, "tar", "--extract", "--directory", CHECKOUT]
+        subprocess.run(unpack, input=archive, check=True, capture_output=True, timeout=120)
+        yield
+    finally:
+        subprocess.run(["docker", "rm", "--force", "--volumes", NAME], capture_output=True, timeout=120)
+
+
+def test_every_command_runs_with_what_is_documented(checkout: None) -> None:
+    inside("make setup")
+    assert inside("make setup") == "", "a second time says nothing"
+    inside(". .venv/bin/activate; ansible-playbook --syntax-check $(grep -l import_playbook *.yml)")
+    # As far as a machine gets that no account was given to: pass phrases and cards, and a line about credentials.
+    given = "-e zone=example.org -e 'base=ws low=1 high=3'"
+    refused = inside(
+        ". .venv/bin/activate; export AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1\n"
+        "mkdir ../hosts; cp -r group_vars ../hosts; echo 'all: {children: {users: {}}}' > ../hosts/hosts.yml\n"
+        f"ansible-playbook -i ../hosts create_passwords.yml {given}\n"
+        f"ansible-playbook -i ../hosts url_cards.yml {given} -e https_port=443\n"
+        "! ansible-playbook -l ws-1 set_password.yml"
+    )
+    assert "credentials" in refused and "Traceback" not in refused, refused
+    assert len(inside("ls jupyter-passwords/ws-*.passwd cards/*.pdf").split()) == 4
