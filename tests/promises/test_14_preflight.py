@@ -53,7 +53,7 @@ def test_all_broken_together(workshop: Workshop) -> None:
     result = refuses(workshop, f"{FLEET} {extra(user='bob', **values)}", ["bob", "create_passwords.yml"])
     said = [line for line in result.text.splitlines() if line.startswith("FAILED")]
     for name, (_, words) in BROKEN.items():
-        assert sum(told(words, line) for line in said) == 1, f"{name}: {said}"
+        assert any(told(words, line) for line in said), f"{name}: {said}"
 
 
 def test_another_account_is_all_that_is_said(workshop: Workshop) -> None:
