@@ -27,7 +27,8 @@ _WRONG_HOST_KEY = re.compile(
 _FAILURE_HINTS = (
     (
         r"could not get lock|frontend lock|failed to lock apt|/lists/lock",
-        "something else installs packages there: wait for it, or give it longer (apt_probcomp_lock_timeout, jupyter_lock_timeout)",
+        "something else installs packages there: wait for it, or give it longer "
+        "(apt_probcomp_lock_timeout, jupyter_lock_timeout)",
     ),
     (r"Held packages were changed", "apt-mark showhold names them on the machine, apt-mark unhold lets them go"),
     (
