@@ -10,7 +10,7 @@ from pathlib import Path
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     """Put `data` and `mode` in the place of `path`, whose folder is made when missing. Raises OSError; nothing is left.
 
-    For files that hold no secret.
+    Nobody else can read it before it has its `mode`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

@@ -76,7 +76,6 @@ import os
 import pwd
 import stat
 import subprocess
-import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -85,6 +84,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.probcomp_machine import NOTES, MachineError, find_account, run_as
+from ansible.module_utils.probcomp_whole_file import write_whole
 
 CONFIG = Path(".jupyter/jupyter_server_config.json")
 _LARGEST_CONFIG = 1 << 20
@@ -149,16 +149,7 @@ def write_hash(path: Path, new_hash: str) -> None:
     config = read_config(path)
     if config is None and not path.is_dir():
         path.replace(path.with_name(f"{path.name}.damaged"))
-    descriptor, partial = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            json.dump(with_hash(config, new_hash), stream, indent=2)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(partial).replace(path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
+    write_whole(path, json.dumps(with_hash(config, new_hash), indent=2).encode(), 0o600)
 
 
 def is_private(path: Path) -> bool:
