@@ -228,7 +228,7 @@ def test_only_what_is_needed_reaches_the_engine(image: str, tmp_path: Path) -> N
         ".rehearsal/key",
         ".venv/bin/python",
         "group_vars/all/local.yml",
-        "host_vars/alice.local.yml",
+        "host_vars/alice.yml",
         "known_hosts/ws-1",
         "cards/ws.pdf",
         ".git/config",
