@@ -276,7 +276,7 @@ def main(arguments: list[str]) -> int:
         elif options.command == "down":
             down(home)
         elif options.command == "env":
-            print(environment.commands(home, _described(home)))
+            print(environment.commands(home, _described(home), options.own_settings))
         elif options.command == "status":
             status = _ask(home, "GET", "status")
             print(json.dumps(status, indent=1) if options.json else status_text(status))

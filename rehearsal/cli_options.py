@@ -58,7 +58,12 @@ def parser() -> argparse.ArgumentParser:
     for name, default in UP_OPTIONS.items():
         up_parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=f"default {default or 'none'}")
     commands.add_parser("down", help="remove every trace of it")
-    commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
+    env = commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
+    env.add_argument(
+        "--own-settings",
+        action="store_true",
+        help="take group_vars/all/local.yml and host_vars/ of this checkout, which must fit the rehearsal's account",
+    )
     status_parser = commands.add_parser("status", help="machines, requests, memory")
     status_parser.add_argument("--json", action="store_true", help="all of it, for programs")
     package = commands.add_parser("package", help="put a new version of a package into the signed repository")

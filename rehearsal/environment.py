@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from rehearsal import account_inventory
 from rehearsal.settings import Settings
 
 _HIDDEN = (
@@ -27,9 +28,16 @@ _HIDDEN = (
 )
 
 
-def commands(home: Path, described: dict[str, Any]) -> str:
-    """The commands, for a rehearsal in this folder with this rehearsal.json."""
+def commands(home: Path, described: dict[str, Any], own_settings: bool = False) -> str:
+    """The commands, for a rehearsal in this folder with this rehearsal.json.
+
+    The settings of its account come from an inventory of its own, or with `own_settings` from the checkout's.
+    """
     settings = Settings()
+    inventory = Path("inventory") if own_settings else account_inventory.inventory(home)
+    if inventory.is_relative_to(settings.root):
+        # Commands run from the root. A folder above it may have a comma in its name, which ends a path here.
+        inventory = inventory.relative_to(settings.root)
     exports = {
         "AWS_ENDPOINT_URL": described["api"],
         "AWS_ACCESS_KEY_ID": settings.access_key,
@@ -40,7 +48,7 @@ def commands(home: Path, described: dict[str, Any]) -> str:
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
-        "ANSIBLE_INVENTORY": "inventory,rehearsal/inventory",
+        "ANSIBLE_INVENTORY": f"{inventory},rehearsal/inventory",
     }
     # A proxy of the computer's must not be asked for what is on this computer.
     direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]

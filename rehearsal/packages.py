@@ -19,6 +19,7 @@ class Files:
 
     folder: Path
     apt_path: str
+    apt_suite: str
     apt_key_file: Path
     index_path: str
 
@@ -42,7 +43,7 @@ def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> 
     folder = _served(settings.home)
     repository = apt_repository.build(apt_folder(settings.home), gpg_home(settings.home))
     add_wheels(settings, image, progress)
-    return Files(folder, "/apt", repository.key_file, "/wheels/")
+    return Files(folder, "/apt", repository.suite, repository.key_file, "/wheels/")
 
 
 def add_wheels(settings: Settings, image: str, progress: Callable[[str], None]) -> None:

@@ -30,6 +30,7 @@ from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
 from rehearsal import (
+    account_inventory,
     ec2_hooks,
     images,
     machines,
@@ -81,6 +82,7 @@ class Rehearsal:
         if settings.machines:
             described |= self._start_machines(run)
         described |= self._start_api()
+        account_inventory.write(settings.home, settings.root, described)
         run_state.write_json(settings.home / "rehearsal.json", described)
         self._stack.callback((settings.home / "rehearsal.json").unlink, missing_ok=True)
         _give_back_memory()
@@ -123,6 +125,7 @@ class Rehearsal:
         return {
             "files": address,
             "apt_repository_url": f"{address}{files.apt_path}",
+            "apt_suite": files.apt_suite,
             "apt_key_file": str(files.apt_key_file),
             "jupyter_index_url": f"{address}{files.index_path}",
         }
