@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from ansible.module_utils.probcomp_machine import MachineError
+from ansible.module_utils.probcomp_text import redact_url
 
 _SILENCE = 30
 """Seconds without a byte after which a try has failed."""
@@ -39,13 +40,6 @@ class _TryAgain(Exception):
     """A failure that another try may mend; str() says what failed."""
 
 
-def shown(url: str) -> str:
-    """Return `url` without what may be secret in it: name and password, and the query of a signed address."""
-    parts = urllib.parse.urlsplit(url)
-    host = parts.netloc.rpartition("@")[2]
-    return urllib.parse.urlunsplit((parts.scheme, host, parts.path, "", ""))
-
-
 def download(url: str, target: Path, known: tuple[str, str], largest: int, seconds: float) -> Download | None:
     """Fetch `url` into the file `target`; return None when the server says that `known` is still its version.
 
@@ -53,7 +47,7 @@ def download(url: str, target: Path, known: tuple[str, str], largest: int, secon
     Raises MachineError.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise MachineError(f"content: {shown(url)} is no http or https address")
+        raise MachineError(f"content: {redact_url(url)} is no http or https address")
     request = urllib.request.Request(url, headers=_conditions(known))  # noqa: S310 (the scheme was checked)
     deadline = time.monotonic() + seconds
     for pause in (*_PAUSES, None):
@@ -61,7 +55,7 @@ def download(url: str, target: Path, known: tuple[str, str], largest: int, secon
             return _fetch(request, target, largest, deadline)
         except _TryAgain as failure:
             if pause is None or time.monotonic() + pause > deadline:
-                raise MachineError(f"content: {shown(url)}: {failure}") from None
+                raise MachineError(f"content: {redact_url(url)}: {failure}") from None
             time.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
@@ -73,7 +67,7 @@ def _conditions(known: tuple[str, str]) -> dict[str, str]:
 
 
 def _fetch(request: urllib.request.Request, target: Path, largest: int, deadline: float) -> Download | None:
-    name = shown(request.full_url)
+    name = redact_url(request.full_url)
     try:
         with urllib.request.urlopen(request, timeout=_SILENCE) as response:  # noqa: S310 (the scheme was checked)
             if request.type == "https" and not response.geturl().startswith("https:"):

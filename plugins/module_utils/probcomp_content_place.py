@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from ansible.module_utils.probcomp_content_download import shown
 from ansible.module_utils.probcomp_machine import MachineError
+from ansible.module_utils.probcomp_text import redact_url
 
 _HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?"
@@ -75,10 +75,10 @@ def place_of(url: str, bucket: str = "", key: str = "") -> Place:
         raise MachineError("no content_url is set in group_vars/all: the address at which machines find the content")
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        raise MachineError(f"content_url {shown(url)} is no http or https address")
+        raise MachineError(f"content_url {redact_url(url)} is no http or https address")
     if "versionId" in parse_qs(parts.query, keep_blank_values=True):
         raise MachineError(
-            f"content_url {shown(url)} asks for one version (versionId=), and machines would never get another: "
+            f"content_url {redact_url(url)} asks for one version (versionId=), and machines would never get another: "
             "leave that out"
         )
     if bool(bucket) != bool(key):
@@ -89,8 +89,8 @@ def place_of(url: str, bucket: str = "", key: str = "") -> Place:
     match = _HOST.fullmatch((parts.hostname or "").lower())
     if match is None:
         raise MachineError(
-            f"content_url {shown(url)} is no address of S3: set content_bucket and content_key in group_vars/all to "
-            "where it takes its file from, or put the archive there by hand"
+            f"content_url {redact_url(url)} is no address of S3: set content_bucket and content_key in group_vars/all "
+            "to where it takes its file from, or put the archive there by hand"
         )
     if not match["bucket"]:
         name, _, path = path.partition("/")
@@ -110,5 +110,5 @@ def _fits(text: str, pattern: str) -> bool:
 
 def _complete(place: Place, url: str) -> Place:
     if not place.bucket or not place.key:
-        raise MachineError(f"content_url {shown(url)} names no file in a bucket")
+        raise MachineError(f"content_url {redact_url(url)} names no file in a bucket")
     return place

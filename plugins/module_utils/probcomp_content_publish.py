@@ -18,9 +18,10 @@ from typing import Any
 
 from ansible.module_utils.probcomp_aws import error_code
 from ansible.module_utils.probcomp_content_archive import FOLDER, unpack
-from ansible.module_utils.probcomp_content_download import download, looks_like_a_page, shown
+from ansible.module_utils.probcomp_content_download import download, looks_like_a_page
 from ansible.module_utils.probcomp_content_place import Place
 from ansible.module_utils.probcomp_machine import MachineError
+from ansible.module_utils.probcomp_text import redact_url
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -236,8 +237,9 @@ class Shelf:
             raise MachineError(f"{words}. {self._remedy()}") from None
         if found != archive.sha256:
             raise MachineError(
-                f"it lies in {self.place}, but {shown(self.url)} gives another file (sha256:{found[:12]}...): a cache "
-                "that has to be emptied, or content_bucket and content_key are not where content_url takes it from"
+                f"it lies in {self.place}, but {redact_url(self.url)} gives another file (sha256:{found[:12]}...): "
+                "a cache that has to be emptied, or content_bucket and content_key are not where content_url takes it "
+                "from"
             )
 
 

@@ -6,7 +6,6 @@ import urllib.error
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from ansible.module_utils.probcomp_aws import error_code
 from ansible.module_utils.probcomp_password_files import (
@@ -16,7 +15,7 @@ from ansible.module_utils.probcomp_password_files import (
     vault_decrypter,
 )
 from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, Settings, people
-from ansible.module_utils.probcomp_text import one_line
+from ansible.module_utils.probcomp_text import one_line, redact_url
 from ansible.module_utils.urls import ConnectionError as UrlConnectionError
 from ansible.module_utils.urls import SSLValidationError, open_url
 
@@ -136,7 +135,7 @@ def check_content(findings: Findings, settings: Settings) -> None:
         findings.note("skipped: content and what it installs, for no content_url is set")
         return
     fix = "correct content_url, or publish the archive there"
-    shown = _without_query(url)
+    shown = redact_url(url)
     try:
         # Not HEAD: a presigned address of S3 is signed for GET alone.
         answer = open_url(
@@ -156,12 +155,6 @@ def check_content(findings: Findings, settings: Settings) -> None:
     else:
         if kind.startswith("text/html") or start.lstrip()[:1] == b"<":
             findings.problem(f"the content {shown} is a web page, not an archive", fix)
-
-
-def _without_query(url: str) -> str:
-    """Return `url` for people: what follows the question mark may be a signature, what precedes the @ a password."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 def check_collisions(findings: Findings, asked: list[Asked], existing: dict[str, str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit, urlunsplit
 
 # Terminal commands whole: dropping only the escape character would leave "[31m" in the line.
 _TERMINAL_COMMAND = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)", re.DOTALL)
@@ -18,6 +19,15 @@ def one_line(text: str, limit: int = 500) -> str:
     """Return `text` as one printable line of at most `limit` characters (and "..." where it was cut)."""
     joined = " ".join(" ".join(printable_lines(text)).split())
     return joined if len(joined) <= limit else joined[:limit].rstrip() + "..."
+
+
+def redact_url(url: str) -> str:
+    """Return `url` without what may be secret in it: name and password, and the query of a signed address."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
 def size(count: int) -> str:

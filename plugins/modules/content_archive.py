@@ -109,7 +109,7 @@ from ansible.module_utils.probcomp_content import (
     notes_while_installing,
 )
 from ansible.module_utils.probcomp_content_archive import FOLDER, bare_checksum, unpack
-from ansible.module_utils.probcomp_content_download import download, shown
+from ansible.module_utils.probcomp_content_download import download
 from ansible.module_utils.probcomp_machine import (
     NOTES,
     MachineError,
@@ -119,6 +119,7 @@ from ansible.module_utils.probcomp_machine import (
     run_as,
     write_note,
 )
+from ansible.module_utils.probcomp_text import redact_url
 
 _MIB = 1 << 20
 _MOST_NAMES = 50
@@ -137,7 +138,7 @@ class Wish:
     @property
     def source(self) -> str:
         """The address without what changes from one signed address of the same archive to the next."""
-        return shown(self.url)
+        return redact_url(self.url)
 
 
 def is_current(wish: Wish, note: dict[str, Any]) -> bool:
