@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_preflight import Findings
+from ansible.module_utils.probcomp_preflight import Findings, Settings
 from ansible.module_utils.probcomp_preflight_machines import Choice
 from ansible.module_utils.probcomp_preflight_quotas import Room
+from ansible.module_utils.probcomp_text import redact_url
 
 VOLUME_TYPE = "gp3"
 """Of the root disks in the template `stack`."""
@@ -46,11 +47,11 @@ def banner(account: str, region: str, rehearsal: bool) -> str:
 
 
 def plan(
-    place: str, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room, total: prices.Bill,
-    new: prices.Bill, findings: Findings,
+    place: str, settings: Settings, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room,
+    total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
     """Return the plan's lines; `total` is for all that is asked, `new` for what does not exist yet."""
-    lines = [place, ""]
+    lines = [place, "", *table(("setting", "value"), setting_rows(settings)), ""]
     lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(choices))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
     lines += ["", *table(("network", "state"), rows)] if rows else []
@@ -63,6 +64,19 @@ def plan(
             lines.append(f"of which new {_sums(new)}")
     lines += ["", *findings.notes] if findings.notes else []
     return lines
+
+
+def setting_rows(settings: Settings) -> list[tuple[str, str]]:
+    """Return a row for each setting of the account: what is in force, wherever it was set."""
+    return [
+        ("zone", settings.zone or "-"),
+        ("certificate_arn", settings.certificate_arn or "-"),
+        ("key_name", settings.key_name or "-"),
+        ("private_key_file", settings.private_key_file or "- (the ssh agent's)"),
+        ("admin_cidr", settings.admin_cidr or "-"),
+        ("apt_probcomp_repository_url", redact_url(settings.apt_repository_url) or "-"),
+        ("content_url", redact_url(settings.content_url) or "-"),
+    ]
 
 
 def machine_rows(choices: dict[str, Choice]) -> list[tuple[str, ...]]:

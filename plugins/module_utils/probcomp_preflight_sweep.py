@@ -67,7 +67,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
         "quotas": found.room.as_data(),
         "cost": {**found.total.as_data(), "new": found.new.as_data()},
         "plan_lines": plan(
-            banner(account, settings.region, rehearsal),
+            banner(account, settings.region, rehearsal), settings,
             found.choices, found.networks, found.room, found.total, found.new, findings,
         ),
     }  # fmt: skip
