@@ -134,6 +134,8 @@ class InventoryModule(AWSInventoryBase):
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
         if not reads_only_playbooks and (message := probcomp_command.misuse(playbooks, limit)):
             raise AnsibleParserError(message)
+        for file in probcomp_command.overridden_settings(pathlib.Path(path)) if cache else ():
+            self.warn(f"{file} has no effect on what {probcomp_command.DEFAULTS.name} sets too: name it local.yml")
         rehearsal = os.environ.get("PROBCOMP_REHEARSAL")
         if rehearsal and not pathlib.Path(rehearsal).is_file():
             # Otherwise every call waits for an API that is gone.

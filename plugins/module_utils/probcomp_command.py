@@ -28,6 +28,9 @@ _WITHOUT_LIMIT = {
 }
 """Why a command takes no -l, and which one may be meant by who gives it one."""
 
+DEFAULTS = Path("group_vars/all/defaults.yml")
+"""Ours, beside a source of the inventory. Ansible reads its folder in the order of names, and the last file wins."""
+
 _IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
 _DEEPEST_IMPORT = 5
 
@@ -73,6 +76,18 @@ def first_play(playbook: Path, depth: int = 0) -> dict[str, Any]:
     if imported is not None:
         return first_play(playbook.parent / str(imported), depth + 1) if depth < _DEEPEST_IMPORT else {}
     return first
+
+
+def overridden_settings(source: Path) -> list[Path]:
+    """Return the files of settings beside the inventory's `source` that our defaults override, for their names."""
+    defaults = source.parent / DEFAULTS
+    if not defaults.is_file():
+        return []
+    kinds = ("", ".yml", ".yaml", ".json")
+    return [
+        file for file in sorted(defaults.parent.iterdir())
+        if file.name < defaults.name and file.suffix in kinds and not file.name.startswith(".")
+    ]  # fmt: skip
 
 
 def starts_on_localhost(playbooks: Iterable[Path]) -> bool:

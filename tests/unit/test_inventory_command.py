@@ -88,3 +88,24 @@ def test_starts_on_localhost(root: Path) -> None:
     assert command.starts_on_localhost([root / "stack_create.yml"])
     assert not command.starts_on_localhost([root / "set_password.yml"])
     assert not command.starts_on_localhost([])
+
+
+@pytest.mark.parametrize(
+    ("names", "found"),
+    [
+        (["local.yml"], []),
+        (["aws.yml", "local.yml", "zone.json"], ["aws.yml"]),
+        (["00-mine.yaml", "DEFAULTS", "a.json", "defaults"], ["00-mine.yaml", "DEFAULTS", "a.json", "defaults"]),
+        ([".aws.yml.swp", "README.md", "aws.yml.bak", "defaults2.yml"], []),
+    ],
+)
+def test_settings_that_our_defaults_override(tmp_path: Path, names: list[str], found: list[str]) -> None:
+    folder = tmp_path / "group_vars/all"
+    folder.mkdir(parents=True)
+    for name in [*names, "defaults.yml"]:
+        (folder / name).write_text("zone: example.org\n")
+    assert [file.name for file in command.overridden_settings(tmp_path / "probcomp_ec2.yml")] == found
+
+
+def test_without_our_defaults_there_is_nothing_to_override(tmp_path: Path) -> None:
+    assert command.overridden_settings(tmp_path / "probcomp_ec2.yml") == []
