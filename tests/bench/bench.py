@@ -101,7 +101,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="probcomp-bench-") as folder:
         workshop = Workshop(Path(folder) / "rehearsal")
         try:
-            workshop.shell("scripts/rehearsal up", rehearsed=False)
+            workshop.clone()
+            workshop.begin()
             workshop.succeed(f'ansible-playbook create_passwords.yml -e "{fleet}"')
             workshop.succeed(f'ansible-playbook fleet_create.yml -e "{fleet}"', timeout=3600)
             print(f"{'processor time of the controller':<44} {'one':>9} {'many':>9} {'ratio':>7} {'each more':>12}")

@@ -1,21 +1,34 @@
-"""One rehearsal for all tests of a run: made by the demo's own path, removed at the end.
+"""One rehearsal for all tests of a run, in a clone of its own: made by the demo, removed at the end.
 
 KEEP_REHEARSAL=1 goes on with the one that a former run left, and leaves it: for work on single tests. REHEARSAL_HOME
-names another folder for it, so that two such runs can go on side by side.
+names another folder for it, so that two such runs can go on side by side. The clone, with the working tree's files, is
+beside it.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.e2e.door import write_settings
+from tests.e2e.workshop import Workshop, used_workshop
 
 # What makes more machines than the demo's three, then the end of all.
 LAST = ["test_rehearsal_machines", "test_workshop", "test_workshop_end"]
+REAL_ACCOUNT = {
+    "account_id": "999900001111",
+    "zone": "lab.example.edu",
+    "certificate_arn": "arn:aws:acm:us-east-1:999900001111:certificate/the-labs",
+    "key_name": "the-labs-key",
+    "private_key_file": "/nowhere/the-labs-key",
+    "admin_cidr": "198.51.100.7/32",
+    "instance": "m5.large",
+    "network": "the-labs-network",
+    "apt_probcomp_repository_url": "https://apt.lab.example.edu/ubuntu",
+    "content_url": "https://the-labs-content.s3.amazonaws.com/content-package.tgz",
+}
+"""Settings as somebody has them in the clone where she types `make demo`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,19 +38,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    """The demo's workshop of three, ws-1 to ws-3, in a home of its own."""
-    OUTPUT.mkdir(exist_ok=True)
-    workshop = Workshop(Path(os.environ.get("REHEARSAL_HOME", OUTPUT / "rehearsal")))
-    workshop.transcript("commands").unlink(missing_ok=True)
-    workshop.git_before = workshop.git_status()
-    keep = bool(os.environ.get("KEEP_REHEARSAL"))
-    if not keep:
-        workshop.shell("scripts/rehearsal down", rehearsed=False)
-    try:
+    """The demo's workshop of three, ws-1 to ws-3, made in a clone that has the settings of a real account."""
+    with used_workshop() as workshop:
+        own = write_settings(workshop.root, REAL_ACCOUNT)
+        before = own.read_bytes()
+        up = workshop.shell("scripts/rehearsal up", timeout=2400, rehearsed=False)
+        assert up.status == 0, up.text
+        # Every request that names one of them would fail.
+        for value in REAL_ACCOUNT.values():
+            workshop.fault(match=value, code="SettingsOfARealAccount", status=400)
         demo = workshop.shell("scripts/demo", timeout=2400, rehearsed=False)
         workshop.transcript("demo").write_text(demo.text)
         assert demo.status == 0, demo.text
+        assert own.read_bytes() == before
+        workshop.succeed("scripts/rehearsal fault clear")
+        workshop.take_settings()
         yield workshop
-    finally:
-        if not keep:
-            workshop.shell("scripts/rehearsal down", rehearsed=False)

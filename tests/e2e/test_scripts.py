@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.workshop import OUTPUT, ROOT, Workshop
+from tests.e2e.workshop import Workshop
 
 ODD = ["a b.ipynb", "-dash", "st*r[1]", "it's $(touch PWNED)", "host:x"]
 HOSTILE = "ubuntu -oProxyCommand=touch${IFS}PWNED {{ lookup('pipe', 'touch PWNED') }}"
@@ -43,7 +43,7 @@ def test_a_folder_goes_there_and_comes_back(workshop: Workshop, tmp_path: Path) 
     folder.mkdir(parents=True)
     for name in ODD:
         (folder / name).write_text(f"{name}\n")
-    scripts = shlex.quote(str(ROOT / "scripts"))
+    scripts = shlex.quote(str(workshop.root / "scripts"))
     here = f"cd {shlex.quote(str(tmp_path))}"
     try:
         workshop.succeed(f"{here} && {scripts}/put ws-1 'my course'")
@@ -76,13 +76,13 @@ def test_another_machines_key_is_refused(workshop: Workshop) -> None:
     with anothers_key(workshop, "ws-1", "ws-2"):
         login = workshop.shell("scripts/login ws-1 touch PWNED")
         assert (login.status, login.text.splitlines()[-1]) == (255, "Host key verification failed.")
-        for command in ("put ws-1 README.md", "get ws-1 .bashrc test-output/"):
+        for command in ("put ws-1 README.md", "get ws-1 .bashrc .cache/"):
             refused = workshop.shell(f"scripts/{command}")
             # rsync's status for a lost connection, or ssh's, whichever it learns of first.
             assert refused.status in (12, 255), refused.text
             assert refused.text.startswith("ws-1: another host key than the one in ")
             assert len(refused.text.splitlines()) == 1, refused.text
-    assert not (OUTPUT / ".bashrc").exists()
+    assert not (workshop.root / ".cache/.bashrc").exists()
     there = workshop.succeed("scripts/login ws-1 'ls -A . && sudo ls -A /home/jupyter'")
     assert "PWNED" not in there and "README.md" not in there
 
@@ -108,7 +108,7 @@ def test_a_hostile_tag_runs_nothing(workshop: Workshop) -> None:
     finally:
         tag(before)
         workshop.succeed("scripts/ssh_config")
-    assert not any((folder / "PWNED").exists() for folder in (ROOT, ROOT / "playbooks", ROOT / "test-output"))
+    assert not any((folder / "PWNED").exists() for folder in (workshop.root, workshop.root / "playbooks"))
     assert workshop.succeed("scripts/login ws-2 'test -e PWNED || echo clean'").strip() == "clean"
 
 

@@ -1,25 +1,29 @@
-"""What the end-to-end tests share: a rehearsal of their own beside any demo that runs, and a browser that trusts it."""
+"""What the end-to-end tests share: a clone, a rehearsal beside any demo that runs, and a browser that trusts it."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 import urllib.request
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
+import yaml
 from playwright.sync_api import BrowserContext
 
+from rehearsal import account_inventory
+from tests.e2e import door
 from tests.e2e.browser import chromium
+from tests.e2e.door import ROOT as ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
 OUTPUT = ROOT / "test-output"
 
 
@@ -47,10 +51,31 @@ class Result:
 
 @dataclass
 class Workshop:
-    """The rehearsal in `home`, and ways to run commands in it as an administrator would from a shell."""
+    """The rehearsal in `home`, and ways to run commands in it as an administrator would from a shell in her clone."""
 
     home: Path
     git_before: str = ""
+
+    @property
+    def root(self) -> Path:
+        """The clone that commands run in; `clone` makes it."""
+        return self.home.with_name(f"{self.home.name}-clone")
+
+    def clone(self) -> None:
+        """Make the clone, as the working tree is now and without settings."""
+        door.clone(self.root)
+        self.git_before = self.git_status()
+
+    def begin(self) -> None:
+        """Start the rehearsal, and have the clone's settings fit its account."""
+        up = self.shell("scripts/rehearsal up", timeout=2400, rehearsed=False)
+        assert up.status == 0, up.text
+        self.take_settings()
+
+    def take_settings(self) -> None:
+        """Write the settings that fit the rehearsal's account where a user writes hers; a rehearsal must run."""
+        account = yaml.safe_load((account_inventory.inventory(self.home) / account_inventory.SETTINGS_FILE).read_text())
+        door.write_settings(self.root, door.settings_for(account))
 
     def transcript(self, what: str) -> Path:
         """The file for `what` was printed; two workshops side by side have files of their own."""
@@ -73,10 +98,15 @@ class Workshop:
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The environment of a shell after `eval "$(scripts/rehearsal env)"`; asked for once, as it takes a while."""
-        command = 'environment=$(scripts/rehearsal env) && eval "$environment" && exec env --null'
+        """The environment of a shell that goes by the clone's own settings; asked for once, as it takes a while."""
+        command = 'environment=$(scripts/rehearsal env --own-settings) && eval "$environment" && exec env --null'
         done = subprocess.run(
-            ["bash", "-c", command], cwd=ROOT, env=self._plain_environment(), check=True, capture_output=True, text=True
+            ["bash", "-c", command],
+            cwd=self.root,
+            env=self._plain_environment(),
+            check=True,
+            capture_output=True,
+            text=True,
         )
         return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
@@ -84,11 +114,11 @@ class Workshop:
         return {**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
 
     def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
-        """Run `command` in bash from the root, by default after `eval "$(scripts/rehearsal env)"`."""
+        """Run `command` in bash from the clone's root, by default after `eval "$(scripts/rehearsal env ...)"`."""
         started = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", command],
-            cwd=ROOT,
+            cwd=self.root,
             env=self.environment if rehearsed else self._plain_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -175,3 +205,21 @@ class Workshop:
     def browser(self, profile: Path, *ports: int) -> AbstractContextManager[BrowserContext]:
         """A new browser that reaches the rehearsal's machines, and other `ports` of 127.0.0.1."""
         return chromium(profile, Path(self.facts["ca_bundle"]), [self.facts["https_port"], *ports])
+
+
+@contextmanager
+def used_workshop() -> Iterator[Workshop]:
+    """A workshop with a fresh clone and no rehearsal yet, of which nothing is left in the end; see conftest.py."""
+    OUTPUT.mkdir(exist_ok=True)
+    workshop = Workshop(Path(os.environ.get("REHEARSAL_HOME", OUTPUT / "rehearsal")))
+    workshop.transcript("commands").unlink(missing_ok=True)
+    workshop.clone()
+    keep = bool(os.environ.get("KEEP_REHEARSAL"))
+    if not keep:
+        workshop.shell("scripts/rehearsal down", rehearsed=False)
+    try:
+        yield workshop
+    finally:
+        if not keep:
+            workshop.shell("scripts/rehearsal down", rehearsed=False)
+            shutil.rmtree(workshop.root, ignore_errors=True)

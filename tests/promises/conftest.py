@@ -1,12 +1,25 @@
-"""The tests of PROMISES: those that need machines use the end-to-end tests' own workshop."""
+"""The tests of PROMISES. Their workshop of three is made by the README's words, with settings given as it tells."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from rehearsal import moto_settings as moto_settings  # before all of moto, which reads it when first imported
-from tests.e2e.conftest import workshop as workshop
+from tests.e2e.workshop import Workshop, used_workshop
 
 # The unit tests' stand-ins and servers, for promises that need no machines.
 sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
+
+
+@pytest.fixture(scope="session")
+def workshop() -> Iterator[Workshop]:
+    """ws-1 to ws-3, made in a clone whose group_vars/all/local.yml fits the rehearsal's account."""
+    with used_workshop() as workshop:
+        workshop.begin()
+        workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=3"')
+        workshop.succeed('ansible-playbook fleet_create.yml -e "base=ws low=1 high=3"', timeout=2400)
+        yield workshop

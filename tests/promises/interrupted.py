@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.e2e.workshop import ROOT, Workshop
+from tests.e2e.workshop import Workshop
 
 
 def begun(workshop: Workshop, arguments: str, output: Path) -> subprocess.Popen[bytes]:
@@ -18,7 +18,7 @@ def begun(workshop: Workshop, arguments: str, output: Path) -> subprocess.Popen[
     with output.open("wb") as stream:
         return subprocess.Popen(
             ["bash", "-c", f"exec ansible-playbook {arguments}"],
-            cwd=ROOT,
+            cwd=workshop.root,
             env=workshop.environment,
             start_new_session=True,
             stdin=subprocess.DEVNULL,

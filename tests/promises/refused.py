@@ -6,7 +6,7 @@ import json
 import shlex
 
 from tests.e2e.living import calls_since, mark
-from tests.e2e.workshop import ROOT, Result, Workshop
+from tests.e2e.workshop import Result, Workshop
 
 
 def extra(**values: object) -> str:
@@ -35,5 +35,5 @@ def refuses(workshop: Workshop, arguments: str, words: list[str]) -> Result:
     assert "Traceback" not in result.text
     assert calls_since(workshop, since) == []
     assert contents(workshop) == files
-    assert not (ROOT / "PWNED").exists()
+    assert not (workshop.root / "PWNED").exists()
     return result

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import ROOT, Workshop
+from tests.e2e.workshop import Workshop
 
 USER = "ws-1"
 COMMANDS = [
@@ -115,4 +115,4 @@ def test_here_it_is_in_its_file_and_on_its_card(workshop: Workshop, canary: str)
 def test_git_would_not_take_it(workshop: Workshop) -> None:
     assert workshop.git_status() == workshop.git_before
     for name in ("jupyter-passwords/alice.passwd", "cards/alice.pdf", "cards/alice.csv", "logs/alice/x", "backups/a/x"):
-        workshop.succeed(f"git -C {ROOT} check-ignore --quiet {name}")
+        workshop.succeed(f"git check-ignore --quiet {name}")

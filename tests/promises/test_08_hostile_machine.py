@@ -20,14 +20,14 @@ COMMANDS = ["set_password.yml", "restart_jupyter.yml", "grab_content.yml", "deb_
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Iterator[Path]:
+def trap(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
     """A program on this computer that leaves a mark when it is run; the mark's path is its own with `.ran`."""
     program = tmp_path / "trap"
     program.write_text(f"#!/bin/sh\ntouch {program}.ran\n")
     program.chmod(0o755)
     yield program
     assert not Path(f"{program}.ran").exists(), "something from the machine ran here"
-    assert not (ROOT / "PWNED").exists()
+    assert not (workshop.root / "PWNED").exists()
 
 
 def results(trap: Path) -> dict[str, Any]:

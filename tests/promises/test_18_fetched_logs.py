@@ -72,7 +72,7 @@ def test_a_hostile_tree(workshop: Workshop) -> None:
     assert names == {"honest.json", "setuid", "many", "{{ 7*7 }}", "$(touch PWNED)"}
     assert (here / "sessions/honest.json").read_text() == "honest\n"
     assert "left out" in result.text and raw_control_characters(result) == set()
-    assert bystanders(workshop) == before and not (ROOT / "PWNED").exists()
+    assert bystanders(workshop) == before and not (workshop.root / "PWNED").exists()
     assert not list((workshop.state / "logs/.incoming").glob("ws-3"))
 
 

@@ -6,14 +6,16 @@ There is no release yet from which to upgrade.
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from rehearsal import images
-from tests.e2e.workshop import ROOT
+from tests.e2e.door import readme_settings, working_tree
 
 # What the README asks for; git is how the files come, and certificates are how pip trusts its index.
 DOCUMENTED = "make python3 git ca-certificates"
@@ -45,13 +47,8 @@ def checkout() -> Iterator[None]:
     try:
         inside(f"apt-get update -q=2 && apt-get install -q=2 --no-install-recommends {DOCUMENTED}")
         inside(f"if [ -e /authorities.crt ]; then cp /authorities.crt {AUTHORITIES}; fi")
-        known = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-        # One that was deleted and not committed yet is known still.
-        files = "\0".join(name for name in known.split("\0") if name and (ROOT / name).is_file()).encode()
-        tar = ["tar", "--create", "--null", "--files-from=-"]
-        archive = subprocess.run(tar, cwd=ROOT, input=files, check=True, capture_output=True).stdout
         unpack = ["docker", "exec", "--interactive", NAME, "tar", "--extract", "--directory", CHECKOUT]
-        subprocess.run(unpack, input=archive, check=True, capture_output=True, timeout=120)
+        subprocess.run(unpack, input=working_tree(), check=True, capture_output=True, timeout=120)
         yield
     finally:
         subprocess.run(["docker", "rm", "--force", "--volumes", NAME], capture_output=True, timeout=120)
@@ -62,13 +59,14 @@ def test_every_command_runs_with_what_is_documented(checkout: None) -> None:
     assert inside("make setup") == "", "a second time says nothing"
     inside(". .venv/bin/activate; ansible-playbook --syntax-check $(grep -l import_playbook *.yml)")
     # As far as a machine gets that no account was given to: pass phrases and cards, and a line about credentials.
-    given = "-e zone=example.org -e 'base=ws low=1 high=3'"
+    settings = shlex.quote(yaml.safe_dump(readme_settings()))
     refused = inside(
         ". .venv/bin/activate; export AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1\n"
-        "mkdir ../hosts; cp -r group_vars ../hosts; echo 'all: {children: {users: {}}}' > ../hosts/hosts.yml\n"
-        f"ansible-playbook -i ../hosts create_passwords.yml {given}\n"
-        f"ansible-playbook -i ../hosts url_cards.yml {given} -e https_port=443\n"
+        f"printf %s {settings} > group_vars/all/local.yml\n"
+        "ansible-playbook create_passwords.yml -e 'base=ws low=1 high=3'\n"
+        "ansible-playbook url_cards.yml -e 'base=ws low=1 high=3'\n"
         "! ansible-playbook -l ws-1 set_password.yml"
     )
     assert "credentials" in refused and "Traceback" not in refused, refused
     assert len(inside("ls jupyter-passwords/ws-*.passwd cards/*.pdf").split()) == 4
+    assert "https://ws-3.stack.example.org," in inside("cat cards/ws.csv")
