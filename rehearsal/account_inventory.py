@@ -33,13 +33,18 @@ def inventory(home: Path) -> Path:
     return home / "inventory"
 
 
-def write(home: Path, root: Path, described: dict[str, Any]) -> None:
-    """Write the inventory for the checkout `root`; raises OSError."""
-    folder = inventory(home)
+def link_ours(folder: Path, root: Path) -> None:
+    """Have the inventory in `folder` read what the checkout `root` has for everybody, and nobody's own settings."""
     (folder / SETTINGS_FILE).parent.mkdir(parents=True, exist_ok=True)
     for name in _LINKED:
         (folder / name).unlink(missing_ok=True)
         (folder / name).symlink_to(root / name)
+
+
+def write(home: Path, root: Path, described: dict[str, Any]) -> None:
+    """Write the inventory for the checkout `root`; raises OSError."""
+    folder = inventory(home)
+    link_ours(folder, root)
     # Not a link: in the checkout's own file a region or filters of a real account may be set.
     (folder / "probcomp_ec2.yml").write_text("plugin: probcomp_ec2\n")
     (folder / SETTINGS_FILE).write_text(yaml.safe_dump(account_settings(described), sort_keys=False))

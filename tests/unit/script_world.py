@@ -15,6 +15,8 @@ from typing import Any
 
 import yaml
 
+from rehearsal.account_inventory import link_ours
+
 ROOT = Path(__file__).resolve().parents[2]
 _SSH = """\
 #!/usr/bin/env python3
@@ -67,8 +69,7 @@ class ScriptWorld:
             "alice": running,
             "bob": {"probcomp_state": "stopped", "probcomp_address": "", "probcomp_admin_user": ""},
         }
-        (self.folder / "inventory").mkdir()
-        (self.folder / "inventory/group_vars").symlink_to(ROOT / "group_vars")
+        link_ours(self.folder / "inventory", ROOT)
 
     def run(self, command: str, *words: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run scripts/`command` with `words` from the caller's folder."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from rehearsal.account_inventory import link_ours
 from tests.unit.cards_pages import read, text
 
 ROOT = Path(__file__).parents[2]
@@ -48,8 +49,7 @@ def play(
     inventory = state.parent / "inventory"
     inventory.mkdir(exist_ok=True)
     (inventory / "hosts.yml").write_text("all: {children: {users: {}}}\n")
-    if not (inventory / "group_vars").exists():
-        (inventory / "group_vars").symlink_to(ROOT / "group_vars")
+    link_ours(inventory, ROOT)
     given = {"state_dir": str(state), "zone": "example.org", "https_port": 443, **settings}
     command = [str(PROGRAMS / "ansible-playbook"), "-i", str(inventory), "url_cards.yml", "-e", names]
     done = subprocess.run(
