@@ -134,7 +134,7 @@ class Names:
         base = variables["base"]
         missing = [name for name in ("low", "high") if name not in variables]
         if missing:
-            wanted = '"base=ws low=1 high=40", with the quotes'
+            wanted = '"base=ws low=1 high=40" (the ansible-playbook of .venv takes it without the quotes too)'
             self.problems.append(f"base={probcomp_names.shown(base)} without {' and '.join(missing)}: give -e {wanted}")
             return
         try:
