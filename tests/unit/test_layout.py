@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -176,3 +177,28 @@ def test_the_collections_are_the_tested_ones() -> None:
     for collection in load(ROOT / "requirements.yml")["collections"]:
         manifest = Path(installed, *collection["name"].split("."), "MANIFEST.json")
         assert json.loads(manifest.read_text())["collection_info"]["version"] == collection["version"]
+
+
+@pytest.fixture
+def windows_checkout(tmp_path: Path) -> Path:
+    """The files that git has, as Windows' git writes them: it would end lines with CRLF, and make files of links."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git's")
+    options = ["-c", "core.autocrlf=true", "-c", "core.symlinks=false"]
+    command = ["git", *options, "checkout-index", "--all", f"--prefix={tmp_path}/"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    return tmp_path
+
+
+def test_windows_git_leaves_the_line_ends(windows_checkout: Path) -> None:
+    files = [path for path in windows_checkout.rglob("*") if path.is_file()]
+    assert windows_checkout / "scripts/setup" in files
+    assert [path.name for path in files if b"\r\n" in path.read_bytes()] == []
+
+
+def test_setup_says_what_to_do_where_git_made_no_links(windows_checkout: Path) -> None:
+    setup = shutil.copy(ROOT / "scripts/setup", windows_checkout / "scripts/setup")
+    done = subprocess.run([setup], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1 and "git clone -c core.symlinks=true" in done.stderr
+    assert not (windows_checkout / ".venv").exists()
