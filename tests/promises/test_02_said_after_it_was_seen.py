@@ -1,21 +1,27 @@
-"""2. Success is said only after the final state was read again: calls of a command fail one after another."""
+"""2. Success is said only after the final state was read again: calls of a command fail one after another.
+
+Every call of every module that changes something in AWS, within this process; and one whole command for each way.
+"""
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import pytest
+import rehearsal_process
 
 from tests.e2e.living import record_of, wait_until
 from tests.e2e.workshop import Workshop
+from tests.promises import in_process
+from tests.promises.in_process import Account
 
-USER = "ws-2"
-MOST_CALLS = 60
-"""More than any of these commands makes: the bound of the loop."""
-STRIDE = {"start": 3, "update": 5}
-"""Those that take long are not tried at every call, but at every third, fifth."""
+MOST_CALLS = 120
+"""More than any of these modules makes: the bound of the loop."""
 # Credentials that end during the command; a connection that is cut once, with the call done or not; nonsense.
 WAYS: dict[str, dict[str, Any]] = {
     "expired": {"code": "ExpiredTokenException", "status": 403},
@@ -23,6 +29,123 @@ WAYS: dict[str, dict[str, Any]] = {
     "cut after it was done": {"drop": True, "after": True, "times": 1},
     "wrong status": {"code": "InternalFailure", "status": 418, "times": 1},
 }
+EVERY_WAY = bool(os.environ.get("LONG_TESTS"))
+"""Whether each call fails in all ways, as in `make test-long`; else in one of them, in turn."""
+
+
+@dataclass
+class Work:
+    """What a module does to the account, how one sees that it is done, and how it becomes necessary again."""
+
+    do: Callable[[Account, str], dict[str, Any]]
+    is_done: Callable[[Account, str], bool]
+    again: Callable[[Account], object]
+
+
+def are(account: Account, state: str) -> bool:
+    """Whether all machines are there and in this state."""
+    return [machine["State"]["Name"] for machine in account.machines().values()] == [state] * len(account.users)
+
+
+def are_made(account: Account) -> bool:
+    """Whether all stacks are complete, and their machines run."""
+    stacks = account.stacks.describe_stacks()["Stacks"]
+    states = [stack["StackStatus"] for stack in stacks if "-stack-" in stack["StackName"]]
+    return states == ["CREATE_COMPLETE"] * len(account.users) and are(account, "running")
+
+
+# The second argument is a word that no earlier run had: a note, or the end of an address.
+WORKS = {
+    "create": Work(lambda account, _: account.create(), lambda account, _: are_made(account), Account.delete),
+    "delete": Work(lambda account, _: account.delete(), lambda account, _: not account.machines(), Account.create),
+    "stop": Work(
+        lambda account, _: account.power("stopped"),
+        lambda account, _: are(account, "stopped"),
+        lambda account: account.power("started"),
+    ),
+    "start": Work(
+        lambda account, _: account.power("started"),
+        lambda account, _: are(account, "running"),
+        lambda account: account.power("stopped"),
+    ),
+    "update": Work(
+        lambda account, word: account.update(word),
+        lambda account, word: {machine["Tags"].get("note") for machine in account.machines().values()} == {word},
+        lambda account: None,
+    ),
+    "names": Work(
+        lambda account, word: account.point(f"192.0.2.{word}"),
+        lambda account, word: account.addresses() == {f"192.0.2.{word}"},
+        lambda account: None,
+    ),
+    "no names": Work(
+        lambda account, _: account.point("192.0.2.254", "absent"),
+        lambda account, _: account.addresses() == set(),
+        lambda account: account.point("192.0.2.254"),
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
+    times = {"seconds_per_resource": 0.0, "requests_per_second": 0.0, "record_delay": 0.0}
+    with (
+        rehearsal_process.running(tmp_path_factory.mktemp("account"), **times) as server,
+        pytest.MonkeyPatch.context() as patch,
+    ):
+        for name, value in in_process.environment(server).items():
+            patch.setenv(name, value)
+        yield Account(server)
+
+
+def said(answer: dict[str, Any]) -> list[str]:
+    """Why it failed, in words; nothing if it says that all is well."""
+    if answer.get("failed"):
+        return [str(answer["msg"])]
+    results = answer.get("stacks") or answer.get("machines") or {}
+    return [results[user]["reason"] for user in answer.get("failed_users", [])]
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_no_call_of_a_module_may_fail_unseen(account: Account, name: str) -> None:
+    account.create()
+    account.note_ids()
+    account.power("started")
+    work, words = WORKS[name], (str(number) for number in count(1))
+    ways = list(WAYS)
+    hits = 0
+    for number in range(MOST_CALLS):
+        missed = 0
+        tried = ways if EVERY_WAY else [ways[number % len(ways)]]
+        for way in tried:
+            word = next(words)
+            if work.is_done(account, word):
+                work.again(account)
+            account.note_ids()
+            account.server.control("POST", "faults", {"skip": number, **WAYS[way]})
+            try:
+                answer = work.do(account, word)
+                hit = any(fault["hits"] for fault in account.server.control("GET", "faults"))
+            finally:
+                account.server.control("DELETE", "faults")
+            told = f"call {number}, {way}: {answer}"
+            if reasons := said(answer):
+                assert hit, told
+                assert all(re.search(r"\w+ \w+ \w+", reason) and "\n" not in reason for reason in reasons), told
+            else:
+                assert work.is_done(account, word), told
+            hits += hit
+            missed += not hit
+        if missed == len(tried):
+            break
+    else:
+        raise AssertionError(f"more than {MOST_CALLS} calls")
+    assert hits >= 2, "it makes more calls than that"
+
+
+# Whole commands, on machines
+
+USER = "ws-2"
 
 
 def state(workshop: Workshop) -> str:
@@ -42,37 +165,31 @@ def note(workshop: Workshop) -> str:
     return next((tag["Value"] for tag in workshop.machines()[USER]["Tags"] if tag["Key"] == "note"), "")
 
 
-def rest(workshop: Workshop) -> None:
-    """Wait until the machine is on its way nowhere: a command that finds it so has less to do."""
-    if state(workshop) in ("stopping", "pending"):
-        wait_until(workshop, USER, "stopped" if state(workshop) == "stopping" else "running")
+def bring(workshop: Workshop, wanted: str) -> None:
+    """Have the machine running or stopped, by no command of ours."""
+    change = workshop.ec2.start_instances if wanted == "running" else workshop.ec2.stop_instances
+    change(InstanceIds=[workshop.machines()[USER]["InstanceId"]])
+    wait_until(workshop, USER, wanted)
 
 
-def started_by_hand(workshop: Workshop) -> None:
-    """Have the machine run, by no command of ours."""
-    workshop.ec2.start_instances(InstanceIds=[workshop.machines()[USER]["InstanceId"]])
-    wait_until(workshop, USER, "running")
+@dataclass
+class Command:
+    """A command line, what it must have reached if it says so, and the state of the machine before."""
+
+    line: str
+    look: Callable[[Workshop], str]
+    wanted: str
+    before: str
 
 
-def stopped_by_hand(workshop: Workshop) -> None:
-    """Have the machine stand still, by no command of ours."""
-    workshop.ec2.stop_instances(InstanceIds=[workshop.machines()[USER]["InstanceId"]])
-    wait_until(workshop, USER, "stopped")
+STOP = Command("stack_stop.yml", state, "stopped", "running")
+START = Command("stack_start.yml", state_and_name, "running, name right", "stopped")
+UPDATE = Command("stack_update.yml -e note=tried", note, "tried", "running")
+# Which call fails is chosen so that each way meets a reading, a changing and a last call of some command.
+TRIED = [("expired", STOP, 2), ("cut", START, 5), ("cut after it was done", START, 9), ("wrong status", UPDATE, 6)]
 
 
-def as_it_is(workshop: Workshop) -> None:
-    """What is wished for is another thing each time."""
-
-
-# The command, what it must have reached if it says so, and what makes it necessary again. `{}` is the try's number.
-COMMANDS: dict[str, tuple[str, Callable[[Workshop], str], str, Callable[[Workshop], None]]] = {
-    "stop": ("stack_stop.yml", state, "stopped", started_by_hand),
-    "start": ("stack_start.yml", state_and_name, "running, name right", stopped_by_hand),
-    "update": ("stack_update.yml -e note=try-{}", note, "try-{}", as_it_is),
-}
-
-
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture
 def as_it_was(workshop: Workshop) -> Iterator[None]:
     """In the end the machine runs under its name, and all of it works."""
     yield
@@ -80,28 +197,19 @@ def as_it_was(workshop: Workshop) -> Iterator[None]:
     workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_no_call_may_fail_unseen(workshop: Workshop, command: str) -> None:
-    arguments, look, wanted, again = COMMANDS[command]
-    stride = STRIDE.get(command, 1)
-    for number in range(0, MOST_CALLS, stride):
-        way = list(WAYS)[number // stride % len(WAYS)]
-        rest(workshop)
-        if look(workshop) == wanted.format(number):
-            again(workshop)
+def test_no_way_of_failing_passes_a_whole_command(workshop: Workshop, as_it_was: None) -> None:
+    for way, command, number in TRIED:
+        if state(workshop) != command.before:
+            bring(workshop, command.before)
         workshop.fault(skip=number, **WAYS[way])
-        result = workshop.play(f"-l {USER} {arguments.format(number)}")
+        result = workshop.play(f"-l {USER} {command.line}")
         hit = any(fault["hits"] for fault in workshop.control("faults"))
         workshop.succeed("scripts/rehearsal fault clear")
         told = f"call {number}, {way}:\n{result.text}"
+        assert hit, told
         assert "Traceback" not in result.text, told
         if result.status == 0:
-            assert look(workshop) == wanted.format(number), told
+            assert command.look(workshop) == command.wanted, told
         else:
-            assert hit, told
             # A line in words, and no bare name of something in the code.
             assert re.search(r"^(FAILED|\[?ERROR)\b.* \w+ \w+ \w+", result.text, re.MULTILINE), told
-        if not hit:
-            assert number > 3, "it makes more calls than that"
-            return
-    raise AssertionError(f"more than {MOST_CALLS} calls")
