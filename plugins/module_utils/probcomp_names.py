@@ -1,4 +1,4 @@
-"""The names of users, stacks and tags: their rules, how one follows from another, and the answers to wrong ones.
+"""The names of users, zones, stacks and tags: their rules, how one follows from another, the answers to wrong ones.
 
 Used by the plugins on the controller and by our modules; standard library only. It decides nothing about what exists:
 that is preflight's part.
@@ -25,6 +25,15 @@ RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", 
 MACHINES_PER_NETWORK = 100
 """Rules and target groups per load balancer (AWS default quotas), so machines per network."""
 
+LONGEST_HOST_NAME = 128
+"""Characters of a host name in a listener rule (Elastic Load Balancing's HostHeaderConditionConfig); DNS takes 253."""
+
+LONGEST_ZONE = LONGEST_HOST_NAME - MAXIMUM_LENGTH - len(".stack.")
+"""Characters of a zone below which the longest user name still makes a host name."""
+
+_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+"""A part of a host name (RFC 1123), in lower case. Use with fullmatch."""
+
 _RULE = (
     "use lower-case letters, digits and single dashes, begin with a letter, end with a letter or digit, "
     f"at most {MAXIMUM_LENGTH} characters"
@@ -35,6 +44,15 @@ _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 class InvalidName(ValueError):
     """A name or range that is refused; str() is one line for the user."""
+
+
+class InvalidZone(InvalidName):
+    """A zone that is refused; str() is one line, of `what` is wrong and what to do (`fix`)."""
+
+    def __init__(self, what: str, fix: str) -> None:
+        super().__init__(f"{what}: {fix}")
+        self.what = what
+        self.fix = fix
 
 
 def shown(value: object, limit: int = 60) -> str:
@@ -81,6 +99,57 @@ def fleet_users(base: object, low: object, high: object, maximum: int = MACHINES
         excess = _characters(len(longest) - MAXIMUM_LENGTH)
         raise InvalidName(f"base {shown(base)}: the longest name, {longest}, is too long by {excess}: {_RULE}")
     return [f"{base}-{number}" for number in range(first, last + 1)]
+
+
+def check_zone(zone: object) -> None:
+    """Raise InvalidZone unless `zone` is a domain name below which every user can have a host name.
+
+    One with the trailing dot, in upper case or of a single label is. IP addresses and names that end in a number are
+    not, for browsers take the latter for the former.
+    """
+    if zone is None or zone == "":
+        raise InvalidZone("zone is empty, so nobody's address is known", "set it in group_vars/all/local.yml")
+    form = "write it like example.org in group_vars/all/local.yml"
+    if not isinstance(zone, str):
+        raise InvalidZone(f"zone {shown(zone)} is not text", f"{form}, in quotes")
+    if not zone.isascii():
+        raise InvalidZone(f"zone {shown(zone)} is not ASCII", f"write it in punycode, xn--...{_zone_suggestion(zone)}")
+    if not _is_domain_name(zone):
+        raise InvalidZone(f"zone {shown(zone)} is no domain name", f"{form}{_zone_suggestion(zone)}")
+    if excess := max(0, len(domain_name(zone)) - LONGEST_ZONE):
+        limit = f"with a user's name a load balancer takes {LONGEST_HOST_NAME}, so a zone may have {LONGEST_ZONE}"
+        raise InvalidZone(f"zone {shown(zone)} is too long by {_characters(excess)}", limit)
+
+
+def domain_name(name: str) -> str:
+    """Return a domain name as it is compared and shown: lower case, without the trailing dot."""
+    return name.lower().removesuffix(".")
+
+
+def absolute_name(name: str) -> str:
+    """Return a domain name as Route 53 writes it: lower case, with the trailing dot."""
+    return f"{domain_name(name)}."
+
+
+# These five are also expressions in group_vars; tests/unit/test_derived_names.py holds them equal.
+def stack_domain(zone: str) -> str:
+    """Return the domain below which users have their host names."""
+    return f"stack.{domain_name(zone)}"
+
+
+def host_name(user: str, zone: str) -> str:
+    """Return the name that browsers use for a user's machine."""
+    return f"{user}.{stack_domain(zone)}"
+
+
+def ssh_name(user: str, zone: str) -> str:
+    """Return the name that ssh uses for a user's machine, also in its pinned host key."""
+    return f"ssh.{host_name(user, zone)}"
+
+
+def url(user: str, zone: str, https_port: int = 443) -> str:
+    """Return the address of a user's Jupyter."""
+    return f"https://{host_name(user, zone)}{'' if https_port == 443 else f':{https_port}'}"
 
 
 def stack_name(user: str) -> str:
@@ -130,6 +199,22 @@ def _whole_number(value: object) -> int | None:
 def _suggestion(name: str) -> str:
     candidate = re.sub(r"[\s_.-]+", "-", name.strip().lower())
     valid = USER_NAME.fullmatch(candidate) and candidate not in RESERVED
+    return f"; did you mean {candidate}?" if valid else ""
+
+
+def _is_domain_name(name: str) -> bool:
+    labels = domain_name(name).split(".")
+    return all(_LABEL.fullmatch(label) for label in labels) and not labels[-1].isdecimal()
+
+
+def _zone_suggestion(zone: str) -> str:
+    # Of an address or a certificate's name, the zone in it.
+    host = domain_name(zone.strip().rpartition("://")[2].partition("/")[0]).lstrip("*.").removeprefix("stack.")
+    try:
+        candidate = host.encode("idna").decode("ascii")
+    except UnicodeError:
+        return ""
+    valid = "." in candidate and _is_domain_name(candidate) and len(candidate) <= LONGEST_ZONE
     return f"; did you mean {candidate}?" if valid else ""
 
 
