@@ -25,7 +25,10 @@ class Pin:
 
 
 def read_pin(path: Path, ssh_name: str) -> Pin | None:
-    """Return what is pinned at `path` for `ssh_name`; None when there is no file or an empty one; raises PinError."""
+    """Return what is pinned at `path` for `ssh_name`; None when there is no file or an empty one; raises PinError.
+
+    Names are compared as ssh does it, in any case: the pin is older than the lower case of ssh_name.
+    """
     try:
         text = path.read_text(encoding="ascii")
     except FileNotFoundError:
@@ -35,7 +38,7 @@ def read_pin(path: Path, ssh_name: str) -> Pin | None:
     lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not lines:
         return None
-    keys = [parse_key(line[1], line[2]) for line in lines if len(line) == 4 and line[0] == ssh_name]
+    keys = [parse_key(line[1], line[2]) for line in lines if len(line) == 4 and line[0].lower() == ssh_name.lower()]
     ids = {line[3] for line in lines if len(line) == 4 and _INSTANCE_ID.fullmatch(line[3])}
     if len(keys) < len(lines) or None in keys or len(ids) != 1:
         raise PinError(f"{path} does not hold host keys of {ssh_name} as they were pinned: restore it, or remove it")
