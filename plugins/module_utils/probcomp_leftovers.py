@@ -10,7 +10,14 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.module_utils.probcomp_charges import add_load_balancers, find_charged
-from ansible.module_utils.probcomp_names import RESERVED, USER_NAME, nearest, network_stack_name, stack_name
+from ansible.module_utils.probcomp_names import (
+    RESERVED,
+    USER_NAME,
+    absolute_name,
+    nearest,
+    network_stack_name,
+    stack_name,
+)
 from ansible.module_utils.probcomp_search import Leftover, Search, owner_of, parts
 
 __all__ = ["Leftover", "Search", "alike", "find_machines", "find_networks", "owner_of"]
@@ -25,8 +32,8 @@ def find_machines(search: Search, users: list[str], stack_domain: str, zone: str
     _find_interfaces(search, groups, instances)
     for owner, item in search.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn", owners):
         search.add(owner, "target group", item["TargetGroupName"])
-    _find_rules(search, {f"{user}.{stack_domain}": user for user in users})
-    names = {f"{user}.{stack_domain}.": user for user in users}
+    names = {absolute_name(f"{user}.{stack_domain}"): user for user in users}
+    _find_rules(search, names)
     _find_records(search, names | {f"ssh.{name}": user for name, user in names.items()}, zone)
 
 
@@ -79,7 +86,7 @@ def _find_interfaces(search: Search, groups: dict[str, str], instances: dict[str
 
 
 def _find_rules(search: Search, hosts: dict[str, str]) -> None:
-    """Find the rules for `hosts` on the load balancers of all our networks."""
+    """Find the rules for `hosts`, absolute names, on the load balancers of all our networks."""
     for _, balancer in search.elbv2(
         "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
     ):
@@ -88,7 +95,8 @@ def _find_rules(search: Search, hosts: dict[str, str]) -> None:
             arn = listener["ListenerArn"]
             for rule in search.cloud.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
                 values = [value for condition in rule["Conditions"] for value in condition_values(condition)]
-                if owner := next((hosts[value] for value in values if value in hosts), None):
+                # The load balancer compares without regard to case, and rules keep the case that they were made with.
+                if owner := next((hosts[name] for name in map(absolute_name, values) if name in hosts), None):
                     search.add(owner, "listener rule", rule["RuleArn"].rpartition(":")[2])
 
 
@@ -100,10 +108,10 @@ def condition_values(condition: dict[str, Any]) -> list[str]:
 
 
 def _find_records(search: Search, names: dict[str, str], zone: str) -> None:
-    wanted = zone.rstrip(".").lower() + "."
+    wanted = absolute_name(zone)
     answer = search.cloud.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
     for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
         request = {"HostedZoneId": hosted["Id"]}
         for record in search.cloud.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
-            if owner := names.get(record["Name"].lower()):
+            if owner := names.get(absolute_name(record["Name"])):
                 search.add(owner, "record", f"{record['Name']} {record['Type']}")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, patiently
+from ansible.module_utils.probcomp_names import absolute_name
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -24,18 +25,13 @@ class RecordsError(Exception):
     """Something about the zone or its records that the user must settle; str() is one line."""
 
 
-def absolute(name: str) -> str:
-    """Return a DNS name as Route 53 writes it: lower case, with the trailing dot."""
-    return name.lower().rstrip(".") + "."
-
-
 def wanted_set(record: dict[str, Any]) -> RecordSet:
     """Return the module's option `record` as Route 53's ResourceRecordSet."""
-    result: RecordSet = {"Name": absolute(record["name"]), "Type": record["type"]}
+    result: RecordSet = {"Name": absolute_name(record["name"]), "Type": record["type"]}
     if alias := record.get("alias"):
         result["AliasTarget"] = {
             "HostedZoneId": alias["zone_id"],
-            "DNSName": absolute(alias["dns_name"]),
+            "DNSName": absolute_name(alias["dns_name"]),
             "EvaluateTargetHealth": False,
         }
     else:
@@ -73,7 +69,7 @@ class Zone:
         for page in pages:
             for record in page["ResourceRecordSets"]:
                 # Route 53 writes a star as an octal escape.
-                key = (absolute(record["Name"]).replace("\\052", "*"), record["Type"])
+                key = (absolute_name(record["Name"]).replace("\\052", "*"), record["Type"])
                 found.setdefault(key, []).append(record)
         return found
 
@@ -103,13 +99,13 @@ class Zone:
 
 
 def find_zone(client: Any, name: str, clock: Clock) -> Zone:
-    """Return the public hosted zone `name` (the trailing dot does not matter), or raise RecordsError."""
-    wanted = absolute(name)
+    """Return the public hosted zone `name` (neither case nor the trailing dot matter), or raise RecordsError."""
+    wanted = absolute_name(name)
     answer = patiently(lambda: client.list_hosted_zones_by_name(DNSName=wanted), clock=clock)
     found = [
         zone
         for zone in answer["HostedZones"]
-        if absolute(zone["Name"]) == wanted and not zone.get("Config", {}).get("PrivateZone")
+        if absolute_name(zone["Name"]) == wanted and not zone.get("Config", {}).get("PrivateZone")
     ]
     if not found:
         raise RecordsError(f"no public hosted zone {name} in this account: check `zone`, and the credentials")
@@ -163,8 +159,8 @@ def is_outdated(error: BaseException) -> bool:
 
 def _essence(record: RecordSet) -> tuple[Any, ...]:
     if alias := record.get("AliasTarget"):
-        return ("alias", alias["HostedZoneId"], absolute(alias["DNSName"]), bool(alias.get("EvaluateTargetHealth")))
+        return ("alias", alias["HostedZoneId"], absolute_name(alias["DNSName"]), bool(alias.get("EvaluateTargetHealth")))
     values = [item["Value"] for item in record.get("ResourceRecords", [])]
     if record["Type"] in ("CNAME", "NS", "PTR"):
-        values = [absolute(value) for value in values]
+        values = [absolute_name(value) for value in values]
     return ("values", record.get("TTL"), tuple(sorted(values)))

@@ -11,7 +11,7 @@ description:
   - When nothing differs, nothing is submitted.
 options:
   zone:
-    description: Name of the public hosted zone, with or without the trailing dot.
+    description: Name of the public hosted zone, with or without the trailing dot, in any case.
     type: str
     required: true
   state:

@@ -36,7 +36,7 @@ options:
     elements: str
     default: []
   zone:
-    description: The hosted zone, with or without the trailing dot.
+    description: The hosted zone, with or without the trailing dot, in any case.
     type: str
     required: true
 """
