@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from ansible.module_utils import probcomp_names as names
 from ansible.module_utils.probcomp_aws import explain, patiently
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -77,11 +78,10 @@ class Asked:
 
 @dataclass(frozen=True)
 class Settings:
-    """What else is wanted; the options of fleet_preflight."""
+    """What else is wanted; the options of fleet_preflight. `zone` is whatever was given, "" for none."""
 
     region: str
-    zone: str
-    stack_domain: str
+    zone: Any
     certificate_arn: str
     key_name: str
     private_key_file: str
@@ -93,6 +93,20 @@ class Settings:
     content_url: str = ""
     apt_repository_url: str = ""
     vault_password_file: str = ""
+
+    @property
+    def usable_zone(self) -> str:
+        """The zone, "" when what was given is none."""
+        try:
+            names.check_zone(self.zone)
+        except names.InvalidZone:
+            return ""
+        return str(self.zone)
+
+    @property
+    def stack_domain(self) -> str:
+        """The domain below which users have their names, for a line of text also without a usable zone."""
+        return names.stack_domain(self.usable_zone or "<zone>")
 
 
 class Cloud:

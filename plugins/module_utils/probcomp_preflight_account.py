@@ -9,7 +9,7 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from ansible.module_utils.probcomp_aws import error_code, explain
-from ansible.module_utils.probcomp_names import nearest
+from ansible.module_utils.probcomp_names import InvalidZone, check_zone, nearest
 from ansible.module_utils.probcomp_preflight import Cloud, Findings, Settings
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -36,10 +36,15 @@ NEEDED = {
 
 
 def check_given(findings: Findings, settings: Settings) -> None:
-    """Find the settings that were never made; what is wrong with the others, only AWS can tell."""
-    for name, what in NEEDED.items():
-        if not getattr(settings, name):
-            findings.problem(f"{name} is not set", f"{what} in group_vars/all/local.yml")
+    """Find the settings that were never made, and a zone that is none; what else is wrong, only AWS can tell."""
+    missing = [name for name in NEEDED if getattr(settings, name) in (None, "")]
+    for name in missing:
+        findings.problem(f"{name} is not set", f"{NEEDED[name]} in group_vars/all/local.yml")
+    if "zone" not in missing:
+        try:
+            check_zone(settings.zone)
+        except InvalidZone as error:
+            findings.problem(error.what, error.fix)
 
 
 def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:

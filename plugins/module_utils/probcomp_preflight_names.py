@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import error_code
+from ansible.module_utils.probcomp_names import absolute_name, host_name
 from ansible.module_utils.probcomp_password_files import (
     PasswordFileError,
     password_file,
@@ -53,9 +54,12 @@ def check_certificate(findings: Findings, cloud: Cloud, settings: Settings, user
             return
         _check_validity(findings, arn, certificate)
         names = {certificate.get("DomainName", ""), *certificate.get("SubjectAlternativeNames", [])} - {""}
-        uncovered = [u for u in users if not any(covers(name, f"{u}.{settings.stack_domain}") for name in names)]
+        zone = settings.usable_zone
+        # Without a zone, which is a problem of its own, nobody has a name.
+        hosts = {user: host_name(user, zone) for user in users} if zone else {}
+        uncovered = [user for user, host in hosts.items() if not any(covers(name, host) for name in names)]
         if uncovered:
-            host = f"{uncovered[0]}.{settings.stack_domain}"
+            host = hosts[uncovered[0]]
             what = f"the certificate {arn} is for {people(sorted(names))} and does not cover {host}"
             findings.problem(what, needed, uncovered)
 
@@ -86,11 +90,11 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -
 
 
 def check_zone(findings: Findings, cloud: Cloud, zone: str) -> None:
-    """Find out whether Route 53 has one public hosted zone `zone`, given with or without the trailing dot."""
-    name = zone.rstrip(".").lower() + "."
-    fix = "create it, or correct zone in group_vars/all/local.yml"
-    if name == ".":
+    """Find out whether Route 53 has one public hosted zone `zone`; "" is not looked for."""
+    if not zone:
         return
+    name = absolute_name(zone)
+    fix = "create it, or correct zone in group_vars/all/local.yml"
     with findings.checking(f"hosted zone {name}"):
         # The answer is sorted by name and begins at ours.
         answer = cloud.read("route53", "list_hosted_zones_by_name", DNSName=name, MaxItems="100")

@@ -53,7 +53,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
     if account:
         rehearsal = is_rehearsal(cloud.client("sts").meta.endpoint_url)
         check_certificate(findings, cloud, settings, users)
-        check_zone(findings, cloud, settings.zone)
+        check_zone(findings, cloud, settings.usable_zone)
         check_key_pair(findings, cloud, settings)
         found = _look_at_fleet(findings, cloud, settings, asked, price_cache)
     return {

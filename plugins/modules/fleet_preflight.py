@@ -16,7 +16,6 @@ description:
   - A password file or its folder that others can read is put right, and RV(notes) says so.
 extends_documentation_fragment:
   - probcomp_account
-  - probcomp_account.domain
   - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -63,8 +62,10 @@ options:
         type: bool
         default: true
   zone:
-    description: The hosted zone, with or without the trailing dot.
-    type: str
+    description:
+      - The hosted zone, with or without the trailing dot, in any case.
+      - What is no domain name, not even text, is a problem among others.
+    type: raw
     required: true
   certificate_arn:
     description: Certificate of the load balancers.
@@ -113,7 +114,6 @@ EXAMPLES = r"""
     machines:
       - {user: ws-1, fleet: ws, instance: t3.medium, network: shared, volume_size: 30}
     zone: example.org
-    stack_domain: stack.example.org
     certificate_arn: arn:aws:acm:eu-central-1:123456789012:certificate/11111111-2222-3333-4444-555555555555
     key_name: lab
     admin_cidr: 203.0.113.7/32
@@ -173,7 +173,7 @@ plan_lines:
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
-from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
+from ansible.module_utils.probcomp_arguments import ACCOUNT, PRICES
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS
 from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
 from ansible.module_utils.probcomp_preflight_sweep import sweep
@@ -194,9 +194,8 @@ DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{arch
 OPEN: dict[str, Any] = {"no_log": False}
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
-    "zone": {"type": "str", "required": True},
+    "zone": {"type": "raw", "required": True},
     **ACCOUNT,
-    **DOMAIN,
     **PRICES,
     "certificate_arn": {"type": "str", "required": True},
     "key_name": {"type": "str", "required": True, **OPEN},
@@ -226,8 +225,8 @@ def main() -> None:
         options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
         return boto3_inventory_conn(conn_type="client", resource=service, **options)
 
-    names = Settings.__dataclass_fields__.keys() - {"region"}
-    settings = Settings(region=region or "", **{name: parameters[name] or "" for name in names})
+    texts = {name: parameters[name] or "" for name in Settings.__dataclass_fields__.keys() - {"region", "zone"}}
+    settings = Settings(region=region or "", zone=parameters["zone"], **texts)
     asked = [Asked(**machine) for machine in parameters["machines"]]
     cache = None if module.check_mode else parameters["price_cache"]
     found = sweep(Cloud(client, region or ""), settings, asked, cache)

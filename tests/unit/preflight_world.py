@@ -104,7 +104,6 @@ class World:
         self.settings = Settings(
             region=REGION,
             zone="example.org",
-            stack_domain="stack.example.org",
             certificate_arn=self.make_certificate("*.stack.example.org"),
             key_name="lab",
             private_key_file=str(self.write_key(self.key)),

@@ -24,7 +24,7 @@ from ansible.module_utils.probcomp_preflight_names import check_content, covers
 
 def settings(**options: str) -> Settings:
     """Return settings of which only some matter."""
-    names = ("region", "zone", "stack_domain", "certificate_arn", "key_name", "private_key_file", "admin_cidr")
+    names = ("region", "zone", "certificate_arn", "key_name", "private_key_file", "admin_cidr")
     values = dict.fromkeys((*names, "password_directory", "image_parameter"), "")
     return Settings(password_min_length=12, **{**values, **options})
 
@@ -162,7 +162,6 @@ def test_the_module_answers_problems_where_it_could_fail(tmp_path: Path) -> None
     arguments = {
         "machines": [asked],
         "zone": "example.org",
-        "stack_domain": "stack.example.org",
         "certificate_arn": "x",
         "key_name": "lab",
         "admin_cidr": "x",
