@@ -64,6 +64,7 @@ def setting_problem(name: str, value: object) -> str | None:
         "volume_size": _volume_problem,
         "expires": _date_problem,
         "archive": _file_problem,
+        "zone": _zone_problem,
         **dict.fromkeys(_ANSWERS, _answer_problem),
         **dict.fromkeys(_TEXTS, _text_problem),
         **probcomp_cards.SETTINGS,
@@ -165,6 +166,11 @@ def _network_problem(value: object) -> str | None:
     except probcomp_names.InvalidName as error:
         return str(error)
     return None
+
+
+def _zone_problem(value: object) -> str | None:
+    # Only that nothing in it can be run: whether it is a zone is said by those who need one (zone_name, preflight).
+    return None if isinstance(value, str) else "must be text: quote it"
 
 
 def _volume_problem(value: object) -> str | None:

@@ -148,7 +148,8 @@ def test_good_settings() -> None:
             "expires": "2030-12-31",
             "owner": "Zoë Müller / 7:00 +1",
             "note": "",
-            "zone": "{{ theirs }}",
+            "zone": "Example.org.",
+            "a_role_s": "{{ theirs }}",
         }
     )
     assert found.problems == []

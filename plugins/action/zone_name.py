@@ -1,0 +1,56 @@
+"""Refuses a zone that is no domain name, before anything evaluates it, and with it every name that follows from it.
+
+A zone given by -e is code to Ansible, so it is taken raw; one of group_vars or host_vars is the administrator's own,
+and may be a template. Options and behaviour are described in plugins/modules/zone_name.py. Reads variables alone.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+from ansible.utils.vars import load_extra_vars
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_names
+import probcomp_settings
+
+
+class ActionModule(ActionBase):
+    """Fails with one line for each wrong zone of the play's hosts."""
+
+    _VALID_ARGS = frozenset[str]()
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Check the zone given by -e, else that of each host of the play."""
+        result = super().run(tmp, task_vars)
+        given = load_extra_vars(self._loader)
+        if "zone" in given:
+            problem = probcomp_settings.setting_problem("zone", given["zone"]) or _problem(given["zone"])
+            problems = [problem] if problem else []
+        else:
+            problems = _problems_of_hosts(task_vars or {})
+        return result | ({"failed": True, "msg": "\n".join(problems)} if problems else {"changed": False})
+
+
+def _problems_of_hosts(variables: dict[str, Any]) -> list[str]:
+    """Return what is wrong with the zones of the play's hosts; whose it is only where not all have that zone."""
+    hosts = variables["ansible_play_hosts"]
+    found: dict[str, list[str]] = {}
+    for host in hosts:
+        if problem := _problem(variables["hostvars"][host].get("zone")):
+            found.setdefault(problem, []).append(host)
+    return [problem if users == hosts else f"{', '.join(users)}: {problem}" for problem, users in found.items()]
+
+
+def _problem(zone: object) -> str:
+    try:
+        probcomp_names.check_zone(zone)
+    except probcomp_names.InvalidZone as error:
+        return str(error)
+    return ""
