@@ -173,7 +173,8 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
 
     # The inventory plugin looks for the -l of the command line, and answers names that do not exist.
     context.CLIARGS = ImmutableDict(subset=user, args=())
-    expression = "{{ {" + ", ".join(f"'{name}': {text}" for name, text in _EXPRESSIONS.items()) + "} }}"
+    expressions = {"zone": "zone", **_EXPRESSIONS}
+    expression = "{{ {" + ", ".join(f"'{name}': {text}" for name, text in expressions.items()) + "} }}"
     found: dict[str, dict[str, str]] = {}
     try:
         init_plugin_loader()
@@ -186,8 +187,9 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
             if user in (None, host.name):
                 templar = Templar(loader=loader, variables=variables.get_vars(host=host))
                 values = templar.template(trust_as_template(expression))
+                probcomp_names.check_zone(values.pop("zone"))
                 found[host.name] = {name: "".join(str(value)) for name, value in values.items()}
-    except AnsibleError as error:
+    except (AnsibleError, probcomp_names.InvalidZone) as error:
         raise Refused(one_line(str(error))) from None
     if user is not None and user not in found:
         near = probcomp_names.nearest(user, (host.name for host in users))
