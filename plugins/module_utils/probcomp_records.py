@@ -159,7 +159,12 @@ def is_outdated(error: BaseException) -> bool:
 
 def _essence(record: RecordSet) -> tuple[Any, ...]:
     if alias := record.get("AliasTarget"):
-        return ("alias", alias["HostedZoneId"], absolute_name(alias["DNSName"]), bool(alias.get("EvaluateTargetHealth")))
+        return (
+            "alias",
+            alias["HostedZoneId"],
+            absolute_name(alias["DNSName"]),
+            bool(alias.get("EvaluateTargetHealth")),
+        )
     values = [item["Value"] for item in record.get("ResourceRecords", [])]
     if record["Type"] in ("CNAME", "NS", "PTR"):
         values = [absolute_name(value) for value in values]
