@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import probcomp_names as names
 import pytest
 
@@ -113,3 +115,78 @@ def test_other_tags_name_nobody(tag: str) -> None:
 def test_nearest_names() -> None:
     assert names.nearest("alcie", ["alice", "bob", "ws-1"]) == ["alice"]
     assert names.nearest("zzz", ["alice"]) == []
+
+
+@pytest.mark.parametrize(
+    "zone",
+    [
+        "example.org",
+        "example.org.",
+        "Example.ORG.",
+        "localhost",
+        "a-1.b--c.example",
+        "xn--bcher-kva.de",
+        "1.2.3.example",
+    ],
+)
+def test_takes_any_way_to_write_a_zone(zone: str) -> None:
+    names.check_zone(zone)
+
+
+@pytest.mark.parametrize(
+    ("zone", "says"),
+    [
+        ("", "zone is empty, so nobody's address is known: set it in group_vars/all/local.yml"),
+        (None, "zone is empty"),
+        (False, "zone False is not text: "),
+        (7, "zone 7 is not text: write it like example.org in group_vars/all/local.yml, in quotes"),
+        (["example.org"], "is not text"),
+        ("https://Example.org/", "no domain name: write it like example.org in .*; did you mean example.org[?]"),
+        ("*.stack.example.org", "did you mean example.org[?]"),
+        (".example.org", "zone '.example.org' is no domain name: .*; did you mean example.org[?]"),
+        ("example.org/", "did you mean example.org[?]"),
+        (" example.org", "zone ' example.org' is no .* did you mean example.org[?]"),
+        ("example.org ", "zone 'example.org ' is no .* did you mean example.org[?]"),
+        ("example.org\n", r"zone 'example.org\\n' is no .* did you mean example.org[?]"),
+        ("example\norg", r"zone 'example\\norg' is no domain name"),
+        ("example.org\x1b[31m", "is no domain name"),
+        ("example..org", "is no domain name"),
+        ("example.org..", "is no domain name"),
+        (".", "zone '.' is no domain name"),
+        ("example.org:443", "is no domain name"),
+        ("anna@example.org", "is no domain name"),
+        ("my_lab.example.org", "is no domain name"),
+        ("-lab.example.org", "is no domain name"),
+        ("{{ 7*7 }}", "is no domain name"),
+        ("192.0.2.7", "zone '192.0.2.7' is no domain name"),
+        ("2001:db8::1", "is no domain name"),
+        ("example.7", "is no domain name"),
+        ("bücher.example", "is not ASCII: write it in punycode, xn--...; did you mean xn--bcher-kva.example[?]"),
+        ("exаmple.org", "is not ASCII"),  # noqa: RUF001 - a Cyrillic letter
+        ("bü cher..example", "is not ASCII: write it in punycode, xn--...$"),
+        (f"{'x' * 64}.org", "is no domain name"),
+        (f"{'x' * 42}.{'y' * 43}.com", "is too long by 1 character: .* so a zone may have 89$"),
+        (f"{'x' * 60}." * 5, "too long by 215 characters"),
+    ],
+)
+def test_refuses_what_is_no_zone_in_one_line(zone: object, says: str) -> None:
+    with pytest.raises(names.InvalidZone) as caught:
+        names.check_zone(zone)
+    message = str(caught.value)
+    assert re.search(says, message), message
+    assert message.isprintable() and len(message) < 300
+    assert message == f"{caught.value.what}: {caught.value.fix}"
+
+
+def test_the_longest_user_has_a_name_in_the_longest_zone() -> None:
+    zone = f"{'x' * 42}.{'y' * 42}.com"
+    names.check_zone(f"{zone}.")
+    assert len(names.host_name("u" * names.MAXIMUM_LENGTH, zone)) == names.LONGEST_HOST_NAME
+
+
+def test_a_suggested_zone_is_one() -> None:
+    for zone in ("https://", "://x", "*.", "/stack./", "*.stack.", "ü" * 60 + ".de", "https://192.0.2.7/"):
+        with pytest.raises(names.InvalidZone) as caught:
+            names.check_zone(zone)
+        if "did you mean" in str(caught.value):
+            names.check_zone(str(caught.value).rpartition("did you mean ")[2].removesuffix("?"))
