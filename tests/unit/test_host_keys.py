@@ -124,6 +124,16 @@ def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
     assert ED25519 in result.stdout
 
 
+@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
+def test_a_pin_of_a_zone_once_written_in_upper_case_holds(tmp_path: Path) -> None:
+    path = tmp_path / "alice"
+    pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519))))
+    pins.write_pin(path, "ssh.alice.stack.Example.org", pin)
+    assert pins.read_pin(path, "ssh.alice.stack.example.org") == pin
+    command = ["ssh-keygen", "-F", "ssh.alice.stack.example.org", "-f", str(path)]
+    assert ED25519 in subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
+
+
 @pytest.mark.parametrize(
     "text",
     [

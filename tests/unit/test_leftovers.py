@@ -127,6 +127,15 @@ def test_all_of_a_user_is_found_and_nothing_of_another(account: World) -> None:
     assert [item for item in machines(account, "bob", "al")] == []
 
 
+def test_rules_and_records_are_found_whatever_the_case_of_their_names(account: World) -> None:
+    fill(account, "Alice")
+    kinds = {item.kind for item in machines(account, "alice")}
+    assert kinds == {"listener rule", "record"}
+    looking = search(account)
+    find_machines(looking, ["alice"], "stack.example.org", "Example.org")
+    assert {item.kind for item in looking.found} == kinds
+
+
 def test_many_users_cost_no_more_requests_than_one(account: World) -> None:
     for user in ("alice", "bob", "cleo"):
         fill(account, user)

@@ -110,6 +110,13 @@ def expired(account: World) -> dict[str, Any]:
 BREAKAGES: dict[str, tuple[Callable[[World], None], Callable[[World], dict[str, Any]] | dict[str, Any], str]] = {
     "account": (nothing, {"account_id": "999999999999"}, "belong to account 123456789012, not to 999999999999"),
     "zone": (break_zone, {}, r"Route 53 has no hosted zone example\.org\."),
+    "no zone": (nothing, {"zone": ""}, "zone is not set: give your hosted zone"),
+    "zone of no text": (nothing, {"zone": False}, "zone False is not text: .* in quotes"),
+    "zone that is an address": (
+        nothing,
+        {"zone": "https://example.org/"},
+        "zone 'https://example.org/' is no domain name",
+    ),
     "two zones": (break_second_zone, {}, "2 public hosted zones"),
     "key pair": (break_key_pair, {}, "there is no key pair 'lab' in eu-central-1"),
     "no key name": (nothing, {"key_name": ""}, "key_name is not set"),
@@ -235,8 +242,14 @@ def test_risks_and_skipped_parts_are_notes(account: World) -> None:
     assert next(item for item in found["quotas"] if item["code"] == "L-1216C47A")["limit"] is None
 
 
-def test_the_dot_of_the_zone_does_not_matter(account: World) -> None:
-    assert texts(account.sweep(*FLEET, zone="example.org.")) == []
+@pytest.mark.parametrize("zone", ["example.org.", "Example.org", "EXAMPLE.ORG."])
+def test_neither_the_dot_nor_the_case_of_the_zone_matter(account: World, zone: str) -> None:
+    assert texts(account.sweep(*FLEET, zone=zone)) == []
+
+
+def test_a_wrong_zone_is_found_without_credentials_too(account: World) -> None:
+    found = account.sweep(*FLEET, zone="example..org", region="")
+    assert len(texts(found)) == 2 and any("'example..org' is no domain name" in text for text in texts(found))
 
 
 def test_the_agent_is_asked_when_no_file_is_given(account: World, monkeypatch: pytest.MonkeyPatch) -> None:
