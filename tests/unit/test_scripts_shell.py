@@ -40,6 +40,25 @@ def test_login_hands_on_command_input_and_exit_status(world: ScriptWorld) -> Non
     assert (said["User"], said["Port"], said["IdentityFile"]) == ("admin", "22", f'"{world.folder}/key"')
 
 
+def test_login_takes_the_zone_with_its_dot_and_in_upper_case(world: ScriptWorld) -> None:
+    world.hosts["alice"]["zone"] = "Example.ORG."
+    assert world.run("login", "alice", "exit 0").returncode == 0
+    assert "HostKeyAlias=ssh.alice.stack.example.org" in world.calls()[0]
+
+
+@pytest.mark.parametrize(
+    "words", [("login", "alice", "id"), ("put", "alice", "."), ("get", "alice", "x"), ("ssh_config",)]
+)
+def test_a_wrong_zone_is_one_line(world: ScriptWorld, words: tuple[str, ...]) -> None:
+    world.hosts["alice"]["zone"] = world.hosts["bob"]["zone"] = "https://example.org/"
+    done = world.run(*words)
+    assert done.returncode == 1 and done.stdout == "" and world.calls() == []
+    assert done.stderr == (
+        f"{words[0]}: zone 'https://example.org/' is no domain name: "
+        "write it like example.org in group_vars/all/local.yml; did you mean example.org?\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("user", "says"),
     [
