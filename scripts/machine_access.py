@@ -19,16 +19,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "plugins/module_utils"))
 import probcomp_names
+from probcomp_pinned_ssh import pinned_options, quoted_path
 from probcomp_text import one_line
 
 # Key: what it is called here; value: an expression over the names in group_vars.
 _EXPRESSIONS = {
     "state": "probcomp_state",
-    "address": "ansible_host",
-    "port": "ansible_port",
-    "admin_user": "ansible_user",
-    "private_key_file": "ansible_ssh_private_key_file",
-    "common_arguments": "ansible_ssh_common_args",
+    "address": "ansible_host | default('')",
+    "port": "ssh_machine.port",
+    "admin_user": "machine_admin_user",
+    "private_key_file": "ansible_ssh_private_key_file | default(private_key_file)",
+    "common_arguments": "ansible_ssh_common_args | default('')",
+    "ssh_name": "ssh_name",
     "pin_file": "pin_file",
     "ssh_config_host": "ssh_config_host",
     "state_dir": "state_dir",
@@ -110,7 +112,14 @@ def access(user: str, told: Mapping[str, object]) -> Access:
             raise Refused(f"{user}: {probcomp_names.shown(address)} is no address") from None
     if values["ssh_config_host"] != address and not _DNS_NAME.fullmatch(values["ssh_config_host"]):
         raise Refused(f"{user}: {probcomp_names.shown(values['ssh_config_host'])} is no host name: is zone right?")
-    options = [*_common_options(user, values["common_arguments"]), *_OWN_OPTIONS]
+    if '"' in values["pin_file"]:
+        raise Refused(
+            f"{user}: {probcomp_names.shown(values['pin_file'])}: ssh cannot take a path with quotation marks"
+        )
+    options = [*pinned_options(values["ssh_name"], values["pin_file"]).items()]
+    if values["private_key_file"]:
+        options.append(("IdentitiesOnly", "yes"))
+    options += [*_OWN_OPTIONS, *_common_options(user, values["common_arguments"])]
     options += [("Port", values["port"]), ("User", admin)]
     if values["private_key_file"]:
         options.append(("IdentityFile", quoted(str(ROOT / Path(values["private_key_file"]).expanduser()))))
@@ -135,9 +144,10 @@ def way_to(user: str) -> Access:
 
 def quoted(path: str) -> str:
     """Return `path` as ssh_config(5) takes a file's name: quoted, and without a meaning for the percent sign."""
-    if '"' in path:
-        raise Refused(f"{probcomp_names.shown(path)}: ssh's configuration cannot hold a name with quotation marks")
-    return '"' + path.replace("%", "%%") + '"'
+    try:
+        return quoted_path(path)
+    except ValueError as error:
+        raise Refused(f"{probcomp_names.shown(path)}: {error}") from None
 
 
 def told(user: str | None) -> dict[str, dict[str, str]]:

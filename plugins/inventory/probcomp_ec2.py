@@ -53,7 +53,8 @@ options:
     default: true
 notes:
   - "Variables of a host: C(probcomp_user), C(probcomp_instance_id), C(probcomp_address) (public IPv4 address or an
-    empty text), C(probcomp_private_address), C(probcomp_state), C(probcomp_instance_type), C(probcomp_image),
+    empty text), C(ansible_host) (the same), C(probcomp_private_address), C(probcomp_state), C(probcomp_instance_type),
+    C(probcomp_image),
     C(probcomp_zone) (availability zone), C(probcomp_network), C(probcomp_fleet), C(probcomp_owner),
     C(probcomp_organization), C(probcomp_purpose), C(probcomp_note), C(probcomp_expires), C(probcomp_admin_user),
     C(probcomp_key_name), C(probcomp_launch_time) (ISO 8601), C(probcomp_stack_id). Missing ones are empty texts."
@@ -294,6 +295,7 @@ def _variables(user: str, instance: dict[str, Any], tags: dict[str, str]) -> dic
         "probcomp_user": user,
         "probcomp_instance_id": instance["InstanceId"],
         "probcomp_address": instance.get("PublicIpAddress", ""),
+        "ansible_host": instance.get("PublicIpAddress", ""),
         "probcomp_private_address": instance.get("PrivateIpAddress", ""),
         "probcomp_state": instance["State"]["Name"],
         "probcomp_instance_type": instance.get("InstanceType", ""),

@@ -11,7 +11,7 @@ from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_preflight import Findings, Settings
 from ansible.module_utils.probcomp_preflight_machines import Choice
 from ansible.module_utils.probcomp_preflight_quotas import Room
-from ansible.module_utils.probcomp_text import redact_url
+from ansible.module_utils.probcomp_text import one_line, redact_url
 
 VOLUME_TYPE = "gp3"
 """Of the root disks in the template `stack`."""
@@ -69,7 +69,7 @@ def plan(
 def setting_rows(settings: Settings) -> list[tuple[str, str]]:
     """Return a row for each setting of the account: what is in force, wherever it was set."""
     return [
-        ("zone", settings.zone or "-"),
+        ("zone", one_line(str(settings.zone or "-"), 120)),
         ("certificate_arn", settings.certificate_arn or "-"),
         ("key_name", settings.key_name or "-"),
         ("private_key_file", settings.private_key_file or "- (the ssh agent's)"),

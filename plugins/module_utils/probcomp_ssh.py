@@ -1,13 +1,14 @@
 """The one way in which our modules connect to a machine: its pinned key or not at all, and nothing of ours offered.
 
-Used on the controller by home_backup and fetch_logs. The options are those of every connection to a machine
-(group_vars/users.yml), less what only Ansible needs.
+Used on the controller by home_backup and fetch_logs. The options are those of every connection to a machine,
+less what only Ansible needs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ansible.module_utils.probcomp_pinned_ssh import option_arguments, pinned_options, quoted_path
 from ansible.module_utils.probcomp_text import one_line
 
 CONNECT_SECONDS = 15
@@ -35,13 +36,7 @@ def ssh_words(machine: Machine, private_key_file: str, connect_timeout: int = CO
     `private_key_file` is empty when the ssh agent holds the key; `connect_timeout` is in seconds.
     """
     options = {
-        "HostKeyAlias": machine.ssh_name,
-        "UserKnownHostsFile": f'"{machine.pin_file}"',
-        "GlobalKnownHostsFile": "/dev/null",
-        "StrictHostKeyChecking": "yes",
-        "UpdateHostKeys": "no",
-        "BatchMode": "yes",
-        "ForwardAgent": "no",
+        **pinned_options(machine.ssh_name, machine.pin_file),
         "ClearAllForwardings": "yes",
         "PermitLocalCommand": "no",
         "ControlPath": "none",
@@ -53,9 +48,8 @@ def ssh_words(machine: Machine, private_key_file: str, connect_timeout: int = CO
         "Port": str(machine.port),
     }
     if private_key_file:
-        options |= {"IdentityFile": f'"{private_key_file}"', "IdentitiesOnly": "yes"}
-    arguments = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    return ["ssh", "-T", *arguments, "-l", machine.admin_user]
+        options |= {"IdentityFile": quoted_path(private_key_file), "IdentitiesOnly": "yes"}
+    return ["ssh", "-T", *option_arguments(options), "-l", machine.admin_user]
 
 
 def why_no_connection(machine: Machine, said: str) -> str:

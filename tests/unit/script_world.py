@@ -64,10 +64,10 @@ class ScriptWorld:
             (self.folder / "bin" / name).write_text(text)
             (self.folder / "bin" / name).chmod(0o755)
         (self.folder / "state/known_hosts/alice").write_text("ssh.alice.stack.example.org ssh-ed25519 AAAA i-1\n")
-        running = {"probcomp_state": "running", "probcomp_address": ADDRESS, "probcomp_admin_user": "admin"}
+        running = {"probcomp_state": "running", "ansible_host": ADDRESS, "probcomp_admin_user": "admin"}
         self.hosts = {
             "alice": running,
-            "bob": {"probcomp_state": "stopped", "probcomp_address": "", "probcomp_admin_user": ""},
+            "bob": {"probcomp_state": "stopped", "ansible_host": "", "probcomp_admin_user": ""},
         }
         link_ours(self.folder / "inventory", ROOT)
 

@@ -106,11 +106,15 @@ def test_hosts_groups_and_variables() -> None:
     assert inventory.group("state_stopped") == ["alice"]
     assert inventory.warnings == []
     variables = inventory.data.hosts["ws-1"].vars
-    assert variables["probcomp_address"] == "192.0.2.7"
+    assert variables["probcomp_address"] == variables["ansible_host"] == "192.0.2.7"
     assert variables["probcomp_launch_time"] == "2030-01-02T03:04:05+00:00"
     assert (variables["probcomp_owner"], variables["probcomp_note"]) == ("Anna", "")
     assert inventory.data.hosts["alice"].vars["probcomp_address"] == ""
-    assert {name for name in variables if not name.startswith("probcomp_")} <= {"inventory_file", "inventory_dir"}
+    assert {name for name in variables if not name.startswith("probcomp_")} <= {
+        "ansible_host",
+        "inventory_file",
+        "inventory_dir",
+    }
 
 
 def test_filters_on_the_servers_side() -> None:

@@ -22,7 +22,13 @@ ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir()
 COMMANDS = sorted(
     path.name for path in ROOT.glob("*.yml") if path.name not in ("requirements.yml", "execution-environment.yml")
 )
-PLUGIN_KINDS = {"modules": "module", "inventory": "inventory", "callback": "callback", "filter": "filter"}
+PLUGIN_KINDS = {
+    "modules": "module",
+    "inventory": "inventory",
+    "callback": "callback",
+    "connection": "connection",
+    "filter": "filter",
+}
 
 
 def load(path: Path) -> Any:

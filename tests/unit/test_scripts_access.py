@@ -18,10 +18,8 @@ TOLD = {
     "port": "22",
     "admin_user": "ubuntu",
     "private_key_file": "/home/anna/my key",
-    "common_arguments": (
-        "-o HostKeyAlias=ssh.alice.stack.example.org -o 'UserKnownHostsFile=\"/a b/known_hosts/alice\"' "
-        "-o StrictHostKeyChecking=yes -o ForwardAgent=no "
-    ),
+    "common_arguments": "-o ServerAliveCountMax=9 -o StrictHostKeyChecking=no",
+    "ssh_name": "ssh.alice.stack.example.org",
     "pin_file": "/a b/known_hosts/alice",
     "ssh_config_host": "ssh.alice.stack.example.org",
     "state_dir": "/a b",
@@ -53,6 +51,7 @@ def settings_of(config: Path, host: str) -> dict[str, str]:
         ("ssh_config_host", ""),
         ("private_key_file", 'a" "b'),
         ("pin_file", "/x\x1b]0;y"),
+        ("pin_file", '/x" "y'),
         ("common_arguments", "-F /tmp/x"),
         ("common_arguments", "-o StrictHostKeyChecking"),
         ("common_arguments", "-o"),

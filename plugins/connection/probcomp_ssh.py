@@ -1,0 +1,165 @@
+"""Connection to the machine of a user: core's ssh, with the address, host key and account of this repository.
+
+group_vars/users.yml selects it. Only ssh is started from here, by core's plugin.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+name: probcomp_ssh
+short_description: Connect by ssh to a user's machine, with its pinned host key
+description:
+  - Core's C(ssh) connection, all of whose options it has. Where to connect, as whom, and which host key to accept
+    follow from few variables, when a task needs them. Core evaluates templates in connection variables twice for each
+    task and machine, also where the task connects to nothing.
+  - Only the host key in C(<state_dir>/known_hosts/<user>) is accepted, whatever C(ANSIBLE_HOST_KEY_CHECKING),
+    C(ssh_args) or C(ansible_ssh_common_args) say. ssh takes the first value of an option, and these come first.
+  - A kept connection is used only for the same address, port, account, key file and pinned key.
+extends_documentation_fragment:
+  - probcomp_core_ssh
+  - connection_pipelining
+author:
+  - probcomp-stack
+options:
+  machine_user:
+    description: The user whose machine it is.
+    type: str
+    default: ""
+    vars:
+      - name: inventory_hostname
+      - name: probcomp_user
+  zone:
+    description: The hosted zone below which machines have their names.
+    type: str
+    default: ""
+    vars:
+      - name: zone
+  state_dir:
+    description: The folder with C(known_hosts).
+    type: str
+    default: ""
+    vars:
+      - name: state_dir
+  admin_user:
+    description: Account to log in with, unless the machine's tag or C(ansible_user) names another.
+    type: str
+    default: ""
+    vars:
+      - name: admin_user
+  tagged_admin_user:
+    description: Account that the machine's tag C(admin_user) names; empty for none.
+    type: str
+    default: ""
+    vars:
+      - name: probcomp_admin_user
+  host:
+    description: Address of the machine; empty when it has none, which fails when a task connects.
+    type: str
+    default: ""
+    vars:
+      - name: probcomp_address
+      - name: ansible_host
+      - name: ansible_ssh_host
+  host_key_checking:
+    description: Always on; nothing sets it.
+    type: bool
+    default: true
+    env: []
+    ini: []
+    vars: []
+  port:
+    description: Port of the ssh server.
+    type: int
+    default: 22
+    vars:
+      - name: ssh_port
+      - name: ansible_port
+      - name: ansible_ssh_port
+  account:
+    description: Account to log in with, before all others.
+    type: str
+    default: ""
+    vars:
+      - name: ansible_user
+      - name: ansible_ssh_user
+  remote_user:
+    description: Derived from O(account), O(tagged_admin_user), O(admin_user); as variables do, they beat C(-u).
+    type: str
+  private_key_file:
+    description: File with the private key; empty when the ssh agent has it.
+    type: str
+    vars:
+      - name: private_key_file
+      - name: ansible_private_key_file
+      - name: ansible_ssh_private_key_file
+  control_path:
+    description: Derived; nothing sets it, but C(ControlPath) in C(ssh_args) is obeyed.
+    type: str
+    env: []
+    ini: []
+    vars: []
+"""
+
+import hashlib
+import pathlib
+import shlex
+import sys
+from typing import Any
+
+from ansible.errors import AnsibleConnectionFailure
+from ansible.plugins.connection.ssh import Connection as SSHConnection
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_names
+import probcomp_pinned_ssh
+
+# The path of a socket may have 104 characters.
+_DIGEST_LENGTH = 24
+
+
+class Connection(SSHConnection):
+    """Core's ssh, told where to go and which key to accept."""
+
+    # Core tells a lost connection from a failed command by this name.
+    transport = "ssh"
+
+    def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
+        """Take the variables of the task as they are now, and derive core's options from them."""
+        super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
+        user, host = self.get_option("machine_user"), self.get_option("host")
+        if host == user:
+            # A task delegated to a host without an address gets the name in its place.
+            host = ""
+        accounts = (self.get_option(name) for name in ("account", "tagged_admin_user", "admin_user"))
+        account = next(filter(None, accounts), "")
+        key_file = self.get_option("private_key_file") or ""
+        pin_file = pathlib.Path(self.get_option("state_dir"), "known_hosts", user)
+        options = probcomp_pinned_ssh.pinned_options(
+            probcomp_names.ssh_name(user, self.get_option("zone")), str(pin_file)
+        )
+        if key_file:
+            options["IdentitiesOnly"] = "yes"
+        arguments = shlex.join(probcomp_pinned_ssh.option_arguments(options))
+        kept = "\0".join([host, str(self.get_option("port")), account, key_file, _content(pin_file)])
+        digest = hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGEST_LENGTH]
+        self.set_option("host", host)
+        self.set_option("remote_user", account)
+        self.set_option("ssh_args", f"{arguments} {self.get_option('ssh_args') or ''}")
+        self.set_option("control_path", f"%(directory)s/{digest}")
+
+    def _connect(self) -> Connection:
+        if not self.get_option("host"):
+            user = self.get_option("machine_user")
+            raise AnsibleConnectionFailure(
+                f"{user} has no public address: ansible-playbook -l {user} stack_start.yml starts it or looks why"
+            )
+        super()._connect()
+        return self
+
+
+def _content(pin_file: pathlib.Path) -> str:
+    try:
+        return pin_file.read_text(encoding="utf-8", errors="surrogateescape")
+    except OSError:
+        return ""
