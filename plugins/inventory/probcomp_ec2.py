@@ -104,6 +104,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_uti
 import probcomp_aws
 import probcomp_command
 import probcomp_names
+import probcomp_preload
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _STATES = ("pending", "running", "stopping", "stopped")
@@ -124,6 +125,9 @@ class InventoryModule(AWSInventoryBase):
         """Fill `inventory` from the source at `path`; `cache` is False when a run refreshes its inventory."""
         try:
             self._parse(inventory, loader, path, cache)
+            if "forks" in context.CLIARGS:
+                # A command that starts workers.
+                probcomp_preload.preload(self.templar)
         except AnsibleParserError as error:
             self._stop(error)
 
