@@ -120,6 +120,8 @@ def _start(home: Path, values: dict[str, object]) -> None:
     root = Path(__file__).resolve().parents[1]
     progress = home / "progress.log"
     progress.unlink(missing_ok=True)
+    # moto asks boto3 for a session now and then, which a profile of the shell's that does not exist would fail.
+    environment_of_server = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "rehearsal.server", str(home), json.dumps(values)],
@@ -128,7 +130,7 @@ def _start(home: Path, values: dict[str, object]) -> None:
             stderr=log,
             start_new_session=True,
             cwd=root,
-            env={**os.environ, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
+            env={**environment_of_server, "PYTHONPATH": str(root), "PYTHONUNBUFFERED": "1"},
         )
     try:
         _follow(home, process, progress)
