@@ -28,6 +28,21 @@ _HIDDEN = (
 )
 
 
+def aws_config(described: dict[str, Any]) -> str:
+    """An AWS configuration file with the profile `rehearsal`; its path is known before there is an address.
+
+    Molecule's scenarios take it by AWS_CONFIG_FILE and AWS_PROFILE.
+    """
+    settings = Settings()
+    values = {
+        "endpoint_url": described["api"],
+        "region": described["region"],
+        "aws_access_key_id": settings.access_key,
+        "aws_secret_access_key": settings.secret_key,
+    }
+    return "\n".join(["[profile rehearsal]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"
+
+
 def commands(home: Path, described: dict[str, Any], own_settings: bool = False) -> str:
     """The commands, for a rehearsal in this folder with this rehearsal.json.
 

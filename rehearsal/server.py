@@ -32,6 +32,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from rehearsal import (
     account_inventory,
     ec2_hooks,
+    environment,
     images,
     machines,
     packages,
@@ -83,6 +84,7 @@ class Rehearsal:
             described |= self._start_machines(run)
         described |= self._start_api()
         account_inventory.write(settings.home, settings.root, described)
+        (settings.home / "aws_config").write_text(environment.aws_config(described))
         run_state.write_json(settings.home / "rehearsal.json", described)
         self._stack.callback((settings.home / "rehearsal.json").unlink, missing_ok=True)
         _give_back_memory()

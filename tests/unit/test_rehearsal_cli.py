@@ -7,9 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import boto3
 import pytest
+import yaml
 
-from rehearsal import cli, console, faults, run_state
+from rehearsal import cli, console, environment, faults, run_state
 from rehearsal.run_state import Run
 from rehearsal.settings import Settings
 
@@ -76,6 +78,21 @@ def test_env_survives_eval_and_hides_real_accounts(tmp_path: Path) -> None:
     assert seen["PROBCOMP_REHEARSAL"] == str(home / "rehearsal.json")
     assert "127.0.0.1" in seen["NO_PROXY"].split(",")
     assert not (tmp_path / "pwned").exists()
+
+
+def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Molecule's scenarios know the file's path before there is an address, and empty what else boto3 would read."""
+    file = tmp_path / "aws_config"
+    file.write_text(environment.aws_config({"api": "http://127.0.0.1:4", "region": "us-east-1"}))
+    scenarios = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
+    for name, value in scenarios["ansible"]["env"].items():
+        if name.startswith("AWS_"):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(file))
+    session = boto3.Session()
+    credentials = session.get_credentials()
+    assert credentials and credentials.access_key == Settings().access_key and not credentials.token
+    assert session.client("cloudformation").meta.endpoint_url == "http://127.0.0.1:4"
 
 
 def test_the_status_is_a_table() -> None:
