@@ -15,8 +15,10 @@ from pathlib import Path
 import pip
 import pytest
 
+from rehearsal import packages
 from rehearsal.files import FileServer
 from rehearsal.inputs import InputError, apt_repository, content_archive, wheels
+from rehearsal.inputs.__main__ import main as inputs_main
 
 needs_packaging_tools = pytest.mark.skipif(
     not (shutil.which("dpkg-deb") and shutil.which("gpg")), reason="dpkg-deb and gpg make the repository"
@@ -222,6 +224,24 @@ def test_pip_installs_from_the_served_index_by_hash(tmp_path: Path, monkeypatch:
         server.stop()
     assert (tmp_path / "installed/probcomp_tour.py").exists()
     assert zipfile.is_zipfile(wheel)
+
+
+@needs_packaging_tools
+def test_a_package_is_published_without_a_rehearsal(tmp_path: Path) -> None:
+    apt_repository.build(packages.apt_folder(tmp_path), packages.gpg_home(tmp_path))
+    key = (packages.apt_folder(tmp_path) / "archive-key.asc").read_text()
+    assert inputs_main(["publish", str(tmp_path), "python-cgpm=0.3.7"]) == 0
+    assert apt_repository.published(packages.apt_folder(tmp_path))["python-cgpm"] == "0.3.7"
+    assert (packages.apt_folder(tmp_path) / "archive-key.asc").read_text() == key
+
+
+@pytest.mark.parametrize("package", ["python-cgpm", "python-cgpm=new", "nothing=1.0"])
+def test_a_package_that_is_none_is_refused_in_one_line(
+    package: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (packages.apt_folder(tmp_path) / "pool").mkdir(parents=True)
+    assert inputs_main(["publish", str(tmp_path), package]) == 1
+    assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 def test_wheels_that_cannot_be_had_are_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
