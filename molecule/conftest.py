@@ -1,28 +1,23 @@
-"""Fixtures of the scenarios' tests, which Molecule's verifier runs while the rehearsal is up."""
+"""Fixtures of the scenarios' tests, which Molecule's verifier runs while the machines are up."""
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-import testinfra
 
-from tests.scenario import ROOT, STATE, Machine, users
+from tests.scenario import Machine, by_engine, by_ssh, has_rehearsal, users, write_ssh_config
 
 
 @pytest.fixture(scope="session")
 def ssh_config() -> Path:
-    """The file for plain ssh, written anew."""
-    subprocess.run([ROOT / "scripts/ssh_config"], cwd=ROOT, check=True, capture_output=True)
-    return STATE / "ssh_config"
+    """The file for plain ssh, written anew; only of a scenario with a rehearsal."""
+    return write_ssh_config()
 
 
 @pytest.fixture(scope="session", params=users())
-def machine(request: pytest.FixtureRequest, ssh_config: Path) -> Machine:
+def machine(request: pytest.FixtureRequest) -> Machine:
     """Each of the scenario's machines."""
-    user = request.param
-    connect = {"ssh_config": str(ssh_config)}
-    return Machine(
-        user, testinfra.get_host(f"ssh://{user}", sudo=True, **connect), testinfra.get_host(f"ssh://{user}", **connect)
-    )
+    if has_rehearsal():
+        return by_ssh(request.param, request.getfixturevalue("ssh_config"))
+    return by_engine(request.param)

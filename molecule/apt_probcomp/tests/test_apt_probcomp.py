@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rehearsal.inputs import apt_repository
-from tests.scenario import STATE, Machine
+from tests.scenario import HOME, Machine
 
 PACKAGES = (
     *("probcomp-ubuntu-keyring", "python-bayeslite", "python-cgpm", "python-crosscat"),
@@ -25,7 +25,7 @@ def test_a_package_imports(machine: Machine) -> None:
 
 
 def test_the_version_published_last_is_what_imports(machine: Machine) -> None:
-    published = apt_repository.published(STATE.parent / "files/apt")["python-cgpm"]
+    published = apt_repository.published(HOME / "files/apt")["python-cgpm"]
     assert machine.admin.check_output("python3 -c 'import cgpm; print(cgpm.__version__)'") == published
 
 

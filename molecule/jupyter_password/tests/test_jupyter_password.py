@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
-from tests.scenario import Machine
+from tests.scenario import HOME, Machine
 
 LOGIN = """
 import http.cookiejar, re, sys, urllib.error, urllib.parse, urllib.request
@@ -30,7 +27,7 @@ def login(machine: Machine, password: str) -> int:
 
 
 def test_the_new_password_opens_and_others_do_not(machine: Machine) -> None:
-    (old,) = Path(os.environ["MOLECULE_EPHEMERAL_DIRECTORY"], f"{machine.user}.old").read_text().splitlines()
+    (old,) = (HOME / f"{machine.user}.old").read_text().splitlines()
     assert login(machine, machine.password) == 200
     assert login(machine, old) != 200
     assert login(machine, "entirely other words for nobody") != 200
