@@ -1,7 +1,9 @@
-"""The inventory of a person who owns the rehearsal's account: our files, and settings as the README has her write them.
+"""The two inventories of a rehearsal, which its server writes when it starts.
 
-`make demo` and `scripts/rehearsal env` use it, so that a rehearsal never reads the settings that the checkout has for
-a real account. The server writes it when it starts, below the rehearsal's folder.
+HOME/inventory is that of a person who owns the account: our files, and settings as the README has her write them. A
+rehearsal never reads the settings that the checkout has for a real account. HOME/endpoint is laid over it, or over the
+checkout's, and holds what no user has: where the rehearsal is, and whom to trust there. All are plain values, for
+Ansible evaluates templates anew for each task and machine.
 """
 
 from pathlib import Path
@@ -12,6 +14,7 @@ import yaml
 
 SETTINGS_FILE = Path("group_vars/all/local.yml")
 """A person's own settings, below the checkout or below the inventory that is written here."""
+_ENDPOINT = ("https_port", "ssh_port", "ca_bundle", "jupyter_index_url")
 _LINKED = ("group_vars/all/defaults.yml", "group_vars/users.yml")
 
 
@@ -33,6 +36,17 @@ def inventory(home: Path) -> Path:
     return home / "inventory"
 
 
+def endpoint(home: Path) -> Path:
+    """Return where the inventory lies that leads to the rehearsal in `home`."""
+    return home / "endpoint"
+
+
+def endpoint_settings(home: Path, described: dict[str, Any]) -> dict[str, Any]:
+    """Return what leads to the rehearsal in `home`; one without machines has no index of wheels."""
+    settings = {name: described[name] for name in _ENDPOINT if name in described}
+    return {**settings, "ssh_names_resolve": False, "state_dir": str(home / "state")}
+
+
 def link_ours(folder: Path, root: Path) -> None:
     """Have the inventory in `folder` read what the checkout `root` has for everybody, and nobody's own settings."""
     (folder / SETTINGS_FILE).parent.mkdir(parents=True, exist_ok=True)
@@ -42,9 +56,18 @@ def link_ours(folder: Path, root: Path) -> None:
 
 
 def write(home: Path, root: Path, described: dict[str, Any]) -> None:
-    """Write the inventory for the checkout `root`; raises OSError."""
+    """Write both inventories for the checkout `root`; raises OSError."""
     folder = inventory(home)
     link_ours(folder, root)
     # Not a link: in the checkout's own file a region or filters of a real account may be set.
     (folder / "probcomp_ec2.yml").write_text("plugin: probcomp_ec2\n")
-    (folder / SETTINGS_FILE).write_text(yaml.safe_dump(account_settings(described), sort_keys=False))
+    _write_settings(folder / SETTINGS_FILE, account_settings(described))
+    # A source of its own is what makes Ansible read the group_vars beside it.
+    hosts = endpoint(home) / "hosts.yml"
+    _write_settings(hosts.parent / "group_vars/all/rehearsal.yml", endpoint_settings(home, described))
+    hosts.write_text("all: {children: {users: {}}}\n")
+
+
+def _write_settings(file: Path, settings: dict[str, Any]) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(yaml.safe_dump(settings, sort_keys=False))

@@ -49,10 +49,12 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
     The settings of its account come from an inventory of its own, or with `own_settings` from the checkout's.
     """
     settings = Settings()
-    inventory = Path("inventory") if own_settings else account_inventory.inventory(home)
-    if inventory.is_relative_to(settings.root):
-        # Commands run from the root. A folder above it may have a comma in its name, which ends a path here.
-        inventory = inventory.relative_to(settings.root)
+    inventories = [
+        settings.root / "inventory" if own_settings else account_inventory.inventory(home),
+        account_inventory.endpoint(home),
+    ]
+    # Commands run from the root. A folder above it may have a comma in its name, which ends a path here.
+    paths = [path.relative_to(settings.root) if path.is_relative_to(settings.root) else path for path in inventories]
     exports = {
         "AWS_ENDPOINT_URL": described["api"],
         "AWS_ACCESS_KEY_ID": settings.access_key,
@@ -63,7 +65,7 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
-        "ANSIBLE_INVENTORY": f"{inventory},rehearsal/inventory",
+        "ANSIBLE_INVENTORY": ",".join(map(str, paths)),
     }
     # A proxy of the computer's must not be asked for what is on this computer.
     direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from rehearsal import account_inventory
 from tests.unit.rehearsal_process import KEY, Server, running
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +180,11 @@ def leave_behind(server: Server, listener: str) -> None:
 
 def at(account: Server, folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
     """Run a command in the rehearsal with its zone written in another way."""
-    (folder / "rehearsal.json").write_text(json.dumps({**account.described, "zone": "LocalHost."}))
+    described = {**account.described, "zone": "LocalHost."}
+    home = folder / "rehearsal"
+    home.mkdir(exist_ok=True)
+    (home / "rehearsal.json").write_text(json.dumps(described))
+    account_inventory.write(home, ROOT, described)
     environment = {
         "AWS_ENDPOINT_URL": account.api,
         "AWS_REGION": account.described["region"],
@@ -187,8 +192,8 @@ def at(account: Server, folder: Path, command: str, *options: str) -> subprocess
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
-        "PROBCOMP_REHEARSAL": str(folder / "rehearsal.json"),
-        "ANSIBLE_INVENTORY": "inventory,rehearsal/inventory",
+        "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
+        "ANSIBLE_INVENTORY": f"{account_inventory.inventory(home)},{account_inventory.endpoint(home)}",
     }
     return play(folder, command, *options, **environment)
 
