@@ -117,8 +117,9 @@ def check_zone(zone: object) -> None:
     if not _is_domain_name(zone):
         raise InvalidZone(f"zone {shown(zone)} is no domain name", f"{form}{_zone_suggestion(zone)}")
     if excess := max(0, len(domain_name(zone)) - LONGEST_ZONE):
-        limit = f"with a user's name a load balancer takes {LONGEST_HOST_NAME}, so a zone may have {LONGEST_ZONE}"
-        raise InvalidZone(f"zone {shown(zone)} is too long by {_characters(excess)}", limit)
+        what = f"zone {shown(zone)} is too long by {_characters(excess)}"
+        reason = f"with a user's name before it a load balancer takes {LONGEST_HOST_NAME}"
+        raise InvalidZone(what, f"use one of at most {LONGEST_ZONE}, for {reason}")
 
 
 def domain_name(name: str) -> str:

@@ -165,7 +165,7 @@ def test_takes_any_way_to_write_a_zone(zone: str) -> None:
         ("exаmple.org", "is not ASCII"),  # noqa: RUF001 - a Cyrillic letter
         ("bü cher..example", "is not ASCII: write it in punycode, xn--...$"),
         (f"{'x' * 64}.org", "is no domain name"),
-        (f"{'x' * 42}.{'y' * 43}.com", "is too long by 1 character: .* so a zone may have 89$"),
+        (f"{'x' * 42}.{'y' * 43}.com", "is too long by 1 character: use one of at most 89, for"),
         (f"{'x' * 60}." * 5, "too long by 215 characters"),
     ],
 )
