@@ -1,5 +1,5 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test lint bench lock readmes
+.PHONY: setup demo demo-down test test-fast test-long lint bench lock readmes
 
 setup:       ## make .venv from the hashed lock
 	@scripts/setup
@@ -13,6 +13,12 @@ demo-down:   ## remove the rehearsal cloud and everything it made; the container
 
 test:        ## everything that must pass; ROLE=content: that role alone
 	@scripts/test $(ROLE)
+
+test-fast:   ## for the edit loop: unit tests without machines and without whole commands
+	@scripts/test_some 'not long and not docker and not slow' tests/unit
+
+test-long:   ## proofs that cost more than they are worth at every change
+	@scripts/test_some long tests/unit tests/promises tests/e2e
 
 lint: setup  ## what can be said without running it
 	@scripts/lint

@@ -5,7 +5,6 @@ Every call of every module that changes something in AWS, within this process; a
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ WAYS: dict[str, dict[str, Any]] = {
     "cut after it was done": {"drop": True, "after": True, "times": 1},
     "wrong status": {"code": "InternalFailure", "status": 418, "times": 1},
 }
-EVERY_WAY = bool(os.environ.get("LONG_TESTS"))
-"""Whether each call fails in all ways, as in `make test-long`; else in one of them, in turn."""
 
 
 @dataclass
@@ -106,8 +103,9 @@ def said(answer: dict[str, Any]) -> list[str]:
     return [results[user]["reason"] for user in answer.get("failed_users", [])]
 
 
+@pytest.mark.parametrize("every_way", [False, pytest.param(True, marks=pytest.mark.long)], ids=["in turn", "all ways"])
 @pytest.mark.parametrize("name", WORKS)
-def test_no_call_of_a_module_may_fail_unseen(account: Account, name: str) -> None:
+def test_no_call_of_a_module_may_fail_unseen(account: Account, name: str, every_way: bool) -> None:
     account.create()
     account.note_ids()
     account.power("started")
@@ -116,7 +114,7 @@ def test_no_call_of_a_module_may_fail_unseen(account: Account, name: str) -> Non
     hits = 0
     for number in range(MOST_CALLS):
         missed = 0
-        tried = ways if EVERY_WAY else [ways[number % len(ways)]]
+        tried = ways if every_way else [ways[number % len(ways)]]
         for way in tried:
             word = next(words)
             if work.is_done(account, word):

@@ -28,6 +28,8 @@ REFUSES = {
     "stack_update": (*CHOSEN, "-e", "note=x"),
 }
 """Commands that use the zone."""
+ALIKE = ("deb_upgrade", "fetch_logs", "grab_content", "marco_install", "restart_jupyter", "set_password", "stack_start")
+"""Commands that begin with the same play as fleet_check and stack_stop."""
 NEEDS_NONE = {"create_passwords": NAMES, "publish_content": ("-e", "archive=none.tgz"), "share_logs": ()}
 
 
@@ -36,7 +38,7 @@ def folder(tmp_path: Path) -> Path:
     """An inventory with two machines, the real group_vars, and no AWS that answers."""
     inventory = tmp_path / "inventory"
     inventory.mkdir()
-    (inventory / "group_vars").symlink_to(ROOT / "group_vars")
+    account_inventory.link_ours(inventory, ROOT)
     machine = {"probcomp_state": "running", "probcomp_address": "127.9.9.9", "probcomp_stack_id": ""}
     users = {"hosts": {user: machine for user in ("alice", "bob")}}
     hosts = {"vars": {"probcomp_region": "us-east-1"}, "children": {"users": users}}
@@ -74,7 +76,9 @@ def test_the_tables_name_every_command() -> None:
     assert commands == {*PREFLIGHT, *REFUSES, *NEEDS_NONE}
 
 
-@pytest.mark.parametrize("command", REFUSES)
+@pytest.mark.parametrize(
+    "command", [pytest.param(name, marks=pytest.mark.long) if name in ALIKE else name for name in REFUSES]
+)
 def test_a_wrong_zone_is_one_line_and_nothing_is_touched(folder: Path, command: str) -> None:
     [line] = failures(play(folder, command, *REFUSES[command], *zone("https://Example.org/")))
     assert line == (
@@ -84,15 +88,8 @@ def test_a_wrong_zone_is_one_line_and_nothing_is_touched(folder: Path, command: 
     assert list((folder / "state").iterdir()) == []
 
 
-@pytest.mark.parametrize("command", ["fleet_plan", "ami_bake"])
-def test_preflight_names_a_wrong_zone_among_the_others(folder: Path, command: str) -> None:
-    lines = failures(play(folder, command, *PREFLIGHT[command], *zone(".example.org")))
-    assert sum("zone '.example.org' is no domain name" in line for line in lines) == 1
-    assert any("key_name is not set" in line for line in lines) and any("admin_cidr" in line for line in lines)
-
-
-@pytest.mark.parametrize("command", ["fleet_plan", "create_passwords", "network_delete", "url_cards", "stack_stop"])
-@pytest.mark.parametrize("in_a_list", [False, True])
+@pytest.mark.parametrize("command", ["fleet_plan", "network_delete", "url_cards", "stack_stop"])
+@pytest.mark.parametrize("in_a_list", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_nothing_in_a_zone_is_run(folder: Path, command: str, in_a_list: bool) -> None:
     hostile = f"{{{{ lookup('pipe', 'touch {folder / 'ran'}') }}}}"
     options = {**PREFLIGHT, **REFUSES, **NEEDS_NONE}[command]
@@ -213,3 +210,11 @@ def test_what_a_deletion_leaves_is_seen(account: Server, folder: Path) -> None:
     # Her two records of type A, which a machine has, are gone.
     assert [line.split()[2] for line in left] == ["listener", "record", "record"], done.stdout + done.stderr
     assert [line.split()[3] for line in left[1:]] == ["alice.stack.localhost.", "ssh.alice.stack.localhost."]
+
+
+@pytest.mark.parametrize("command", ["fleet_plan", "ami_bake"])
+def test_preflight_names_a_wrong_zone_among_the_others(account: Server, folder: Path, command: str) -> None:
+    others = ("-e", json.dumps({"key_name": "", "admin_cidr": ""}))
+    lines = failures(at(account, folder, command, *PREFLIGHT[command], *zone(".example.org"), *others))
+    assert sum("zone '.example.org' is no domain name" in line for line in lines) == 1
+    assert any("key_name is not set" in line for line in lines) and any("admin_cidr" in line for line in lines)
