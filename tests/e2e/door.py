@@ -41,8 +41,6 @@ def clone(target: Path) -> None:
     for name in _SHARED:
         (ROOT / name).mkdir(exist_ok=True)
         (target / name).symlink_to(ROOT / name)
-    with (target / ".git/info/exclude").open("a") as ignored:
-        ignored.write("".join(f"/{name}\n" for name in _SHARED))
 
 
 def readme_settings() -> dict[str, str]:
