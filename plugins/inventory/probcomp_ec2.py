@@ -92,7 +92,6 @@ from typing import Any, NoReturn
 
 from ansible import context
 from ansible.errors import AnsibleParserError, ExitCode
-from ansible.inventory.manager import split_host_pattern
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
 with contextlib.suppress(ImportError):  # require_aws_sdk reports it.
@@ -164,7 +163,8 @@ class InventoryModule(AWSInventoryBase):
         if not (failure or is_refresh or reads_only_playbooks) and self.get_option("check_limit"):
             # The machine of ami_bake.yml is for that command alone.
             chosen = [host for host in inventory.hosts if host != probcomp_names.IMAGE_MACHINE]
-            check_limit(limit, chosen, inventory.groups)
+            if message := probcomp_command.unknown_names(limit, chosen, inventory.groups):
+                raise AnsibleParserError(message)
 
     def _machines(self, path: str, cache: bool) -> list[dict[str, Any]]:
         boto3.session.Session(profile_name=self.get_option("profile") or None)  # Raises if there is none of that name.
@@ -264,27 +264,6 @@ class InventoryModule(AWSInventoryBase):
             raise error  # Used as a library: ending the process is not ours to do.
         self.display.error(str(error))
         raise SystemExit(int(ExitCode.GENERIC_ERROR))
-
-
-def check_limit(limit: str | None, hosts: Iterable[str], groups: Iterable[str]) -> None:
-    """Raise AnsibleParserError when -l names something that is neither in `hosts` nor in `groups`.
-
-    Files (@...), wildcards, slices and regular expressions are Ansible's to judge.
-    """
-    known = {*hosts, *groups, "localhost"}
-    names = [pattern.lstrip("!&") for pattern in split_host_pattern(limit or "") if not pattern.startswith(("@", "~"))]
-    unknown = [name for name in names if name not in known and not set(name) & set("*?[]~@")]
-    if not unknown:
-        return
-    candidates = known - {"all", "ungrouped", "localhost"}
-    near = dict.fromkeys(found for name in unknown for found in probcomp_names.nearest(name, candidates))
-    shown = ", ".join(_plain(name) for name in unknown)
-    hint = f"nearest: {', '.join(near)}" if near else "ansible-inventory --graph shows those that exist"
-    raise AnsibleParserError(f"no such machine: {shown}; {hint}")
-
-
-def _plain(name: str) -> str:
-    return name if probcomp_names.USER_NAME.fullmatch(name) else probcomp_names.shown(name)
 
 
 def _instances(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:

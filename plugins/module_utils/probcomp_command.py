@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import probcomp_names
 import yaml
+from ansible.inventory.manager import split_host_pattern
 
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
 """Commands that do without AWS, and shall not wait for it where it is out of reach."""
@@ -120,3 +122,24 @@ def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
                 f"{playbook.name}: say which machines with -l: -l alice, -l ws, -l users for all; nothing was touched"
             )
     return None
+
+
+def unknown_names(limit: str | None, hosts: Iterable[str], groups: Iterable[str]) -> str | None:
+    """Return the error message when -l names something that is neither in `hosts` nor in `groups`; else None.
+
+    Files (@...), wildcards, slices and regular expressions are Ansible's to judge.
+    """
+    known = {*hosts, *groups, "localhost"}
+    names = [pattern.lstrip("!&") for pattern in split_host_pattern(limit or "") if not pattern.startswith(("@", "~"))]
+    unknown = [name for name in names if name not in known and not set(name) & set("*?[]~@")]
+    if not unknown:
+        return None
+    candidates = known - {"all", "ungrouped", "localhost"}
+    near = dict.fromkeys(found for name in unknown for found in probcomp_names.nearest(name, candidates))
+    shown = ", ".join(_plain(name) for name in unknown)
+    hint = f"nearest: {', '.join(near)}" if near else "ansible-inventory --graph shows those that exist"
+    return f"no such machine: {shown}; {hint}"
+
+
+def _plain(name: str) -> str:
+    return name if probcomp_names.USER_NAME.fullmatch(name) else probcomp_names.shown(name)

@@ -14,6 +14,7 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from probcomp_command import unknown_names
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -190,9 +191,9 @@ def test_constructed_groups() -> None:
 
 
 def limit_error(limit: str) -> str:
-    with pytest.raises(AnsibleParserError) as caught:
-        plugin_module.check_limit(limit, ["alice", "bob", "ws-1", "ws-10"], ["all", "users", "ws", "my_class"])
-    return str(caught.value)
+    message = unknown_names(limit, ["alice", "bob", "ws-1", "ws-10"], ["all", "users", "ws", "my_class"])
+    assert message
+    return message
 
 
 def test_unknown_names_in_the_limit() -> None:
@@ -224,7 +225,7 @@ def test_unknown_names_in_the_limit() -> None:
     ],
 )
 def test_limits_that_are_none_of_ours(limit: str | None) -> None:
-    plugin_module.check_limit(limit, ["alice", "bob", "ws-1"], ["all", "users", "ws"])
+    assert unknown_names(limit, ["alice", "bob", "ws-1"], ["all", "users", "ws"]) is None
 
 
 def test_filters_of_the_source_reach_the_server() -> None:
