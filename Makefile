@@ -14,7 +14,7 @@ demo-down:   ## remove the rehearsal cloud and everything it made; the container
 test:        ## everything that must pass; ROLE=content: that role alone
 	@scripts/test $(ROLE)
 
-test-fast:   ## for the edit loop: unit tests without machines and without whole commands
+test-fast: lint  ## for the edit loop: lint, and unit tests without machines and whole commands
 	@scripts/test_some 'not long and not docker and not slow' tests/unit
 
 test-long:   ## proofs that cost more than they are worth at every change

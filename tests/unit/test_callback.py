@@ -14,6 +14,8 @@ import pytest
 from probcomp_failures import failure_lines, unreachable_line
 from probcomp_text import one_line, printable_lines
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 ANSIBLE_PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 

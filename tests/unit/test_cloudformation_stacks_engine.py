@@ -16,6 +16,8 @@ from cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLAT
 
 from rehearsal import faults
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 from ansible.module_utils.probcomp_aws import Clock

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from rehearsal_process import Server, running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 
 from ansible.module_utils.probcomp_aws import Clock

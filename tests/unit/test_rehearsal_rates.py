@@ -8,6 +8,8 @@ from rehearsal_process import running
 
 from rehearsal.accounting import TokenBucket
 
+pytestmark = pytest.mark.slow
+
 
 class Clock:
     def __init__(self) -> None:

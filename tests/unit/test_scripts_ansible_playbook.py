@@ -16,6 +16,8 @@ from ansible.cli.playbook import PlaybookCLI
 from ansible.parsing.dataloader import DataLoader
 from ansible_playbook import joined
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAMS = Path(sys.executable).parent
 LOW, HIGH = """-e '{"low": "1"}'""", """-e '{"high": "3"}'"""

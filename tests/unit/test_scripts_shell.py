@@ -13,6 +13,8 @@ from machine_access import Refused
 
 from tests.unit.script_world import ADDRESS, ScriptWorld
 
+pytestmark = pytest.mark.slow
+
 ODD = ["a b.txt", "-dash", "st*r[1].txt", 'it\'s "q" $(id).txt', "host:x", "back\\slash", "ünï", "{{ 7*7 }}"]
 
 

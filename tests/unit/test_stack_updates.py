@@ -23,6 +23,8 @@ from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
 from ansible.module_utils.probcomp_stack_outlook import look, price_list  # isort: skip
 from ansible.module_utils.probcomp_stack_update import PREFIX, Updater, UpdateJob  # isort: skip
 
+pytestmark = pytest.mark.slow
+
 # moto's instances, unlike AWS's and the rehearsal's, do not tell whether they have ENA, so those of types without it.
 OLD, NEW = "t2.medium", "t2.large"
 _numbers = itertools.count(1)

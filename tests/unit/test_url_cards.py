@@ -16,6 +16,8 @@ import pytest
 from rehearsal.account_inventory import link_ours
 from tests.unit.cards_pages import read, text
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 PROGRAMS = Path(sys.executable).parent
 PHRASES = {"ws-1": "canary-{{ 7*7 }}-#panic()", "ws-2": "canary-two-öl-$x$", "ws-3": 'canary-"three", =quoted'}

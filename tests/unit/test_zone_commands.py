@@ -15,6 +15,8 @@ import pytest
 from rehearsal import account_inventory
 from tests.unit.rehearsal_process import KEY, Server, running
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = str(Path(sys.executable).parent / "ansible-playbook")
 NAMES, CHOSEN = ("-e", "user=alice"), ("-l", "users")
