@@ -81,9 +81,14 @@ def main(words: Sequence[str]) -> int:
             raise Refused("no machine is left, nothing was written")
         path = Path(next(iter(told.values()))["state_dir"]) / "ssh_config"
         is_new = write(path, text(machines))
-        print(f"{path}: {len(shown)} machine{'' if len(shown) == 1 else 's'}{'' if is_new else ', as before'}")
-        print(f"use it: ssh -F {shlex.quote(str(path))} {shown[0]}")
-        print(f"or begin ~/.ssh/config with: Include {quoted(str(path))}")
+        # For a shell's $(...); what is for people goes beside it.
+        print(path, flush=True)
+        for line in (
+            f"{len(shown)} machine{'' if len(shown) == 1 else 's'}{'' if is_new else ', as before'}",
+            f"use it: ssh -F {shlex.quote(str(path))} {shown[0]}",
+            f"or begin ~/.ssh/config with: Include {quoted(str(path))}",
+        ):
+            print(line, file=sys.stderr)
     except Refused as error:
         problems.append(str(error))
     except OSError as error:

@@ -92,6 +92,7 @@ class Settings:
     account_id: str = ""
     content_url: str = ""
     apt_repository_url: str = ""
+    apt_repository_key: str = ""
     vault_password_file: str = ""
 
     @property

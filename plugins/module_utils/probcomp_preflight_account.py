@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from urllib.parse import urlsplit
 
-from ansible.module_utils.probcomp_aws import error_code, explain
+from ansible.module_utils.probcomp_aws import error_code, explain, is_credentials_error
 from ansible.module_utils.probcomp_names import InvalidZone, check_zone, nearest
 from ansible.module_utils.probcomp_preflight import Cloud, Findings, Settings
 
@@ -76,7 +76,8 @@ def check_account(findings: Findings, cloud: Cloud, settings: Settings) -> str:
         fix = explain(error)
         if error_code(error) in ("InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"):
             fix += f"; a region like {settings.region} may also have to be enabled for the account first"
-        findings.problem("AWS does not let us in", fix)
+        what = "AWS does not let us in" if is_credentials_error(error) else "AWS cannot be asked who we are"
+        findings.problem(what, fix)
         return ""
     if settings.account_id and settings.account_id != account:
         findings.problem(

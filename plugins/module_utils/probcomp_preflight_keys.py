@@ -21,9 +21,13 @@ Marks = set[str]
 """What tells a key: its public blob as `ssh-...` files have it (base64), and the fingerprints that AWS may show."""
 
 
-def check_key_pair(findings: Findings, cloud: Cloud, settings: Settings) -> None:
-    """Find out whether the key pair exists and ours is its private key."""
-    own = agent_marks(findings) if not settings.private_key_file else file_marks(findings, settings.private_key_file)
+def own_marks(findings: Findings, settings: Settings) -> Marks | None:
+    """Return what tells the private key that ssh will use; None, and a problem found, when it cannot be told."""
+    return file_marks(findings, settings.private_key_file) if settings.private_key_file else agent_marks(findings)
+
+
+def check_key_pair(findings: Findings, cloud: Cloud, settings: Settings, own: Marks | None) -> None:
+    """Find out whether the key pair exists and `own` (of own_marks) is its private key."""
     if not settings.key_name:
         return
     with findings.checking(f"key pair {settings.key_name}"):

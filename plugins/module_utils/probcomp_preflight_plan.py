@@ -69,14 +69,21 @@ def plan(
 def setting_rows(settings: Settings) -> list[tuple[str, str]]:
     """Return a row for each setting of the account: what is in force, wherever it was set."""
     return [
+        ("account_id", settings.account_id or "- (any)"),
         ("zone", one_line(str(settings.zone or "-"), 120)),
         ("certificate_arn", settings.certificate_arn or "-"),
         ("key_name", settings.key_name or "-"),
         ("private_key_file", settings.private_key_file or "- (the ssh agent's)"),
         ("admin_cidr", settings.admin_cidr or "-"),
         ("apt_probcomp_repository_url", redact_url(settings.apt_repository_url) or "-"),
+        ("apt_probcomp_key", _key(settings.apt_repository_key)),
         ("content_url", redact_url(settings.content_url) or "-"),
     ]
+
+
+def _key(given: str) -> str:
+    """Return where a repository's key comes from; one that was given as text shows as such."""
+    return "given as text" if given.lstrip().startswith("-----BEGIN") else one_line(redact_url(given), 120) or "-"
 
 
 def machine_rows(choices: dict[str, Choice]) -> list[tuple[str, ...]]:

@@ -19,7 +19,7 @@ from ansible.module_utils.probcomp_preflight_account import (
     check_region,
     is_rehearsal,
 )
-from ansible.module_utils.probcomp_preflight_keys import check_key_pair
+from ansible.module_utils.probcomp_preflight_keys import check_key_pair, own_marks
 from ansible.module_utils.probcomp_preflight_machines import Choice, choose, look_at_types
 from ansible.module_utils.probcomp_preflight_names import (
     check_certificate,
@@ -45,6 +45,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
     check_given(findings, settings)
     check_admin_cidr(findings, settings.admin_cidr)
     check_passwords(findings, settings, [machine.user for machine in asked if machine.has_password])
+    own = own_marks(findings, settings)
     check_content(findings, settings)
     account, rehearsal = "", False
     found = _Fleet({machine.user: Choice(machine, False, instance=machine.instance) for machine in asked})
@@ -54,7 +55,7 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
         rehearsal = is_rehearsal(cloud.client("sts").meta.endpoint_url)
         check_certificate(findings, cloud, settings, users)
         check_zone(findings, cloud, settings.usable_zone)
-        check_key_pair(findings, cloud, settings)
+        check_key_pair(findings, cloud, settings, own)
         found = _look_at_fleet(findings, cloud, settings, asked, price_cache)
     return {
         "problems": [problem.as_data() for problem in findings.problems],

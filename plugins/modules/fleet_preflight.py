@@ -102,6 +102,10 @@ options:
     description: Where the lab's Debian packages come from; empty for none.
     type: str
     default: ""
+  apt_repository_key:
+    description: Its public key as text, or where that comes from; for the plan.
+    type: str
+    default: ""
   image_parameter:
     description: SSM parameter of the default image, with C({architecture}) in place of C(amd64) or C(arm64).
     type: str
@@ -210,6 +214,7 @@ ARGUMENTS: dict[str, Any] = {
     },
     "content_url": {"type": "str", "default": ""},
     "apt_repository_url": {"type": "str", "default": ""},
+    "apt_repository_key": {"type": "str", "default": "", "no_log": False},
     "image_parameter": {"type": "str", "default": DEFAULT_IMAGE},
 }
 

@@ -63,9 +63,9 @@ def test_a_folder_goes_there_and_comes_back(workshop: Workshop, tmp_path: Path) 
 
 
 def test_plain_ssh_uses_the_written_configuration(workshop: Workshop) -> None:
-    workshop.succeed("scripts/ssh_config")
+    named = workshop.succeed('ssh -F "$(scripts/ssh_config 2>/dev/null)" ws-2 cat /etc/hostname')
+    assert named.strip() == "ws-2"
     config = shlex.quote(str(workshop.state / "ssh_config"))
-    assert workshop.succeed(f"ssh -F {config} ws-2 cat /etc/hostname").strip() == "ws-2"
     assert "as before" in workshop.succeed("scripts/ssh_config")
     with anothers_key(workshop, "ws-2", "ws-1"):
         refused = workshop.shell(f"ssh -F {config} ws-2 cat /etc/hostname")
