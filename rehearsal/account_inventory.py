@@ -44,7 +44,13 @@ def endpoint(home: Path) -> Path:
 def endpoint_settings(home: Path, described: dict[str, Any]) -> dict[str, Any]:
     """Return what leads to the rehearsal in `home`; one without machines has no index of wheels."""
     settings = {name: described[name] for name in _ENDPOINT if name in described}
-    return {**settings, "ssh_names_resolve": False, "state_dir": str(home / "state")}
+    return {
+        **settings,
+        "ssh_names_resolve": False,
+        "state_dir": str(home / "state"),
+        # Forty machines that start Jupyter at once share this computer's processors: 3 s of each, in turn.
+        "jupyter_password_timeout": 600,
+    }
 
 
 def link_ours(folder: Path, root: Path) -> None:

@@ -110,6 +110,7 @@ from ansible.module_utils.probcomp_content import (
 )
 from ansible.module_utils.probcomp_content_archive import FOLDER, bare_checksum, unpack
 from ansible.module_utils.probcomp_content_download import download
+from ansible.module_utils.probcomp_content_wish import MIB, Wish, is_current, known_version, would_change
 from ansible.module_utils.probcomp_machine import (
     NOTES,
     MachineError,
@@ -119,39 +120,8 @@ from ansible.module_utils.probcomp_machine import (
     run_as,
     write_note,
 )
-from ansible.module_utils.probcomp_text import redact_url
 
-_MIB = 1 << 20
 _MOST_NAMES = 50
-
-
-@dataclasses.dataclass(frozen=True)
-class Wish:
-    """The module's options, checked."""
-
-    url: str
-    checksum: str
-    max_size: int
-    max_unpacked_size: int
-    timeout: int
-
-    @property
-    def source(self) -> str:
-        """The address without what changes from one signed address of the same archive to the next."""
-        return redact_url(self.url)
-
-
-def is_current(wish: Wish, note: dict[str, Any]) -> bool:
-    """Tell, without the network, that what is installed is what is wished for; False when that cannot be told."""
-    return bool(wish.checksum) and note.get("version") == wish.checksum and not note.get("under_way")
-
-
-def known_version(wish: Wish, note: dict[str, Any], nothing_missing: bool) -> tuple[str, str]:
-    """Return the etag and date that make a server answer "not modified"; empty when the archive is needed anyhow."""
-    is_same = note.get("source") == wish.source and wish.checksum in ("", note.get("version"))
-    if not (is_same and nothing_missing) or note.get("under_way"):
-        return ("", "")
-    return (str(note.get("etag", "")), str(note.get("last_modified", "")))
 
 
 def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str, Any] | None:
@@ -164,7 +134,7 @@ def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=home))
     try:
         archive = staging / "archive"
-        fetched = download(wish.url, archive, known, wish.max_size * _MIB, wish.timeout)
+        fetched = download(wish.url, archive, known, wish.max_size * MIB, wish.timeout)
         if fetched is None:
             staging.rmdir()
             return None
@@ -172,7 +142,7 @@ def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str
             raise MachineError(f"content: {wish.source} has the checksum sha256:{fetched.sha256}, not the one given")
         unpacked = staging / "unpacked"
         unpacked.mkdir()
-        content = unpack(archive, unpacked, wish.max_unpacked_size * _MIB)
+        content = unpack(archive, unpacked, wish.max_unpacked_size * MIB)
         archive.unlink()
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
@@ -227,23 +197,6 @@ def report(plan: Plan, content: Mapping[str, str], version: str, changed: bool) 
         "counts": {name: len(paths) for name, paths in lists.items()},
         **{name: paths[:_MOST_NAMES] for name, paths in lists.items()},
     }
-
-
-def would_change(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path) -> bool:
-    """Tell for check mode whether the archive would be laid down, leaving home and notes as they are."""
-    note = read_note(note_file)
-    if not note.get("version") or run_as(account, lambda: missing(home, note["files"]), wish.timeout, "looking"):
-        return True
-    if is_current(wish, note):
-        return False
-    known = known_version(wish, note, nothing_missing=True)
-
-    def is_other() -> bool:
-        with tempfile.NamedTemporaryFile(prefix="probcomp-content-") as archive:
-            fetched = download(wish.url, Path(archive.name), known, wish.max_size * _MIB, wish.timeout)
-            return fetched is not None and fetched.sha256 != note["version"]
-
-    return bool(run_as(account, is_other, wish.timeout + 60, f"fetching {wish.source}"))
 
 
 def main() -> None:

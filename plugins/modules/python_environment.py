@@ -92,6 +92,7 @@ from ansible.module_utils.probcomp_machine import (
     read_note,
     write_note,
 )
+from ansible.module_utils.probcomp_python_note import is_current, note_file, wanted_note
 
 _WHEELS_OF_THE_SYSTEM = Path("/usr/share/python-wheels")
 """The pip in it comes with Debian's python3-venv. Run from here once, for uv, it saves unpacking a pip of its own into
@@ -114,16 +115,16 @@ class Environment:
         self._options = options
         self._account = account
         self._path = Path(options["path"])
-        self._note_file = NOTES / f"python_environment{str(self._path).replace('/', '-')}.json"
-        self._note = {
-            "requirements": hashlib.sha256(options["requirements"].encode()).hexdigest(),
-            "python": _version(options["python"]),
-            "system_site_packages": options["system_site_packages"],
-        }
+        self._note_file = note_file(str(self._path))
+        self._note = wanted_note(
+            hashlib.sha256(options["requirements"].encode()).hexdigest(),
+            options["python"],
+            options["system_site_packages"],
+        )
 
     def is_current(self) -> bool:
         """Tell whether this list was put in place."""
-        return read_note(self._note_file) == self._note and (self._path / "bin/python").exists()
+        return is_current(str(self._path), self._note)
 
     def make(self) -> None:
         """Make the environment and install the list. Raises MachineError."""
@@ -190,12 +191,6 @@ class Environment:
         if bundle := self._options["ca_bundle"]:
             settings |= {"PIP_CERT": bundle, "SSL_CERT_FILE": bundle}
         return environment_of(self._account) | settings
-
-
-def _version(python: str) -> str:
-    """Return the version of an interpreter to the first point, which is where packages go by."""
-    code = "import sys; print('%d.%d' % sys.version_info[:2])"
-    return subprocess.run([python, "-I", "-c", code], capture_output=True, text=True, timeout=60, check=True).stdout
 
 
 def main() -> None:

@@ -15,6 +15,8 @@ import pytest
 from content_world import load_module
 
 jupyter_password = load_module("jupyter_password")
+from ansible.module_utils import probcomp_jupyter_service as jupyter_service
+
 PASSWORD = "correct horse battery"
 OTHER = "argon2:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 43
 
@@ -76,7 +78,7 @@ def written(path: Path) -> dict[str, Any]:
     jupyter_password.write_hash(path, OTHER)
     config: dict[str, Any] = json.loads(path.read_text())
     assert path.stat().st_mode & 0o777 == 0o600
-    assert jupyter_password.hash_in(jupyter_password.read_config(path)) == OTHER
+    assert jupyter_service.hash_in(jupyter_service.read_config(path)) == OTHER
     assert config["IdentityProvider"]["hashed_password"] == OTHER
     return config
 
@@ -87,7 +89,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def test_first_password(path: Path) -> None:
-    assert jupyter_password.hash_in(jupyter_password.read_config(path)) == ""
+    assert jupyter_service.hash_in(jupyter_service.read_config(path)) == ""
     assert written(path) == {"IdentityProvider": {"hashed_password": OTHER}}
     assert [item.name for item in path.parent.iterdir()] == [path.name]
 
@@ -101,7 +103,7 @@ def test_other_settings_are_kept_and_hashes_that_would_win_are_not(path: Path) -
         "LabApp": {"news_url": "x"},
     }
     path.write_text(json.dumps(found))
-    assert jupyter_password.hash_in(jupyter_password.read_config(path)) == ""
+    assert jupyter_service.hash_in(jupyter_service.read_config(path)) == ""
     assert written(path) == {
         "ServerApp": {"quit_button": False},
         "PasswordIdentityProvider": {},
@@ -117,7 +119,7 @@ DAMAGED = [b"", b"{", b'{"IdentityProvider": {"hashed_pa', b"[]", b"5", b"\x00\x
 def test_a_damaged_file_is_replaced_and_kept(text: bytes, path: Path) -> None:
     path.parent.mkdir()
     path.write_bytes(text)
-    assert jupyter_password.read_config(path) is None
+    assert jupyter_service.read_config(path) is None
     assert written(path) == {"IdentityProvider": {"hashed_password": OTHER}}
     assert path.with_name(path.name + ".damaged").read_bytes() == text
 
@@ -126,7 +128,7 @@ def test_a_damaged_file_is_replaced_and_kept(text: bytes, path: Path) -> None:
 def test_sections_of_another_shape(section: object, path: Path) -> None:
     path.parent.mkdir()
     path.write_text(json.dumps({"IdentityProvider": section, "ServerApp": section}))
-    assert jupyter_password.hash_in(jupyter_password.read_config(path)) == ""
+    assert jupyter_service.hash_in(jupyter_service.read_config(path)) == ""
     written(path)
 
 
@@ -147,6 +149,6 @@ def test_a_link_is_replaced_and_its_target_left_alone(path: Path, tmp_path: Path
 
 def test_a_file_that_others_can_read_is_seen(path: Path) -> None:
     written(path)
-    assert jupyter_password.is_private(path)
+    assert jupyter_service.is_private(path)
     path.chmod(0o644)
-    assert not jupyter_password.is_private(path)
+    assert not jupyter_service.is_private(path)

@@ -1,0 +1,100 @@
+"""Controller's side of role_drift: compares the password, which never leaves here, and groups the machine by drift.
+
+Options and behaviour are described in plugins/modules/role_drift.py. What the machine answers is data: only roles that
+were asked about become groups.
+"""
+
+from __future__ import annotations
+
+import pathlib
+import sys
+from typing import Any
+
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+
+# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
+import probcomp_jupyter_hash
+import probcomp_password_files
+import probcomp_text
+
+_MODULE = "role_drift"
+GROUP_PREFIX = "drifted_"
+_MOST_REASONS = 20
+_REASON_LENGTH = 200
+_FOR_THE_MODULE = ("owner", "service", "port", "timeout")
+
+
+class ActionModule(ActionBase):
+    """Finds which roles have something to do on a machine."""
+
+    _VALID_ARGS = frozenset({"roles"})
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return `drifted`, a list of differences by role; fail in one line."""
+        result = super().run(tmp, task_vars)
+        _, arguments = self.validate_argument_spec({"roles": {"type": "dict", "required": True}})
+        roles: dict[str, dict[str, Any]] = arguments["roles"]
+        # What comes back holds the machine's hash, and the connection would print it at -vvv.
+        self._connection._play_context.no_log = True
+        answer = self._execute_module(_MODULE, {"roles": _without_password_files(roles)}, task_vars=task_vars)
+        if answer.get("failed") or answer.get("unreachable"):
+            return result | {name: answer[name] for name in ("failed", "unreachable", "msg") if name in answer}
+        drifted = _drifted(answer, roles)
+        passwords = answer.get("passwords")
+        for role, expected in roles.items():
+            if "password" in expected and role not in drifted:
+                state = passwords.get(role) if isinstance(passwords, dict) else None
+                if not self._is_set(expected["password"], state if isinstance(state, dict) else {}):
+                    drifted[role] = ["the password is another, or Jupyter does not run with it"]
+        if drifted:
+            self.add_host(
+                host_name=(task_vars or {})["inventory_hostname"],
+                parent_group_names=[GROUP_PREFIX + role for role in drifted],
+                host_vars={},
+            )
+        return result | {"changed": False, "drifted": drifted}
+
+    def _is_set(self, wanted: dict[str, Any], state: dict[str, Any]) -> bool:
+        """Tell whether the machine's Jupyter runs with the password in the file; False also when it cannot be read."""
+        if not state.get("is_well"):
+            return False
+        try:
+            password = probcomp_password_files.read_password(
+                wanted["password_file"], wanted["minimum_length"], [], mend=False, decrypt=self._decrypt
+            )
+        except probcomp_password_files.PasswordFileError:
+            return False  # The role says what is wrong with the file.
+        return probcomp_jupyter_hash.is_hash_of(str(state.get("hash", "")), password)
+
+    def _decrypt(self, data: bytes) -> bytes:
+        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
+        try:
+            return self._loader._vault.decrypt(data)
+        except AnsibleError as error:
+            raise ValueError("no vault password fits") from error
+
+
+def _without_password_files(roles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return `roles` as the machine is told of them."""
+    return {
+        role: {
+            kind: {name: value[name] for name in _FOR_THE_MODULE} if kind == "password" else value
+            for kind, value in expected.items()
+        }
+        for role, expected in roles.items()
+    }
+
+
+def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the differences that the machine tells of these roles, as bounded lines."""
+    told = answer.get("drifted")
+    if not isinstance(told, dict):
+        return {}
+    return {
+        role: [probcomp_text.one_line(str(reason), _REASON_LENGTH) for reason in list(told[role])[:_MOST_REASONS]]
+        for role in roles
+        if isinstance(told.get(role), list)
+    }

@@ -1,0 +1,104 @@
+#!/usr/bin/python
+"""Finds which roles have something to do on a machine, all of them with one look. Runs there as root.
+
+The action plugin of the same name is what tasks use: it compares the password, and puts the machine into groups.
+"""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: role_drift
+short_description: Find which roles have something to do on a machine
+description:
+  - Compares a machine with what roles leave there, all roles in one task, and changes nothing. A role whose tasks would
+    find nothing to do costs the controller as much as one that works; so plays take only the machines that need it.
+  - The machine gets into the group C(drifted_<role>) of each role that has something to do there.
+  - What cannot be looked at counts as different, so that the role says in its own words what is wrong.
+options:
+  roles:
+    description:
+      - What each role expects, by the role's name. A role's own variable C(__<role>_expected) says it, beside the tasks
+        that make it so.
+      - C(after) is a list of roles; when one of them has something to do, so has this one.
+      - C(packages) is a list of names. C(files) is a list of C(path), and C(sha256), C(mode), C(line) where they matter.
+      - C(account) has C(name), C(home), C(shell), C(comment). C(hostname) is a name.
+      - C(cloud_init) has C(timeout), the seconds to wait for it.
+      - C(record) has C(path), a file of sums as sha256sum writes it, and C(settings), the words of its first line.
+      - C(python_environment) has the C(path), C(python) and C(system_site_packages) of the module of that name, and in
+        C(requirements) the sha256 of its list.
+      - C(content) has the options of C(content_archive); C(installer) has C(owner), C(script) and C(force) of
+        C(content_install).
+      - C(password) has the options of C(jupyter_password).
+    type: dict
+    required: true
+attributes:
+  check_mode:
+    description: It changes nothing in any mode.
+    support: full
+author:
+  - probcomp-stack
+"""
+
+EXAMPLES = r"""
+- name: Find which roles have something to do
+  role_drift:
+    roles:
+      logs:
+        packages: [rsync]
+"""
+
+RETURN = r"""
+drifted:
+  description: The roles that have something to do, and for each what differs.
+  returned: success
+  type: dict
+  sample: {"logs": ["package rsync: not installed"]}
+"""
+
+import contextlib
+import subprocess
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.probcomp_drift import CHECKS, differences
+from ansible.module_utils.probcomp_jupyter_service import Service, look
+from ansible.module_utils.probcomp_machine import MachineError, find_account
+
+_OF_THIS_MODULE = frozenset({"after", "password"})
+
+
+def password_state(wanted: dict[str, Any]) -> dict[str, Any]:
+    """Return the hash of the password that the machine has, and whether nothing but its comparison is left to do."""
+    account = find_account(wanted["owner"])
+    if account is not None:
+        with contextlib.suppress(MachineError, OSError, subprocess.SubprocessError):
+            return look(account, Service(wanted["service"], wanted["port"], wanted["timeout"]))
+    return {"hash": "", "is_well": False}
+
+
+def drift(roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Return what differs, by role, in the order of `roles`; roles without a difference are not in it."""
+    found: dict[str, list[str]] = {}
+    for role, expected in roles.items():
+        checked = {kind: value for kind, value in expected.items() if kind not in _OF_THIS_MODULE}
+        reasons = differences(checked) + [f"{other} comes before it" for other in expected.get("after", ()) if other in found]
+        if reasons:
+            found[role] = reasons
+    return found
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec={"roles": {"type": "dict", "required": True}}, supports_check_mode=True)
+    roles = module.params["roles"]
+    unknown = {kind for expected in roles.values() for kind in expected} - CHECKS.keys() - _OF_THIS_MODULE
+    # An address in the options may hold a password.
+    shown = {"module_args": {"roles": sorted(roles)}}
+    if unknown:
+        module.fail_json(msg=f"role_drift: there is nothing to expect by the name {min(unknown)}", invocation=shown)
+    passwords = {role: password_state(expected["password"]) for role, expected in roles.items() if "password" in expected}
+    module.exit_json(changed=False, drifted=drift(roles), passwords=passwords, invocation=shown)
+
+
+if __name__ == "__main__":
+    main()
