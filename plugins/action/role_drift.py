@@ -6,12 +6,14 @@ were asked about become groups.
 
 from __future__ import annotations
 
+import hashlib
 import pathlib
 import sys
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
+from ansible.template import trust_as_template
 
 # Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
@@ -39,7 +41,8 @@ class ActionModule(ActionBase):
         roles: dict[str, dict[str, Any]] = arguments["roles"]
         # What comes back holds the machine's hash, and the connection would print it at -vvv.
         self._connection._play_context.no_log = True
-        answer = self._execute_module(_MODULE, {"roles": _without_password_files(roles)}, task_vars=task_vars)
+        asked = {role: self._asked(expected) for role, expected in roles.items()}
+        answer = self._execute_module(_MODULE, {"roles": asked}, task_vars=task_vars)
         if answer.get("failed") or answer.get("unreachable"):
             return result | {name: answer[name] for name in ("failed", "unreachable", "msg") if name in answer}
         drifted = _drifted(answer, roles)
@@ -56,6 +59,24 @@ class ActionModule(ActionBase):
                 host_vars={},
             )
         return result | {"changed": False, "drifted": drifted}
+
+    def _asked(self, expected: dict[str, Any]) -> dict[str, Any]:
+        """Return what the machine is told of `expected`: no file of the password, and sums in the place of templates."""
+        asked = dict(expected)
+        if "password" in asked:
+            asked["password"] = {name: asked["password"][name] for name in _FOR_THE_MODULE}
+        if "files" in asked:
+            asked["files"] = [self._file(wanted) for wanted in asked["files"]]
+        return asked
+
+    def _file(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        if "template" not in wanted:
+            return wanted
+        # The lookup of templates would copy all variables first, which takes longer than all the rest.
+        template = trust_as_template(self._loader.get_text_file_contents(wanted["template"]))
+        text = self._templar.template(template, escape_backslashes=False)
+        kept = {name: value for name, value in wanted.items() if name != "template"}
+        return {**kept, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
     def _is_set(self, wanted: dict[str, Any], state: dict[str, Any]) -> bool:
         """Tell whether the machine's Jupyter runs with the password in the file; False also when it cannot be read."""
@@ -75,17 +96,6 @@ class ActionModule(ActionBase):
             return self._loader._vault.decrypt(data)
         except AnsibleError as error:
             raise ValueError("no vault password fits") from error
-
-
-def _without_password_files(roles: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return `roles` as the machine is told of them."""
-    return {
-        role: {
-            kind: {name: value[name] for name in _FOR_THE_MODULE} if kind == "password" else value
-            for kind, value in expected.items()
-        }
-        for role, expected in roles.items()
-    }
 
 
 def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

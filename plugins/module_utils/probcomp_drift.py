@@ -44,7 +44,9 @@ def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
 def packages(wanted: list[str]) -> list[str]:
     """Compare the packages that dpkg knows as installed."""
     done = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted], _PROGRAM_SECONDS)
-    installed = {name for name, _, status in (line.partition(" ") for line in done.splitlines()) if status == "installed"}
+    installed = {
+        name for name, _, status in (line.partition(" ") for line in done.splitlines()) if status == "installed"
+    }
     return [f"package {name}: not installed" for name in wanted if name not in installed]
 
 
@@ -174,6 +176,11 @@ def _account(name: str) -> pwd.struct_passwd:
 def _run(command: list[str], seconds: float) -> str:
     """Return what a program prints, whatever its status. Raises subprocess.TimeoutExpired."""
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=seconds, check=False
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
     )
     return done.stdout.decode(errors="replace")

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.plugins.loader import become_loader, connection_loader, shell_loader
 from ansible.template import trust_as_template
+from ansible_collections.amazon.aws.plugins.module_utils import modules  # noqa: F401 - workers run our AWS modules
 
 _CONNECTION = "probcomp_ssh"
 

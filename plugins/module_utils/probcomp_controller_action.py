@@ -1,0 +1,85 @@
+"""Action of the modules that run on the controller: it runs them in Ansible's worker, not in a Python of their own.
+
+A module of its own process unpacks itself and imports boto3 before it does anything: 0.5 s of processor time. The worker
+is a fork of ansible-playbook, which has boto3 in memory since it read the inventory (probcomp_preload). An action
+plugin is this class under the name ActionModule, in a file with the name of its module.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import pathlib
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import ansible.module_utils
+from ansible.module_utils import basic
+from ansible.module_utils.common import json as module_json
+from ansible.plugins.action import ActionBase
+
+_PROFILE = "legacy"
+"""How arguments and results are written, the one that modules in Python have."""
+_PLUGINS = pathlib.Path(__file__).resolve().parents[1]
+
+
+class ControllerAction(ActionBase):
+    """Runs the module of the task's name here, with what Ansible tells every module."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the module's result."""
+        result = super().run(tmp, task_vars)
+        if (
+            self._connection.transport != "local"
+            or self._task.environment not in (None, [], [{}])
+            or self._task.async_val
+        ):
+            return result | self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))
+        name = self._task.action.rpartition(".")[2]
+        arguments = dict(self._task.args)
+        self._update_module_args(name, arguments, task_vars or {})
+        output = _output(name, arguments)
+        answer = self._parse_returned_data({"stdout": output, "stderr": "", "rc": 0}, _PROFILE)
+        return result | answer.as_result_dict(for_round_trip=True)
+
+
+def load(name: str) -> ModuleType:
+    """Return the file of the module `name` as a Python module, which finds our module_utils as machines do."""
+    folder = str(_PLUGINS / "module_utils")
+    if folder not in ansible.module_utils.__path__:
+        ansible.module_utils.__path__.append(folder)
+    spec = importlib.util.spec_from_file_location(f"probcomp_module_{name}", _PLUGINS / "modules" / f"{name}.py")
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = importlib.util.module_from_spec(spec)
+    # Data classes look their module up by its name.
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _output(name: str, arguments: dict[str, Any]) -> str:
+    """Return what the module prints."""
+    stdout = io.StringIO()
+    with _arguments(arguments), contextlib.redirect_stdout(stdout), contextlib.suppress(SystemExit):
+        load(name).main()
+    return stdout.getvalue()
+
+
+@contextlib.contextmanager
+def _arguments(arguments: dict[str, Any]) -> Iterator[None]:
+    """Have AnsibleModule find `arguments` as if they had come by its standard input."""
+    encoder = module_json.get_module_encoder(_PROFILE, module_json.Direction.CONTROLLER_TO_MODULE)
+    before = basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE
+    basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()
+    basic._ANSIBLE_PROFILE = _PROFILE
+    try:
+        yield
+    finally:
+        basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = before
