@@ -1,4 +1,4 @@
-"""Runs the module cloudformation_stack_updates in Ansible's worker; options and behaviour are described in plugins/modules/cloudformation_stack_updates.py."""
+"""Runs the module of this name in Ansible's worker: plugins/modules has its options and what it does."""
 
 from __future__ import annotations
 

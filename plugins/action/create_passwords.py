@@ -1,4 +1,4 @@
-"""Runs the module create_passwords in Ansible's worker; options and behaviour are described in plugins/modules/create_passwords.py."""
+"""Runs the module of this name in Ansible's worker: plugins/modules has its options and what it does."""
 
 from __future__ import annotations
 

@@ -61,7 +61,7 @@ class ActionModule(ActionBase):
         return result | {"changed": False, "drifted": drifted}
 
     def _asked(self, expected: dict[str, Any]) -> dict[str, Any]:
-        """Return what the machine is told of `expected`: no file of the password, and sums in the place of templates."""
+        """Return what the machine is told of `expected`: no file of the password, and sums in place of templates."""
         asked = dict(expected)
         if "password" in asked:
             asked["password"] = {name: asked["password"][name] for name in _FOR_THE_MODULE}

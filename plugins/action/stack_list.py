@@ -1,4 +1,4 @@
-"""Runs the module stack_list in Ansible's worker; options and behaviour are described in plugins/modules/stack_list.py."""
+"""Runs the module of this name in Ansible's worker: plugins/modules has its options and what it does."""
 
 from __future__ import annotations
 

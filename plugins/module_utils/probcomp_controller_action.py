@@ -1,8 +1,8 @@
 """Action of the modules that run on the controller: it runs them in Ansible's worker, not in a Python of their own.
 
-A module of its own process unpacks itself and imports boto3 before it does anything: 0.5 s of processor time. The worker
-is a fork of ansible-playbook, which has boto3 in memory since it read the inventory (probcomp_preload). An action
-plugin is this class under the name ActionModule, in a file with the name of its module.
+A module in a process of its own unpacks itself and imports boto3 before it does anything: 0.5 s of processor time.
+The worker is a fork of ansible-playbook, which has boto3 in memory since it read the inventory (probcomp_preload). An
+action plugin is this class under the name ActionModule, in a file with the name of its module.
 """
 
 from __future__ import annotations
@@ -35,12 +35,8 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result."""
         result = super().run(tmp, task_vars)
-        if (
-            self._connection.transport != "local"
-            or self._task.environment not in (None, [], [{}])
-            or self._task.async_val
-        ):
-            return result | self._execute_module(task_vars=task_vars, wrap_async=bool(self._task.async_val))
+        if self._connection.transport != "local" or any(self._task.environment or ()):
+            return result | self._execute_module(task_vars=task_vars)
         name = self._task.action.rpartition(".")[2]
         arguments = dict(self._task.args)
         self._update_module_args(name, arguments, task_vars or {})

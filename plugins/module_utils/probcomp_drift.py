@@ -43,11 +43,9 @@ def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
 
 def packages(wanted: list[str]) -> list[str]:
     """Compare the packages that dpkg knows as installed."""
-    done = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted], _PROGRAM_SECONDS)
-    installed = {
-        name for name, _, status in (line.partition(" ") for line in done.splitlines()) if status == "installed"
-    }
-    return [f"package {name}: not installed" for name in wanted if name not in installed]
+    known = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted], _PROGRAM_SECONDS)
+    lines = known.stdout.decode(errors="replace").splitlines()
+    return [f"package {name}: not installed" for name in wanted if f"{name} installed" not in lines]
 
 
 def files(wanted: list[Mapping[str, Any]]) -> list[str]:
@@ -101,14 +99,7 @@ def record(wanted: Mapping[str, Any]) -> list[str]:
     with path.open(encoding="utf-8", errors="replace") as stream:
         if stream.readline().strip() != f"# {wanted['settings']}":
             return ["other settings"]
-    done = subprocess.run(
-        ["sha256sum", "--check", "--quiet", "--strict", str(path)],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        timeout=_PROGRAM_SECONDS,
-        check=False,
-    )
+    done = _run(["sha256sum", "--check", "--quiet", "--strict", str(path)], _PROGRAM_SECONDS)
     return [] if done.returncode == 0 else [last_words(done.stdout.decode(errors="replace")) or f"{path}: damaged"]
 
 
@@ -173,9 +164,9 @@ def _account(name: str) -> pwd.struct_passwd:
     return found
 
 
-def _run(command: list[str], seconds: float) -> str:
-    """Return what a program prints, whatever its status. Raises subprocess.TimeoutExpired."""
-    done = subprocess.run(
+def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """Return how a program ended, with what it printed. Raises subprocess.TimeoutExpired."""
+    return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -183,4 +174,3 @@ def _run(command: list[str], seconds: float) -> str:
         timeout=seconds,
         check=False,
     )
-    return done.stdout.decode(errors="replace")

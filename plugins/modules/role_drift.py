@@ -20,8 +20,8 @@ options:
       - What each role expects, by the role's name. A role's own variable C(__<role>_expected) says it, beside the tasks
         that make it so.
       - C(after) is a list of roles; when one of them has something to do, so has this one.
-      - C(packages) is a list of names. C(files) is a list of C(path), and C(sha256), C(mode), C(line) where they matter;
-        C(template) is a file on the controller, whose result has that sum.
+      - C(packages) is a list of names. C(files) is a list of C(path), with C(sha256), C(mode) and C(line) where they
+        matter; C(template) is a file on the controller, whose result has that sum.
       - C(account) has C(name), C(home), C(shell), C(comment). C(hostname) is a name.
       - C(cloud_init) has C(timeout), the seconds to wait for it.
       - C(record) has C(path), a file of sums as sha256sum writes it, and C(settings), the words of its first line.
@@ -82,10 +82,8 @@ def drift(roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for role, expected in roles.items():
         checked = {kind: value for kind, value in expected.items() if kind not in _OF_THIS_MODULE}
-        reasons = differences(checked) + [
-            f"{other} comes before it" for other in expected.get("after", ()) if other in found
-        ]
-        if reasons:
+        sooner = [f"{other} comes before it" for other in expected.get("after", ()) if other in found]
+        if reasons := differences(checked) + sooner:
             found[role] = reasons
     return found
 
@@ -99,9 +97,7 @@ def main() -> None:
     shown = {"module_args": {"roles": sorted(roles)}}
     if unknown:
         module.fail_json(msg=f"role_drift: there is nothing to expect by the name {min(unknown)}", invocation=shown)
-    passwords = {
-        role: password_state(expected["password"]) for role, expected in roles.items() if "password" in expected
-    }
+    passwords = {name: password_state(role["password"]) for name, role in roles.items() if "password" in role}
     module.exit_json(changed=False, drifted=drift(roles), passwords=passwords, invocation=shown)
 
 
