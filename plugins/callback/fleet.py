@@ -17,6 +17,28 @@ description:
     for all of them counts none. Those that failed are named with the first reason of each. Warnings stay.
   - With C(-v) and above everything is shown as Ansible's default output does.
   - Control characters in text from machines are removed.
+  - While a task takes long, a status line tells how many machines of how many are ready, which are late, and how long
+    the task has been running. On a terminal the line is rewritten in its place, and erased before anything else is
+    shown; elsewhere, and with C(-v), it is an ordinary line now and then.
+options:
+  status_delay:
+    description: Seconds after which a terminal shows the status line of a task; 0 shows none.
+    type: float
+    default: 5
+    env:
+      - name: PROBCOMP_STATUS_DELAY
+    ini:
+      - section: callback_fleet
+        key: status_delay
+  status_interval:
+    description: Seconds between two status lines where the output is no terminal, or with C(-v); 0 shows none.
+    type: float
+    default: 30
+    env:
+      - name: PROBCOMP_STATUS_INTERVAL
+    ini:
+      - section: callback_fleet
+        key: status_interval
 extends_documentation_fragment:
   - default_callback
   - result_format_callback
@@ -34,6 +56,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
+from ansible.inventory.host import Host
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
@@ -42,6 +65,7 @@ from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
 from probcomp_failures import failure_lines, unreachable_line
 from probcomp_said import by_number
+from probcomp_status_line import Status
 from probcomp_text import one_line, printable_lines
 
 _SILENT_ACTIONS = (
@@ -72,6 +96,7 @@ class CallbackModule(DefaultCallback):
         self._seen_machines: set[str] = set()
         self._first_reasons: dict[str, str] = {}
         self._filed_under: set[str] = set()
+        self._status: Status | None = None
 
     @property
     def _is_short(self) -> bool:
@@ -93,6 +118,7 @@ class CallbackModule(DefaultCallback):
         self._unprinted_play = play.get_name().strip()
 
     def _task_start(self, task: Task, prefix: str | None = None) -> None:
+        self._begin_status(task)
         if not self._is_short:
             super()._task_start(task, prefix)
             return
@@ -123,10 +149,32 @@ class CallbackModule(DefaultCallback):
             self._display.display(f"  changed: {_names(self._changed_hosts)}", color=C.COLOR_CHANGED)
             self._changed_hosts = []
 
+    # The status line, and which machines it waits for
+
+    def _begin_status(self, task: Task) -> None:
+        if self._status is None:
+            # The folder is Ansible's for this command: private, and removed at its end.
+            folder = pathlib.Path(C.DEFAULT_LOCAL_TMP)
+            delay, interval = self.get_option("status_delay"), self.get_option("status_interval")
+            self._status = Status(self._display, folder, delay, interval)
+        # Without its role's name, which would leave no room for machines.
+        self._status.begin((task.name or task.get_name()).strip())
+
+    def v2_runner_on_start(self, host: Host, task: Task) -> None:
+        """Remember that the task begins on a machine."""
+        if self._status:
+            self._status.start_host(host.get_name())
+        super().v2_runner_on_start(host, task)
+
+    def _end_host(self, result: CallbackTaskResult, is_failed: bool = False) -> None:
+        if self._status:
+            self._status.end_host(result.host.get_name(), is_failed)
+
     # Results
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
         """Print the text of debug, and remember who was changed."""
+        self._end_host(result)
         self._see(result)
         if not self._is_short:
             super().v2_runner_on_ok(result)
@@ -173,6 +221,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """Print one line: FAILED, whose machine, why."""
+        self._end_host(result, is_failed=not ignore_errors)
         self._see(result)
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
         if not ignore_errors:
@@ -199,6 +248,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
         """Print one line: UNREACHABLE, whose machine, why, and what to do."""
+        self._end_host(result, is_failed=not result.task.ignore_unreachable)
         line = unreachable_line(result.result)
         if not result.task.ignore_unreachable:
             self._remember(result, line)
@@ -247,6 +297,7 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
         """Print warnings only."""
+        self._end_host(result)
         if not self._is_short:
             super().v2_runner_on_skipped(result)
             return
@@ -281,6 +332,8 @@ class CallbackModule(DefaultCallback):
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
         """Print the summary: the recap in one line, and the machines that failed with the first reason of each."""
+        if self._status:
+            self._status.stop()
         self._end_task()
         # The statistics file a task that runs once for all under the first machine, on which nothing may have run.
         everybody = sorted((host for host in stats.processed if host != "localhost"), key=by_number)

@@ -1,3 +1,23 @@
 """moto reads its settings when it is first imported: the same ones for every test, whichever runs first."""
 
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from probcomp_status import ENVIRONMENT, parse_report, status_line
+
 from rehearsal import moto_settings as moto_settings
+
+
+@pytest.fixture
+def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Return a function that returns what modules have reported, as people see it after 95 s."""
+    path = tmp_path / "progress"
+    path.touch(0o600)
+    monkeypatch.setenv(ENVIRONMENT, str(path))
+
+    def lines() -> list[str]:
+        reports = [parse_report(line) for line in path.read_bytes().splitlines()]
+        return [status_line(report, 95, 80) if report else "not understood" for report in reports]
+
+    return lines
