@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO
 
 from ansible.module_utils.probcomp_home_archive import CHUNK, DamagedArchive, count_members
+from ansible.module_utils.probcomp_progress import Tally
 from ansible.module_utils.probcomp_ssh import NO_CONNECTION, Machine, ssh_words, why_no_connection
 from ansible.module_utils.probcomp_text import one_line
 
@@ -65,9 +66,16 @@ def save_all(
     machines: list[Machine], private_key_file: str, home: str, directory: Path, limits: Limits, forks: int
 ) -> list[Saved]:
     """Save the homes of all `machines`, `forks` at a time, and return the results in their order."""
+    tally = Tally.of("homes", (machine.user for machine in machines), "saved")
+
+    def one(machine: Machine) -> Saved:
+        saved = save(machine, private_key_file, home, directory, limits)
+        tally.end(machine.user, saved.status != "failed")
+        return saved
+
     # Threads: each waits for its own ssh, which does the work.
     with ThreadPoolExecutor(max_workers=forks) as pool:
-        return list(pool.map(lambda machine: save(machine, private_key_file, home, directory, limits), machines))
+        return list(pool.map(one, machines))
 
 
 def save(machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits) -> Saved:

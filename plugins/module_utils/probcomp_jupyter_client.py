@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from ansible.module_utils.probcomp_jupyter_failures import REPAIRS, CheckFailed, explained, repair_command
+from ansible.module_utils.probcomp_progress import Tally
 
 LARGEST_ANSWER = 1_000_000
 """Bytes; a login page or a kernel's message is far below."""
@@ -101,9 +102,13 @@ async def check_all(
     connector = aiohttp.TCPConnector(resolver=resolver, ssl=context, limit=0)
     slots = asyncio.Semaphore(concurrency)
 
+    tally = Tally.of("checks", (machine.user for machine in machines), "passed")
+
     async def one(machine: Machine) -> Result:
         async with slots:
-            return await _check(machine, limits, connector, with_kernel)
+            result = await _check(machine, limits, connector, with_kernel)
+        tally.end(machine.user, result.ok)
+        return result
 
     try:
         return list(await asyncio.gather(*(one(machine) for machine in machines)))

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from ansible.module_utils.probcomp_log_folder import DEEPEST, Bounds, Content, Taken, excess, measure, take
 from ansible.module_utils.probcomp_names import shown
+from ansible.module_utils.probcomp_progress import Tally
 from ansible.module_utils.probcomp_rsync import (
     LATE,
     Ran,
@@ -99,9 +100,16 @@ class FetchFailed(Exception):
 
 def fetch_all(machines: list[Machine], sources: list[Source], settings: Settings, forks: int) -> list[Fetched]:
     """Fetch the logs of all `machines`, `forks` at a time, and return the results in their order."""
+    tally = Tally.of("logs", (machine.user for machine in machines), "fetched")
+
+    def one(machine: Machine) -> Fetched:
+        fetched = fetch(machine, sources, settings)
+        tally.end(machine.user, not fetched.problems)
+        return fetched
+
     # Threads: each waits for its own rsync, which does the work.
     with ThreadPoolExecutor(max_workers=forks) as pool:
-        return list(pool.map(lambda machine: fetch(machine, sources, settings), machines))
+        return list(pool.map(one, machines))
 
 
 def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetched:

@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, patiently
 from ansible.module_utils.probcomp_preflight import Cloud, tags_of
+from ansible.module_utils.probcomp_progress import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
@@ -110,6 +111,7 @@ class ImageMaker:
 
     def _wait(self, identity: str, deadline: float, timeout: float) -> dict[str, Any]:
         unseen_until = self.clock.now() + SECONDS_UNSEEN
+        progress = Progress("image")
         while True:
             image = self._read(identity)
             snapshots = self._snapshots(image) if image else []
@@ -132,6 +134,7 @@ class ImageMaker:
                     f"image {identity} is not available after {timeout:.0f} s"
                     f" ({progress or 'no snapshot yet'}): the same command goes on waiting"
                 )
+            progress.report_state(_state(image, snapshots))
             self.clock.sleep(_SECONDS_BETWEEN)
 
     def _read(self, identity: str) -> dict[str, Any] | None:
@@ -208,6 +211,13 @@ def others_lines(cloud: Cloud, name: str) -> list[str]:
             remove = f"aws ec2 deregister-image --image-id {image['ImageId']} --delete-associated-snapshots"
             lines.append(f"    remove it: {remove}")
     return lines
+
+
+def _state(image: dict[str, Any] | None, snapshots: list[dict[str, Any]]) -> str:
+    """Return how far an image is: the percentage of its slowest snapshot, else EC2's word for its state."""
+    percents = [item.get("Progress", "").strip("%") for item in snapshots if item["State"] == "pending"]
+    known = [int(percent) for percent in percents if percent.isdecimal()]
+    return f"{min(known)} %" if known else str(image["State"]) if image else "not to be seen yet"
 
 
 def _one_line(text: str) -> str:

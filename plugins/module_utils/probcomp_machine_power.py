@@ -8,6 +8,7 @@ from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, is_credentials_error, patiently
 from ansible.module_utils.probcomp_preflight import Cloud
+from ansible.module_utils.probcomp_progress import Progress
 
 PER_REQUEST = 200
 """Most values that one filter of DescribeInstances takes."""
@@ -80,10 +81,13 @@ class Switch:
     def bring(self, timeout: float) -> None:
         """Bring all to the target within `timeout` seconds; those that are there already are left alone."""
         start = self.clock.now()
+        progress = Progress("machines", len(self.machines), self.target)
         try:
             self.look()
             while pending := [machine for machine in self.machines if not machine.is_done]:
                 self._ask([machine for machine in pending if machine.state == self._from and machine.asked_at is None])
+                late = [machine.user for machine in self.machines if not machine.is_done]
+                progress.report(late, sum(bool(machine.reason) for machine in self.machines))
                 elapsed = self.clock.now() - start
                 if elapsed > timeout:
                     for machine in pending:

@@ -10,6 +10,7 @@ from typing import Any
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, is_credentials_error, patiently
 from ansible.module_utils.probcomp_console import ForgedKeys, HostKey, host_keys
 from ansible.module_utils.probcomp_pins import Pin, PinError, read_pin, write_pin
+from ansible.module_utils.probcomp_progress import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
@@ -73,10 +74,13 @@ class Pinner:
         """Wait for the keys of all `machines` and pin them; each gets a result."""
         start = self.clock.now()
         pending = machines
+        progress = Progress("host keys", len(self.results) + len(machines))
+        self._report(progress, pending)
         while pending:
             try:
                 for machine in pending:
                     self._look(machine, self.clock.now() - start)
+                    self._report(progress, pending)
                     self.clock.sleep(1 / _CALLS_PER_SECOND)
             except (BotoCoreError, ClientError) as error:
                 for machine in pending:
@@ -93,6 +97,10 @@ class Pinner:
                 return
             if pending:
                 self.clock.sleep(self.poll_interval)
+
+    def _report(self, progress: Progress, pending: list[dict[str, Any]]) -> None:
+        late = [machine["user"] for machine in pending if machine["user"] not in self.results]
+        progress.report(late, sum(result["status"] == "failed" for result in self.results.values()))
 
     def _look(self, machine: dict[str, Any], elapsed: float) -> None:
         try:

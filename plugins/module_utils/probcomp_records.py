@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, patiently
 from ansible.module_utils.probcomp_names import absolute_name
+from ansible.module_utils.probcomp_progress import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -80,6 +81,7 @@ class Zone:
     def wait(self, change_ids: list[str], timeout: float) -> bool:
         """Wait until all of Route 53's servers answer with the changes; False after `timeout` seconds."""
         end = self.clock.now() + timeout
+        progress = Progress("records")
         for change_id in change_ids:
             while (
                 patiently(lambda c=change_id: self.client.get_change(Id=c), clock=self.clock)["ChangeInfo"]["Status"]
@@ -87,6 +89,7 @@ class Zone:
             ):
                 if self.clock.now() > end:
                     return False
+                progress.report_state("not yet on all name servers")
                 self.clock.sleep(3.0)
         return True
 

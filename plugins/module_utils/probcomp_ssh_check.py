@@ -5,14 +5,22 @@ from __future__ import annotations
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
+from ansible.module_utils.probcomp_progress import Tally
 from ansible.module_utils.probcomp_ssh import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
 
 
 def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
     """Return, by user, why there is no ssh connection to a machine; the others are not in it."""
+    tally = Tally.of("ssh logins", (machine.user for machine in machines), "accepted")
+
+    def one(machine: Machine) -> str:
+        reason = refusal(machine, private_key_file)
+        tally.end(machine.user, not reason)
+        return reason
+
     # Threads: each waits for its own ssh, which does the work.
     with ThreadPoolExecutor(max_workers=concurrency) as pool:
-        reasons = pool.map(lambda machine: refusal(machine, private_key_file), machines)
+        reasons = pool.map(one, machines)
         return {machine.user: reason for machine, reason in zip(machines, reasons, strict=True) if reason}
 
 

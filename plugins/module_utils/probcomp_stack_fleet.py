@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, is_credentials_error, patiently
+from ansible.module_utils.probcomp_progress import Progress
 from ansible.module_utils.probcomp_stack_api import Stack, StackApi
 from ansible.module_utils.probcomp_stack_jobs import COMPLETE, Job
 
@@ -25,14 +26,23 @@ class Worker(Protocol):
 
 
 def work_off(
-    jobs: Iterable[Job], worker: Worker, api: StackApi, stacks: dict[str, Stack], clock: Clock, timeout: float
+    jobs: Iterable[Job],
+    worker: Worker,
+    api: StackApi,
+    stacks: dict[str, Stack],
+    clock: Clock,
+    timeout: float,
+    done: str = "ready",
 ) -> None:
     """Give every job a result within `timeout` seconds (and the calls that are under way then).
 
-    `stacks` is the first look at all of them. Errors of AWS end up in the results, for what was done must be told.
+    `stacks` is the first look at all of them, `done` the word for those that are finished. Errors of AWS end up in the
+    results, for what was done must be told.
     """
     start = clock.now()
-    pending = list(jobs)
+    jobs = list(jobs)
+    pending = jobs
+    progress = Progress("stacks", len(jobs), done)
     while True:
         try:
             for job in pending:
@@ -40,6 +50,8 @@ def work_off(
         except (BotoCoreError, ClientError) as error:
             _abandon(pending, f"its state is unknown, for {explain(error)}")
         pending = [job for job in pending if not job.result]
+        failed = sum(job.result.get("status") == "failed" for job in jobs)
+        progress.report([job.user for job in pending], failed)
         elapsed = clock.now() - start
         if not pending:
             return

@@ -237,7 +237,7 @@ def main() -> None:
         else:
             updater = Updater(api, clock, params["instance_logical_id"])
             pending = [job for job in jobs if not job.result]
-            work_off(pending, updater, api, seen.stacks, clock, params["timeout"])
+            work_off(pending, updater, api, seen.stacks, clock, params["timeout"], "updated")
             read_again(jobs, api)
         read_machines_again(cloud, jobs, params["type_parameter"], is_end=not module.check_mode)
     except cloud.errors as error:

@@ -240,7 +240,7 @@ def remove(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Cloc
             job.finish("planned" if job.is_changed else "absent", stacks.get(job.name))
         return []
     remover = Remover(api, clock)
-    work_off(jobs, remover, api, stacks, clock, module.params["timeout"])
+    work_off(jobs, remover, api, stacks, clock, module.params["timeout"], "deleted")
     return remover.warnings
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -289,3 +290,20 @@ def test_machines_are_never_updated(lab: Lab) -> None:
     lab.client.add(NAME, "CREATE_COMPLETE", Parameters=[{"ParameterKey": "ListenerArn", "ParameterValue": "old"}])
     assert lab.make()["alice"]["changed"] is False
     assert lab.client.called() == []
+
+
+# What is reported meanwhile
+
+
+def test_stacks_that_are_late_are_reported(lab: Lab, reported: Callable[[], list[str]]) -> None:
+    lab.client.add("probcomp-stack-ws-1", "CREATE_COMPLETE")
+    lab.client.add("probcomp-stack-ws-10", *["CREATE_IN_PROGRESS"] * 6, "CREATE_COMPLETE")
+    lab.client.add("probcomp-stack-ws-4", "ROLLBACK_FAILED")
+    listings = len(lab.client.called("list_describe_stacks"))
+    lab.make("ws-10", "ws-1", "ws-2", "ws-4")
+    assert reported() == [
+        "stacks: 1 of 4 ready, 1 failed after 95 s; late: ws-2, ws-10",
+        "stacks: 2 of 4 ready, 1 failed after 95 s; late: ws-10",
+        "stacks: 3 of 4 ready, 1 failed after 95 s",
+    ]
+    assert listings == 0 and len(lab.client.called("list_describe_stacks")) == 8  # One per round, and the end states.

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -193,7 +193,7 @@ class FakeTime:
         return Clock(now=lambda: self.seconds, sleep=self.sleep)
 
 
-def test_a_change_under_way_is_waited_for_but_not_for_ever() -> None:
+def test_a_change_under_way_is_waited_for_but_not_for_ever(reported: Callable[[], list[str]]) -> None:
     time = FakeTime()
     client = FakeRoute53([refusal("PriorRequestNotComplete") for _ in range(3)])
     zone = records.Zone(client, "Z1", time.clock())
@@ -211,3 +211,4 @@ def test_a_change_under_way_is_waited_for_but_not_for_ever() -> None:
     begin = time.seconds
     assert not slow.wait(["/change/1"], 30)
     assert time.seconds - begin < 40
+    assert set(reported()) == {"records: not yet on all name servers after 95 s"}

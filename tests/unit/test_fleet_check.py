@@ -153,7 +153,7 @@ def test_a_name_without_record_as_the_rehearsal_shows_it(pem: Path) -> None:
     assert result.kind == "name" and result.repair == "ansible-playbook -l ws-1 stack_start.yml"
 
 
-def test_names_that_do_not_resolve_and_doors_that_are_shut(pem: Path) -> None:
+def test_names_that_do_not_resolve_and_doors_that_are_shut(pem: Path, reported: Callable[[], list[str]]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         shut = taken.getsockname()[1]
@@ -165,6 +165,8 @@ def test_names_that_do_not_resolve_and_doors_that_are_shut(pem: Path) -> None:
     assert [result.kind for result in results] == ["name", "connection"]
     assert all("\n" not in result.reason and PASSWORD not in repr(result) for result in results)
     assert PASSWORD not in repr(machines)
+    assert reported()[0] == "checks: 0 of 2 passed after 95 s; late: gone, shut"
+    assert reported()[-1] == "checks: 0 of 2 passed, 2 failed after 95 s"
 
 
 def test_a_machine_that_is_silent_ends_in_time(pem: Path) -> None:

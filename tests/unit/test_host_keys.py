@@ -263,3 +263,19 @@ def test_errors_are_of_one_machine_or_of_all(pin_all: Callable[..., dict[str, An
     result = pin_all(expired, dora=FIRST, emil=SECOND)
     assert {item["status"] for item in result.values()} == {"failed"}
     assert all("expired" in item["reason"] for item in result.values())
+
+
+def test_those_whose_console_is_late_are_reported(
+    pin_all: Callable[..., dict[str, Any]], reported: Callable[[], list[str]]
+) -> None:
+    pin_all(FakeEc2(i_00000000000000003=[keys_block(OTHER)]), carol="i-00000000000000003")
+    client = FakeEc2(
+        i_00000000000000001=["", keys_block(ED25519)],
+        i_00000000000000002=[client_error("InvalidInstanceID.Malformed")],
+    )
+    pin_all(client, alice=FIRST, bob=SECOND, carol="i-00000000000000003")
+    assert reported()[-3:] == [
+        "host keys: 1 of 3 ready after 95 s; late: alice, bob",
+        "host keys: 1 of 3 ready, 1 failed after 95 s; late: alice",
+        "host keys: 2 of 3 ready, 1 failed after 95 s",
+    ]

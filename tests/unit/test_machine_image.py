@@ -1,7 +1,7 @@
 """machine_image against the rehearsal: an image is seen through, and nothing that costs is left of a failed one."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -112,11 +112,14 @@ def test_one_that_failed_while_nobody_looked_is_replaced(server: Server, ec2: An
     assert [len(things) for things in own(ec2)] == [1, 1]
 
 
-def test_the_wait_is_bounded_and_says_for_what(server: Server, cloud: Cloud, stopped: str) -> None:
+def test_the_wait_is_bounded_and_says_for_what(
+    server: Server, cloud: Cloud, stopped: str, reported: Callable[[], list[str]]
+) -> None:
     server.control("POST", "settings", {"image_delay": 5})
     try:
         with pytest.raises(ImageError, match=r"ami-\w+ is not available after 1 s \(snapshot snap-\w+ 0%\)"):
             maker(cloud).make(stopped, 1)
+        assert reported() == ["image: 0 % after 95 s"]
     finally:
         server.control("POST", "settings", {"image_delay": 0.5})
     assert maker(cloud).make("", 30).image["State"] == "available"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -154,3 +154,14 @@ def test_lost_credentials_end_it_at_once(hall: Hall) -> None:
 def test_throttling_is_waited_out(hall: Hall) -> None:
     hall.ec2.look_errors = [client_error("RequestLimitExceeded", "slow down", "DescribeInstances", 503)]
     assert hall.switch("stopped", a="running")["a"]["status"] == "ready"
+
+
+def test_those_that_are_late_are_reported(hall: Hall, reported: Callable[[], list[str]]) -> None:
+    hall.ec2.on_request = {"i-ws-10": ["pending", "pending", "pending", "running"]}
+    hall.ec2.errors = [("i-ws-4", client_error("InsufficientInstanceCapacity", "no capacity", "StartInstances"))]
+    states = {"ws-1": "running", "ws-10": "stopped", "ws-2": "stopped", "ws-4": "stopped"}
+    hall.switch("running", 600, **states)
+    assert reported() == [
+        "machines: 1 of 4 running, 1 failed after 95 s; late: ws-2, ws-10",
+        "machines: 2 of 4 running, 1 failed after 95 s; late: ws-10",
+    ]
