@@ -1,0 +1,44 @@
+"""Puts the machines of a play that are in given states into a group, all of them in one task.
+
+Options and behaviour are described in plugins/modules/group_machines.py.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any
+
+from ansible.plugins.action import ActionBase
+
+_OPTIONS = {
+    "group": {"type": "str", "required": True},
+    "states": {"type": "list", "elements": "str", "default": ["running"]},
+    "pinned_only": {"type": "bool", "default": False},
+    "unpinned_group": {"type": "str", "default": "unpinned"},
+    "state_dir": {"type": "path", "default": ""},
+}
+
+
+class ActionModule(ActionBase):
+    """Groups the hosts of the play."""
+
+    _VALID_ARGS = frozenset(_OPTIONS)
+    _requires_connection = False
+    _supports_check_mode = True
+
+    def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the users of both groups."""
+        result = super().run(tmp, task_vars)
+        variables = task_vars or {}
+        _, options = self.validate_argument_spec(_OPTIONS)
+        pins = pathlib.Path(options["state_dir"], "known_hosts")
+        users, unpinned = [], []
+        for user in variables["ansible_play_hosts"]:
+            if variables["hostvars"][user].get("probcomp_state") not in options["states"]:
+                continue
+            is_pinned = not options["pinned_only"] or (pins / user).is_file()
+            (users if is_pinned else unpinned).append(user)
+        for group, members in ((options["group"], users), (options["unpinned_group"], unpinned)):
+            for user in members:
+                self.add_host(host_name=user, parent_group_names=[group], host_vars={})
+        return result | {"changed": False, "users": users, "unpinned_users": unpinned}
