@@ -59,10 +59,11 @@ def _file_difference(wanted: Mapping[str, Any]) -> str:
         descriptor = os.open(wanted["path"], os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return "missing"
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        return "no regular file"
     with os.fdopen(descriptor, "rb") as stream:
-        found = os.fstat(stream.fileno())
-        if not stat.S_ISREG(found.st_mode):
-            return "no regular file"
         content = stream.read(_LARGEST_FILE)
     if "sha256" in wanted and hashlib.sha256(content).hexdigest() != wanted["sha256"]:
         return "other content"
