@@ -6,8 +6,8 @@ DOCUMENTATION = r"""
 module: group_machines
 short_description: Put the machines of a play that are in given states into a group
 description:
-  - Looks at the variable C(probcomp_state) of all hosts of the play at once, and puts those that are in one of O(states)
-    into O(group). Run it once; C(group_by) would be a task for each machine.
+  - Looks at the variable C(probcomp_state) of all hosts of the play at once, and puts those that are in one of
+    O(states) into O(group). Run it once; C(group_by) would be a task for each machine.
   - With O(pinned_only), machines without a pin file go into O(unpinned_group) in its place.
   - Reads variables and the pin files alone, and works the same in check mode.
 options:
