@@ -35,7 +35,7 @@ class ControllerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Return the module's result."""
         result = super().run(tmp, task_vars)
-        if self._connection.transport != "local" or any(self._task.environment or ()):
+        if self._connection.transport != "local" or self._connection.become or any(self._task.environment or ()):
             return result | self._execute_module(task_vars=task_vars)
         name = self._task.action.rpartition(".")[2]
         arguments = dict(self._task.args)
