@@ -32,7 +32,8 @@ class ActionModule(ActionBase):
         variables = task_vars or {}
         _, options = self.validate_argument_spec(_OPTIONS)
         pins = pathlib.Path(options["state_dir"], "known_hosts")
-        users, unpinned = [], []
+        users: list[str] = []
+        unpinned: list[str] = []
         for user in variables["ansible_play_hosts"]:
             if variables["hostvars"][user].get("probcomp_state") not in options["states"]:
                 continue
