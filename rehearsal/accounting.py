@@ -38,9 +38,10 @@ class TokenBucket:
 
 
 class Counts:
-    """How often each call came, by name and kind, and the last mutating ones in detail."""
+    """How often each call came, by name and kind, the busiest second, and the last mutating ones in detail."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._mark = 0
         self._log: deque[dict[str, Any]] = deque(maxlen=LOG_LENGTH)
@@ -50,6 +51,7 @@ class Counts:
         """Count one request. `outcome` is `answered`, `throttled`, `fault` or `refused`; `status` 0 means no answer."""
         with self._lock:
             self._mark += 1
+            self._count_second()
             (self._reads if call.reads else self._mutating)[call.name] += 1
             if outcome != "answered":
                 self._outcomes.setdefault(outcome, Counter())[call.name] += 1
@@ -58,7 +60,7 @@ class Counts:
                 self._log.append({**entry, "subject": call.subject, "outcome": outcome, "status": status})
 
     def as_dict(self) -> dict[str, Any]:
-        """Totals, counts by name, and the `mark` to ask later for the calls since now."""
+        """Totals, counts by name, the most within one second, and the `mark` to ask later for the calls since now."""
         with self._lock:
             return {
                 "mark": self._mark,
@@ -66,6 +68,7 @@ class Counts:
                 "mutating": dict(sorted(self._mutating.items())),
                 "reads": self._reads.total(),
                 "changes": self._mutating.total(),
+                "peak_per_second": self._peak,
                 **{name: dict(counter) for name, counter in sorted(self._outcomes.items())},
             }
 
@@ -80,6 +83,15 @@ class Counts:
             self._clear()
 
     def _clear(self) -> None:
+        self._last_second: deque[float] = deque()
+        self._peak = 0
         self._reads: Counter[str] = Counter()
         self._mutating: Counter[str] = Counter()
         self._outcomes: dict[str, Counter[str]] = {}
+
+    def _count_second(self) -> None:
+        now = self._clock()
+        self._last_second.append(now)
+        while self._last_second[0] <= now - 1:
+            self._last_second.popleft()
+        self._peak = max(self._peak, len(self._last_second))

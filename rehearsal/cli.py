@@ -108,7 +108,10 @@ def status_text(status: dict[str, Any]) -> str:
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     counts, memory = status["counts"], status["memory"]
     throttled = sum(counts.get("throttled", {}).values())
-    lines.append(f"requests: {counts['reads']} read, {counts['changes']} changing, {throttled} throttled")
+    lines.append(
+        f"requests: {counts['reads']} read, {counts['changes']} changing, {throttled} throttled; "
+        f"at most {counts['peak_per_second']} in a second"
+    )
     lines.append(
         f"memory: server {_mebibytes(memory['server'])} (peak {_mebibytes(memory['server_peak'])}), "
         f"machines {_mebibytes(memory['machines'])} (peak {_mebibytes(memory['machines_peak'])})"

@@ -116,13 +116,13 @@ def test_the_status_is_a_table() -> None:
                     "memory": 12 * 2**20,
                 },
             ],
-            "counts": {"reads": 7, "changes": 3, "throttled": {"route53:GetChange": 2}},
+            "counts": {"reads": 7, "changes": 3, "peak_per_second": 4, "throttled": {"route53:GetChange": 2}},
             "memory": {"server": 2**27, "server_peak": 2**28, "machines": 2**24, "machines_peak": 2**25},
         }
     ).splitlines()
     assert text[1].split() == ["alice/instance", "i-1", "running", "t3.medium", "127.5.6.7", "12", "MiB"]
     assert text[2].split() == ["bob/instance", "i-2", "stopped", "t3.small", "-", "0", "MiB"]
-    assert text[3] == "requests: 7 read, 3 changing, 2 throttled"
+    assert text[3] == "requests: 7 read, 3 changing, 2 throttled; at most 4 in a second"
     assert text[4] == "memory: server 128 MiB (peak 256 MiB), machines 16 MiB (peak 32 MiB)"
 
 

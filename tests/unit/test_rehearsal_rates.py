@@ -6,7 +6,8 @@ import pytest
 from botocore.exceptions import ClientError
 from rehearsal_process import running
 
-from rehearsal.accounting import TokenBucket
+from rehearsal.accounting import Counts, TokenBucket
+from rehearsal.aws_requests import Call
 
 pytestmark = pytest.mark.slow
 
@@ -41,6 +42,21 @@ def test_a_rest_fills_no_more_than_the_burst() -> None:
 def test_a_rate_of_nought_is_no_limit() -> None:
     bucket = TokenBucket(0, 1, Clock())
     assert all(bucket.take() for _ in range(100))
+
+
+def test_the_busiest_second_is_counted_wherever_it_begins() -> None:
+    clock = Clock()
+    counts = Counts(clock)
+    call = Call("ec2", "DescribeVpcs", "", "", "", False)
+    # Of every second that begins with the clock's none has more than four; one that begins at its half has five.
+    for step in (0.5, 0.25, 0.25, 0.5, 0.125, 0.125, 0.125, 0.125, 0.5):
+        clock.now += step
+        counts.add(call, "answered", 200)
+    assert counts.as_dict()["peak_per_second"] == 5
+    counts.reset()
+    assert counts.as_dict()["peak_per_second"] == 0
+    counts.add(call, "throttled", 400)
+    assert counts.as_dict()["peak_per_second"] == 1
 
 
 def test_both_services_throttle_as_aws_does_and_others_do_not(tmp_path: Path) -> None:
