@@ -103,14 +103,14 @@ class Workshop:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.root,
-            env=self._plain_environment(),
+            env=self.plain_environment(),
             check=True,
             capture_output=True,
             text=True,
         )
         return dict(line.split("=", 1) for line in done.stdout.split("\0") if line)
 
-    def _plain_environment(self) -> dict[str, str]:
+    def plain_environment(self) -> dict[str, str]:
         return {**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
 
     def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
@@ -119,7 +119,7 @@ class Workshop:
         done = subprocess.run(
             ["bash", "-c", command],
             cwd=self.root,
-            env=self.environment if rehearsed else self._plain_environment(),
+            env=self.environment if rehearsed else self.plain_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
