@@ -23,7 +23,7 @@ test-long:   ## proofs that cost more than they are worth at every change
 lint: setup  ## what can be said without running it
 	@scripts/lint
 
-bench: setup ## what commands cost the controller, as ratios of one run
+bench: setup ## what commands cost the controller, beside bare loops; MACHINES=40 for more than eight machines
 	@scripts/engine
 	@.venv/bin/python -m tests.bench.bench
 

@@ -1,122 +1,94 @@
-"""make bench: what commands cost the controller, as ratios measured in one run. Never part of a test that can fail.
+"""make bench: what commands cost the controller, measured in one run; see CONTRIBUTING.md. It is no test.
 
-A rehearsal of its own carries BENCH_MACHINES machines (8 when not set). Every figure is processor time of the
-command and its children (user and system, from getrusage), the least of three runs, on the computer that also carries
-the machines: seconds from different computers or runs do not compare, the ratios do.
+A rehearsal of its own carries MACHINES machines (8 when not set), on the computer that is also the controller: seconds
+of different computers or runs do not compare, the ratios do. All of it is removed in the end, also after Ctrl-C.
 """
 
 from __future__ import annotations
 
-import logging
 import os
-import resource
-import shlex
+import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
-import boto3
-from moto.server import ThreadedMotoServer
+from tests.bench import accounts, bare_loop, processes, report, tasks
+from tests.bench.fleet import FleetBench
+from tests.bench.measure import Recorder, say
+from tests.bench.targets import targets
+from tests.e2e.workshop import OUTPUT, Workshop
 
-from tests.e2e.workshop import Workshop
-
-RUNS = 3
-REGION = "us-east-1"
-
-
-def processor_seconds(work: Callable[[], object]) -> float:
-    """Return the least processor time, in seconds, that the children of this process use for `work`."""
-
-    def once() -> float:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        work()
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        return (after.ru_utime - before.ru_utime) + (after.ru_stime - before.ru_stime)
-
-    return min(once() for _ in range(RUNS))
+_ONCE_AFTER, _NOTHING_AFTER = 2100.0, 3000.0
+"""Seconds after which nothing is repeated, and after which no row is begun: forty machines in an hour on two cores."""
+_FEWEST, _MOST = 2, 100
 
 
-def show(what: str, one: float, many: float, count: int) -> None:
-    """Print a line of the table: seconds for one and for `count`, their ratio, and what one more costs."""
-    each = (many - one) / (count - 1)
-    print(f"{what:<44} {one:7.2f} s {many:7.2f} s {many / one:7.2f} {each * 1000:9.1f} ms", flush=True)
+def machines_wanted() -> int:
+    """Return how many machines the fleet has; ends the process when MACHINES is no such number."""
+    text = os.environ.get("MACHINES") or "8"
+    if not text.isdecimal() or not _FEWEST <= int(text) <= _MOST:
+        raise SystemExit(f"bench: MACHINES={text}: give a number from {_FEWEST} to {_MOST}")
+    return int(text)
 
 
-def bench_inventory(workshop: Workshop, counts: tuple[int, int]) -> None:
-    """Reading the inventory of an account with few and with many machines."""
-    seconds = []
-    for count in counts:
-        # The server's own line for each request would bury the table.
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        host, port = server.get_host_and_port()
-        url = f"http://{host}:{port}"
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing"}
-        ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=url, **keys)
-        image = ec2.register_image(Name="plain", RootDeviceName="/dev/xvda")["ImageId"]
-        for number in range(count):
-            tags = [{"Key": "Name", "Value": f"ws-{number + 1}/instance"}, {"Key": "fleet", "Value": "ws"}]
-            named = [{"ResourceType": "instance", "Tags": tags}]
-            ec2.run_instances(ImageId=image, MinCount=1, MaxCount=1, TagSpecifications=named)
-        command = f"AWS_ENDPOINT_URL={url} ansible-inventory -i inventory --list >/dev/null"
-        seconds.append(processor_seconds(partial(workshop.succeed, command)))
-        ec2.terminate_instances(
-            InstanceIds=[i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
-        )
-        server.stop()
-    show(f"inventory of {counts[0]} / {counts[1]} machines", seconds[0], seconds[1], counts[1])
-
-
-def bench_command(workshop: Workshop, what: str, command: str, one: str, many: str, count: int) -> None:
-    """`command` with `{who}` filled in for one machine and for all."""
-
-    def run(who: str) -> float:
-        return processor_seconds(lambda: workshop.succeed(command.format(who=who)))
-
-    show(what, run(one), run(many), count)
-
-
-def bench_bare_loop(workshop: Workshop, users: list[str]) -> None:
-    """The floor: a shell loop that connects to each machine and looks at the file of the password's hash."""
-    workshop.succeed("scripts/ssh_config")
-    connect = f"ssh -o BatchMode=yes -F {shlex.quote(str(workshop.state / 'ssh_config'))}"
-
-    def loop(chosen: list[str]) -> str:
-        file = "/home/jupyter/.jupyter/jupyter_server_config.json"
-        lines = [f"{connect} {user} sudo cat {file} >/dev/null" for user in chosen]
-        return "set -e; " + "; ".join(lines)
-
-    one, many = (processor_seconds(partial(workshop.succeed, loop(chosen))) for chosen in (users[:1], users))
-    show(f"a bare shell loop of ssh, 1 / {len(users)}", one, many, len(users))
+def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) -> dict[str, float]:
+    """Measure everything; return the processor time of a further task on one machine, by kind."""
+    fleet = FleetBench(workshop, recorder, count)
+    say("bench: accounts of many machines, without containers")
+    accounts.bench_inventories(workshop, recorder, folder / "inventories")
+    accounts.bench_registers(recorder, folder / "stacks", workshop.transcript("commands"))
+    say(f"bench: a rehearsal of {count} machines; the image that they are made of is baked first")
+    fleet.begin()
+    fleet.create()
+    fleet.live()
+    bare_loop.bench(fleet, folder / "loops")
+    further = tasks.bench(fleet, folder / "tasks")
+    fleet.change()
+    fleet.delete()
+    fleet.create_with_times_of_aws()
+    return further
 
 
 def main() -> int:
-    """Measure, print the table, and remove the rehearsal."""
-    count = int(os.environ.get("BENCH_MACHINES", "8"))
-    users = [f"ws-{number}" for number in range(1, count + 1)]
-    fleet = f"base=ws low=1 high={count}"
-    with tempfile.TemporaryDirectory(prefix="probcomp-bench-") as folder:
-        workshop = Workshop(Path(folder) / "rehearsal")
+    """Measure, print the table, write reports/bench.json, and remove the rehearsal; return the exit status."""
+    count = machines_wanted()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    processes.adopt_orphans()
+    OUTPUT.mkdir(exist_ok=True)
+    load = os.getloadavg()[0]
+    table = report.Table()
+    recorder = Recorder(table.show, _ONCE_AFTER, _NOTHING_AFTER)
+    further: dict[str, float] = {}
+    status = 0
+    with tempfile.TemporaryDirectory(prefix="probcomp-bench-") as name:
+        workshop = Workshop(Path(name) / "bench")
+        workshop.transcript("commands").unlink(missing_ok=True)
         try:
+            say(f"bench: {count} machines; what commands print goes to {workshop.transcript('commands')}")
             workshop.clone()
-            workshop.begin()
-            workshop.succeed(f'ansible-playbook create_passwords.yml -e "{fleet}"')
-            workshop.succeed(f'ansible-playbook fleet_create.yml -e "{fleet}"', timeout=3600)
-            print(f"{'processor time of the controller':<44} {'one':>9} {'many':>9} {'ratio':>7} {'each more':>12}")
-            bench_inventory(workshop, (1, 1000))
-            set_password = "ansible-playbook -l {who} set_password.yml"
-            bench_command(workshop, f"set_password on 1 / {count}", set_password, "ws-1", "ws", count)
-            bench_bare_loop(workshop, users)
-            check = "ansible-playbook -l {who} fleet_check.yml"
-            bench_command(workshop, f"check of 1 / {count}", check, "ws-1", "ws", count)
-            again = "ansible-playbook fleet_create.yml -e {who}"
-            bench_command(workshop, f"create again of 1 / {count}", again, "user=ws-1", f"'{fleet}'", count)
+            table.begin(count)
+            further = measure(workshop, recorder, count, Path(name))
+        except KeyboardInterrupt:
+            say("bench: interrupted; what it made is being removed")
+            status = 130
+        except (AssertionError, OSError, subprocess.SubprocessError, ValueError) as error:
+            say(f"bench: stopped: {error}")
+            status = 1
         finally:
-            workshop.shell("scripts/rehearsal down", rehearsed=False)
-    return 0
+            # A second Ctrl-C must not leave containers behind; what is started from here ignores it, too.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            down = workshop.shell("scripts/rehearsal down", rehearsed=False)
+            if down.status:
+                say(down.text)
+            shutil.rmtree(workshop.root, ignore_errors=True)
+    held = targets(recorder.rows, further, count)
+    table.end(held, further, count)
+    file = report.write(recorder.rows, held, further, count, recorder.seconds, load)
+    print(f"\n{file} has every run; it took {recorder.seconds / 60:.0f} minutes", flush=True)
+    return status or int(any(row.problem for row in recorder.rows.values()))
 
 
 if __name__ == "__main__":

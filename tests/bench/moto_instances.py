@@ -1,0 +1,85 @@
+"""A plain moto server with many instances: python -m tests.bench.moto_instances REGION COUNT prints its address.
+
+A process of its own, so that what the server costs can be told from what its client costs.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from types import SimpleNamespace
+from typing import Any
+
+# Read by moto when it is imported: its own list of images would only take time.
+os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
+
+# isort: split
+import boto3
+from moto import mock_aws
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.tags import TagBackend
+from moto.server import ThreadedMotoServer
+
+_RESERVED_TOGETHER = 10
+_describe_tags = TagBackend.describe_tags
+
+
+def _describe_tags_of_few(self: Any, filters: dict[str, list[str]] | None = None) -> Any:
+    """As moto does it, which looks at all tags of the account for each instance: minutes, with thousands of them."""
+    if filters and set(filters) == {"resource-id"}:
+        few = {name: dict(self.tags[name]) for name in filters["resource-id"] if name in self.tags}
+        self = SimpleNamespace(tags=few, VALID_TAG_FILTERS=self.VALID_TAG_FILTERS)
+    return _describe_tags(self, filters)
+
+
+def remember_answers(region: str) -> None:
+    """Have moto look for instances once for each filter, not once for each page; nothing here changes any more."""
+    backend: Any = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+    find = backend.describe_instances
+    found: dict[str, Any] = {}
+
+    def describe(filters: Any = None) -> Any:
+        key = repr(filters)
+        if key not in found:
+            found[key] = find(filters=filters)
+        return found[key]
+
+    backend.describe_instances = describe
+
+
+def fill(region: str, count: int) -> None:
+    """Put `count` instances of a fleet into a region of moto's.
+
+    Ten share a reservation, of which moto has a hundred on a page: a page is of a thousand instances, as AWS's are.
+    """
+    backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
+    ec2 = boto3.client("ec2", region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing")
+    image = ec2.register_image(Name="plain", RootDeviceName="/dev/xvda")["ImageId"]
+    made = 0
+    while made < count:
+        number = min(_RESERVED_TOGETHER, count - made)
+        for instance in ec2.run_instances(ImageId=image, MinCount=number, MaxCount=number)["Instances"]:
+            made += 1
+            # Past the API: each has a name of its own, and would take a call of its own.
+            backend.create_tags([instance["InstanceId"]], {"Name": f"ws-{made}/instance", "fleet": "ws"})
+
+
+def main(region: str, count: int) -> None:
+    """Fill moto and serve it until this process is ended."""
+    TagBackend.describe_tags = _describe_tags_of_few  # type: ignore[method-assign]
+    mock = mock_aws()
+    mock.start()
+    fill(region, count)
+    mock.stop(remove_data=False)
+    remember_answers(region)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    print(f"http://{host}:{port}", flush=True)
+    threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], int(sys.argv[2]))
