@@ -91,7 +91,9 @@ class FleetBench:
             self.recorder.show(gone)
 
     def delete(self) -> None:
-        """Delete the fleet."""
+        """Delete the fleet, whatever the time is: the next rows make it anew."""
+        if not self.recorder.row(CREATE, self.count).runs:
+            return
         gone = self.recorder.row(DELETE, self.count)
         command = f'fleet_delete.yml -e "{self.names}" -e confirm=yes'
         self.recorder.once(gone, lambda: self.play(command), beside=Api(self.workshop))

@@ -21,11 +21,11 @@ FILE = ROOT / "reports/bench.json"
 _PACKAGES = ("ansible-core", "boto3", "moto")
 _NOTES = """\
 runs: medians of so many. cpu s: processor time of the command and its children,
-ssh connections that it leaves included. +1: of one machine more. MB: peak of its
-processes together (PSS). calls, /s: API calls, and the most within one second.
-Machines and API share the {cores} cores of this computer: processor times compare
-within one run, wall times hardly."""
-_HEAD = f"{'':<31}{'machines':>8}{'runs':>5}{'cpu s':>8}{'+1':>7}{'wall s':>8}{'MB':>5}{'calls':>6}{'/s':>4}"
+with the ssh connections that it leaves. +1: of one machine more. MB: the most
+memory of its processes together (PSS). calls, /s: API calls, most in a second.
+Machines and API share the {cores} cores of this computer: processor times
+compare within one run, wall times hardly."""
+_HEAD = f"{'':<29}{'machines':>8}{'runs':>5}{'cpu s':>8}{'+1':>7}{'wall s':>8}{'MB':>5}{'calls':>6}{'/s':>4}"
 
 
 class Table:
@@ -44,7 +44,7 @@ class Table:
     def show(self, row: Row) -> None:
         """Print a row."""
         self._rows[row.name, row.machines] = row
-        start = f"{row.name:<31}{row.machines:>8}"
+        start = f"{row.name:<29}{row.machines:>8}"
         if not row.runs:
             print(f"{start}  {row.problem}", flush=True)
             return
@@ -52,7 +52,7 @@ class Table:
         cells = [
             (5, str(len(row.runs))),
             (8, _number(row.median("processor_s"), 2)),
-            (7, _number(each_further(one, row), 3) if one else ""),
+            (7, _number(each_further(one, row), 3) if one and one is not row else ""),
             (8, _number(row.median("wall_s"), 1)),
             (5, _number((row.median("memory_bytes") or 0) / 1e6, 0)),
             (6, _number(row.median("api_calls"), 0)),
@@ -66,7 +66,8 @@ class Table:
         print(f"\n{'processor time of one task more, each host':<44}{'s':>10}")
         for name, seconds in further.items():
             print(f"{name:<44}{_number(seconds, 4):>10}")
-        print(f"\n{'':<44}{'measured':>10}{'at most':>10}{'':>4}{f'met (of {FULL} machines)' if count == FULL else ''}")
+        head = f"{'':<44}{'measured':>10}{'at most':>10}    {'met' if count == FULL else ''}"
+        print(f"\n{head.rstrip()}")
         for target in targets:
             met = {None: "not measured", True: "yes", False: "NO"}[target.met] if count == FULL else ""
             name = f"{target.name}{f' ({target.unit})' if target.unit else ''}"
