@@ -35,10 +35,10 @@ def bench(fleet: FleetBench, folder: Path) -> None:
     for key_exchange, options in KEY_EXCHANGES.items():
         for command, each in _loops(f"{base} {options}".strip(), folder).items():
             for machines, _ in fleet.chosen:
-                line = parallel(fleet.users[:machines], each)
-                fleet.recorder.measure(
-                    row_name(command, key_exchange), machines, partial(fleet.shell.run, line, _LIMIT)
-                )
+                users = fleet.users[:machines]
+                run = partial(fleet.shell.run, parallel(users, each), _LIMIT)
+                allow = partial(fleet.allow_restarts, users)
+                fleet.recorder.measure(row_name(command, key_exchange), machines, run, allow)
 
 
 def parallel(users: list[str], each: str) -> str:
