@@ -37,8 +37,7 @@ def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) ->
     """Measure everything; return the processor time of a further task on one machine, by kind."""
     fleet = FleetBench(workshop, recorder, count)
     say("bench: accounts of many machines, without containers")
-    accounts.bench_inventories(workshop, recorder, folder / "inventories")
-    accounts.bench_registers(recorder, folder / "stacks", workshop.transcript("commands"))
+    accounts.bench(workshop, recorder, folder)
     say(f"bench: a rehearsal of {count} machines; the image that they are made of is baked first")
     fleet.begin()
     fleet.create()

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 # Read by moto when it is imported: its own list of images would only take time.
@@ -19,19 +18,11 @@ import boto3
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.tags import TagBackend
 from moto.server import ThreadedMotoServer
 
+from tests.bench import moto_tags
+
 _RESERVED_TOGETHER = 10
-_describe_tags = TagBackend.describe_tags
-
-
-def _describe_tags_of_few(self: Any, filters: dict[str, list[str]] | None = None) -> Any:
-    """As moto does it, which looks at all tags of the account for each instance: minutes, with thousands of them."""
-    if filters and set(filters) == {"resource-id"}:
-        few = {name: dict(self.tags[name]) for name in filters["resource-id"] if name in self.tags}
-        self = SimpleNamespace(tags=few, VALID_TAG_FILTERS=self.VALID_TAG_FILTERS)
-    return _describe_tags(self, filters)
 
 
 def remember_answers(region: str) -> None:
@@ -68,7 +59,7 @@ def fill(region: str, count: int) -> None:
 
 def main(region: str, count: int) -> None:
     """Fill moto and serve it until this process is ended."""
-    TagBackend.describe_tags = _describe_tags_of_few  # type: ignore[method-assign]
+    moto_tags.install()
     mock = mock_aws()
     mock.start()
     fill(region, count)
