@@ -296,8 +296,9 @@ class CallbackModule(DefaultCallback):
     # What the default output says and nobody needs
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
-        """Print warnings only."""
+        """Print warnings only; whoever had nothing to do in a play took part in it."""
         self._end_host(result)
+        self._see(result)
         if not self._is_short:
             super().v2_runner_on_skipped(result)
             return
