@@ -36,8 +36,6 @@ def machines_wanted() -> int:
 def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) -> dict[str, float]:
     """Measure everything; return the processor time of a further task on one machine, by kind."""
     fleet = FleetBench(workshop, recorder, count)
-    say("bench: accounts of many machines, without containers")
-    accounts.bench(workshop, recorder, folder)
     say(f"bench: a rehearsal of {count} machines; the image that they are made of is baked first")
     fleet.begin()
     fleet.create()
@@ -47,6 +45,8 @@ def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) ->
     fleet.change()
     fleet.delete()
     fleet.create_with_times_of_aws()
+    say("bench: accounts of many machines, without containers")
+    accounts.bench(workshop, recorder, folder)
     return further
 
 

@@ -17,6 +17,7 @@ from tests.e2e.workshop import Workshop
 CREATE, AGAIN, DELETE = "create from an image", "create again, nothing to do", "delete, homes saved"
 SAME, NEW = "set_password, unchanged", "set_password, new"
 RESTART, LOGS, CHECK, UPDATE = "restart_jupyter", "fetch_logs", "fleet_check", "stack_update, type"
+STOP, START = "stack_stop", "stack_start"
 AWS_CREATE = "create, with AWS's times"
 STACK_SECONDS, CONSOLE_SECONDS = 90.0, 60.0
 """How long AWS takes to make a stack with a machine, and how late its console can be read."""
@@ -126,7 +127,7 @@ class FleetBench:
                 self.recorder.once(row, partial(self.play, command), beside=Api(self.workshop))
             self.recorder.show(row)
         for machines, who in self.chosen:
-            stop, start = self.recorder.row("stack_stop", machines), self.recorder.row("stack_start", machines)
+            stop, start = self.recorder.row(STOP, machines), self.recorder.row(START, machines)
             while self.recorder.wants_more(start):
                 for row, file in ((stop, "stack_stop.yml"), (start, "stack_start.yml")):
                     command = f"-l {who} {file}"

@@ -11,6 +11,19 @@ from tests.bench.measure import Row
 FULL = 40
 """The number of machines for which the bounds are meant."""
 
+SECONDS = {
+    fleet.CREATE: 80,
+    fleet.AGAIN: 40,
+    fleet.SAME: 10,
+    fleet.NEW: 14,
+    fleet.RESTART: 14,
+    fleet.LOGS: 12,
+    fleet.UPDATE: 30,
+    fleet.START: 25,
+    fleet.DELETE: 25,
+}
+"""Processor seconds of the controller for forty machines, on the two cores of the computer that they were set for."""
+
 Rows = Mapping[tuple[str, int], Row]
 
 
@@ -49,6 +62,8 @@ def targets(rows: Rows, further: Mapping[str, float], count: int) -> list[Target
     inventory = ratio(figure(accounts.INVENTORY, machines=1000), figure(accounts.AWS_EC2, machines=1000))
     throttled = [value for (name, _), row in rows.items() if (value := row.median("api_throttled")) is not None]
     return [
+        *(Target(f"{name}, s", figure(name), most, "s") for name, most in SECONDS.items()),
+        Target("create again, one machine, s", figure(fleet.AGAIN, machines=1), 10, "s"),
         Target("task on the controller, each host", further.get(tasks.DEBUG), 0.03, "s"),
         Target(
             "module / the same, literal variables", ratio(further.get(tasks.MODULE), further.get(tasks.LITERAL)), 1.3
