@@ -55,3 +55,18 @@ def test_two_of_three_fail(workshop: Workshop, fleet: None) -> None:
     created = [call["subject"] for call in calls if call["call"] == "cloudformation:CreateStack"]
     assert len(created) == 2 and not any("cap-1" in str(call) for call in calls), calls
     assert (workshop.machines()["cap-1"], workshop.boot_time("cap-1")) == (made, booted)
+
+
+def test_where_all_that_need_work_fail_the_others_are_checked(workshop: Workshop) -> None:
+    """Ansible ends a run at a play in which all machines fail; ws-2 is the only one with work for a role."""
+    # While it runs Jupyter, an account's home cannot be changed back.
+    moved = "sed -i 's|^\\(jupyter:.*\\):{}:|\\1:{}:|' /etc/passwd"
+    workshop.on_machine("ws-2", moved.format("/home/jupyter", "/home/other"))
+    try:
+        result = workshop.play('fleet_create.yml -e "base=ws low=1 high=3"')
+    finally:
+        workshop.on_machine("ws-2", moved.format("/home/other", "/home/jupyter"))
+    assert result.status != 0 and re.search(r"^FAILED ws-2: ", result.text, re.MULTILINE), result.text
+    assert "3 machines: 2 ok, 0 changed, 1 failed" in result.text, result.text
+    report = json.loads((workshop.state / "reports/check.json").read_text())
+    assert {user: row["ok"] for user, row in report.items()} == {"ws-1": True, "ws-3": True}
