@@ -133,3 +133,19 @@ class Pinner:
 
     def _fail(self, machine: dict[str, Any], reason: str) -> None:
         self.results[machine["user"]] = {"status": "failed", "changed": False, "reason": reason, "fingerprints": []}
+
+
+def forget(machines: list[dict[str, Any]], is_check_mode: bool) -> dict[str, dict[str, Any]]:
+    """Remove the pin files of `machines`, and return what became of each, by user."""
+    results = {}
+    for machine in machines:
+        path = Path(machine["pin_file"])
+        result = {"status": "absent", "changed": path.exists(), "reason": "", "fingerprints": []}
+        try:
+            if not is_check_mode:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = f"{path} cannot be removed: {error.strerror or error}"
+            result |= {"status": "failed", "changed": False, "reason": reason}
+        results[machine["user"]] = result
+    return results

@@ -39,6 +39,11 @@ options:
         description: File for the keys; its folder is made.
         type: path
         required: true
+  state:
+    description: V(absent) removes the pin files, of machines that are gone, and asks AWS nothing.
+    type: str
+    choices: [present, absent]
+    default: present
   timeout:
     description: Seconds to wait for all of them. A console can lag by up to 20 minutes.
     type: int
@@ -53,7 +58,7 @@ extends_documentation_fragment:
   - amazon.aws.boto3
 attributes:
   check_mode:
-    description: Says which machines have no pinned keys; reads no console.
+    description: Says which machines have no pinned keys, or whose would be removed; reads no console.
     support: full
 author:
   - probcomp-stack
@@ -77,7 +82,7 @@ machines:
   type: dict
   contains:
     status:
-      description: C(pinned) or C(failed); in check mode C(planned) for one without pinned keys.
+      description: C(pinned), C(absent) or C(failed); in check mode C(planned) for one without pinned keys.
       type: str
     changed:
       description: Whether its pin file was written.
@@ -101,8 +106,10 @@ failed_users:
   elements: str
 """
 
+from typing import Any
+
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock
-from ansible.module_utils.probcomp_pinning import Consoles, Pinner
+from ansible.module_utils.probcomp_pinning import Consoles, Pinner, forget
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 _MACHINE = {
@@ -114,16 +121,15 @@ _MACHINE = {
 }
 ARGUMENTS = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": _MACHINE},
+    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     "timeout": {"type": "int", "default": 1200},
     "poll_interval": {"type": "float", "default": 5.0},
 }
 
 
-def main() -> None:
-    """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    params = module.params
-    clock = Clock()
+def pin(module: AnsibleAWSModule) -> dict[str, dict[str, Any]]:
+    """Pin the keys that are not, and return what became of each machine."""
+    params, clock = module.params, Clock()
     pinner = Pinner(
         Consoles(module.client("ec2", config=CLIENT_SETTINGS), clock), clock, params["timeout"], params["poll_interval"]
     )
@@ -134,11 +140,23 @@ def main() -> None:
             pinner.results[machine["user"]] = planned
     else:
         pinner.pin(missing)
+    return pinner.results
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    if module.params["state"] == "absent":
+        results = forget(module.params["machines"], module.check_mode)
+        if reasons := [result["reason"] for result in results.values() if result["reason"]]:
+            module.fail_json(msg="\n".join(reasons))
+    else:
+        results = pin(module)
     module.exit_json(
-        changed=any(result["changed"] for result in pinner.results.values()),
-        machines=pinner.results,
-        new_users=[user for user, result in pinner.results.items() if result["changed"]],
-        failed_users=[user for user, result in pinner.results.items() if result["status"] == "failed"],
+        changed=any(result["changed"] for result in results.values()),
+        machines=results,
+        new_users=[user for user, result in results.items() if result["changed"] and result["status"] == "pinned"],
+        failed_users=[user for user, result in results.items() if result["status"] == "failed"],
     )
 
 

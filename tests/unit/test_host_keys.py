@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 ROOT = Path(__file__).resolve().parents[2]
 
 from ansible.module_utils import probcomp_console as console
+from ansible.module_utils import probcomp_pinning as pinning
 from ansible.module_utils import probcomp_pins as pins
 from ansible.module_utils.probcomp_aws import Clock
 from ansible.module_utils.probcomp_pinning import Consoles, Pinner
@@ -279,3 +280,20 @@ def test_those_whose_console_is_late_are_reported(
         "host keys: 1 of 3 ready, 1 failed after 95 s; late: alice",
         "host keys: 2 of 3 ready, 1 failed after 95 s",
     ]
+
+
+def test_pins_of_machines_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    there, gone, folder = (tmp_path / name for name in ("there", "gone", "folder"))
+    there.write_text("a pin\n")
+    (folder / "x").mkdir(parents=True)
+    machines = [{"user": path.name, "pin_file": str(path)} for path in (there, gone, folder)]
+    looked = pinning.forget(machines, is_check_mode=True)
+    assert there.exists() and [looked[user]["changed"] for user in ("there", "gone")] == [True, False]
+    results = pinning.forget(machines, is_check_mode=False)
+    assert not there.exists()
+    assert [(result["status"], result["changed"]) for result in results.values()] == [
+        ("absent", True),
+        ("absent", False),
+        ("failed", False),
+    ]
+    assert str(folder) in results["folder"]["reason"]
