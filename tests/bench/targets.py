@@ -62,8 +62,8 @@ def targets(rows: Rows, further: Mapping[str, float], count: int) -> list[Target
     inventory = ratio(figure(accounts.INVENTORY, machines=1000), figure(accounts.AWS_EC2, machines=1000))
     throttled = [value for (name, _), row in rows.items() if (value := row.median("api_throttled")) is not None]
     return [
-        *(Target(f"{name}, s", figure(name), most, "s") for name, most in SECONDS.items()),
-        Target("create again, one machine, s", figure(fleet.AGAIN, machines=1), 10, "s"),
+        *(Target(name, figure(name), most, "s") for name, most in SECONDS.items()),
+        Target("create again, one machine", figure(fleet.AGAIN, machines=1), 10, "s"),
         Target("task on the controller, each host", further.get(tasks.DEBUG), 0.03, "s"),
         Target(
             "module / the same, literal variables", ratio(further.get(tasks.MODULE), further.get(tasks.LITERAL)), 1.3

@@ -59,13 +59,12 @@ def test_two_of_three_fail(workshop: Workshop, fleet: None) -> None:
 
 def test_where_all_that_need_work_fail_the_others_are_checked(workshop: Workshop) -> None:
     """Ansible ends a run at a play in which all machines fail; ws-2 is the only one with work for a role."""
-    # While it runs Jupyter, an account's home cannot be changed back.
-    moved = "sed -i 's|^\\(jupyter:.*\\):{}:|\\1:{}:|' /etc/passwd"
-    workshop.on_machine("ws-2", moved.format("/home/jupyter", "/home/other"))
+    note = "/var/lib/probcomp/apt_probcomp"
+    workshop.on_machine("ws-2", f"chmod a-x /usr/bin/apt-get; mv {note} {note}.kept")
     try:
         result = workshop.play('fleet_create.yml -e "base=ws low=1 high=3"')
     finally:
-        workshop.on_machine("ws-2", moved.format("/home/other", "/home/jupyter"))
+        workshop.on_machine("ws-2", f"chmod a+x /usr/bin/apt-get; mv {note}.kept {note}")
     assert result.status != 0 and re.search(r"^FAILED ws-2: ", result.text, re.MULTILINE), result.text
     assert "3 machines: 2 ok, 0 changed, 1 failed" in result.text, result.text
     report = json.loads((workshop.state / "reports/check.json").read_text())
