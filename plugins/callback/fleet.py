@@ -13,8 +13,8 @@ description:
   - Without C(-v), a failure is one line C(FAILED alice) with the reason; several problems of a task that runs once
     for all are one line each. Tasks that change nothing show their name alone, and skipped ones nothing.
   - The text of C(debug) is printed as it is, a list one entry per line.
-  - At the end, machines are counted for each of which there was a task, were it one to skip; a command that only did
-    something once for all of them counts none. Those that failed are named with the first reason of each. Warnings stay.
+  - At the end, machines are counted for which there was a task, were it one to skip; a command that only did something
+    once for all of them counts none. Those that failed are named with the first reason of each. Warnings stay.
   - With C(-v) and above everything is shown as Ansible's default output does.
   - Control characters in text from machines are removed.
   - While a task takes long, a status line tells how many machines of how many are ready, which are late, and how long
