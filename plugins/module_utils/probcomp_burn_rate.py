@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_charges import add_load_balancers, find_charged, find_images
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_machine_image import NAMES as IMAGE_NAMES
 from ansible.module_utils.probcomp_names import instance_tag, user_of_instance_tag
-from ansible.module_utils.probcomp_preflight import Cloud
 from ansible.module_utils.probcomp_search import Leftover, Search
 from ansible.module_utils.probcomp_stack_list import Machine, by_number, end_date
 

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from ansible.module_utils import probcomp_prices as prices
+from ansible.module_utils.probcomp_client import tags_of
 from ansible.module_utils.probcomp_names import stack_name
-from ansible.module_utils.probcomp_preflight import tags_of
 from ansible.module_utils.probcomp_search import Item, Search, name_filters, owner_of, parts
 
 _STACK_TAG = "aws:cloudformation:stack-name"

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_leftovers import Leftover
-from ansible.module_utils.probcomp_preflight import people
+from ansible.module_utils.probcomp_said import people
 
 _MOST_NAMES = 3
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, patiently
-from ansible.module_utils.probcomp_preflight import Cloud, tags_of
+from ansible.module_utils.probcomp_client import Cloud, tags_of
 from ansible.module_utils.probcomp_progress import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.

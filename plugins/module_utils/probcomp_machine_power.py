@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock, error_code, explain, is_credentials_error, patiently
-from ansible.module_utils.probcomp_preflight import Cloud
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_progress import Progress
 
 PER_REQUEST = 200

@@ -6,8 +6,10 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import nearest
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings
+from ansible.module_utils.probcomp_request import Asked
 
 TYPES_PER_REQUEST = 100
 """Most names that DescribeInstanceTypes takes at once."""

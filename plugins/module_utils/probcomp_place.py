@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
-from ansible.module_utils.probcomp_preflight import Cloud
-from ansible.module_utils.probcomp_preflight_account import is_rehearsal
-from ansible.module_utils.probcomp_preflight_plan import banner
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_prices import PRICE_LIST_REGION, PriceList
 
 
@@ -53,3 +53,18 @@ def place_of(module: Any, account_id: str) -> Place:
             "or account_id in group_vars/all"
         )
     return Place(cloud, account, is_rehearsal(sts.meta.endpoint_url))
+
+
+def is_rehearsal(endpoint_url: str) -> bool:
+    """Tell whether AWS is asked at an address of this computer: the rehearsal's."""
+    host = urlsplit(endpoint_url).hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def banner(account: str, region: str, rehearsal: bool) -> str:
+    """Return the line that says where a command acts."""
+    where = f"account {account or 'unknown'}, region {region or 'unknown'}"
+    return f"REHEARSAL, no real account: {where}" if rehearsal else f"AWS {where}"

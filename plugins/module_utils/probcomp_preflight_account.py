@@ -6,11 +6,12 @@ import ipaddress
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
-from urllib.parse import urlsplit
 
 from ansible.module_utils.probcomp_aws import error_code, explain, is_credentials_error
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import InvalidZone, check_zone, nearest
-from ansible.module_utils.probcomp_preflight import Cloud, Findings, Settings
+from ansible.module_utils.probcomp_request import Settings
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
@@ -100,12 +101,3 @@ def check_region(findings: Findings, region: str, known: Iterable[str]) -> bool:
         f"there is no AWS region {region!r}", f"did you mean {', '.join(alike)}?" if alike else "see the AWS console"
     )
     return False
-
-
-def is_rehearsal(endpoint_url: str) -> bool:
-    """Tell whether AWS is asked at an address of this computer: the rehearsal's."""
-    host = urlsplit(endpoint_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")

@@ -13,7 +13,9 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.probcomp_preflight import Cloud, Findings, Settings
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
+from ansible.module_utils.probcomp_request import Settings
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 

@@ -6,9 +6,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils import probcomp_machine_types as types
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import network_stack_name, stack_name
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, Settings
-from ansible.module_utils.probcomp_preflight_state import Survey
+from ansible.module_utils.probcomp_request import Asked, Settings
+from ansible.module_utils.probcomp_survey import Survey
 
 
 @dataclass

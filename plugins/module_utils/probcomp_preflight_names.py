@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import error_code
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import absolute_name, host_name
 from ansible.module_utils.probcomp_password_files import (
     PasswordFileError,
@@ -15,7 +17,8 @@ from ansible.module_utils.probcomp_password_files import (
     read_password,
     vault_decrypter,
 )
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, Settings, people
+from ansible.module_utils.probcomp_request import Asked, Settings
+from ansible.module_utils.probcomp_said import people
 from ansible.module_utils.probcomp_text import one_line, redact_url
 from ansible.module_utils.urls import ConnectionError as UrlConnectionError
 from ansible.module_utils.urls import SSLValidationError, open_url

@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Any
 
 from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_preflight import Findings, Settings
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_preflight_machines import Choice
 from ansible.module_utils.probcomp_preflight_quotas import Room
+from ansible.module_utils.probcomp_request import Settings
 from ansible.module_utils.probcomp_text import one_line, redact_url
 
 VOLUME_TYPE = "gp3"
@@ -38,12 +39,6 @@ def cost_in_words(total: prices.Bill) -> str:
     """Return what a bill comes to per hour, in a few words."""
     unknown = f" and the unknown price of {', '.join(total.unknown)}" if total.unknown else ""
     return f"${prices.dollars(total.per_hour, 4)} per hour{unknown}"
-
-
-def banner(account: str, region: str, rehearsal: bool) -> str:
-    """Return the line that says where a command acts."""
-    where = f"account {account or 'unknown'}, region {region or 'unknown'}"
-    return f"REHEARSAL, no real account: {where}" if rehearsal else f"AWS {where}"
 
 
 def plan(

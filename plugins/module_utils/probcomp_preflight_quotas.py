@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils import probcomp_quotas as quotas
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_machine_types import vcpus
 from ansible.module_utils.probcomp_names import network_stack_name, stack_name
-from ansible.module_utils.probcomp_preflight import Cloud, Findings
 from ansible.module_utils.probcomp_preflight_machines import Choice, Types
-from ansible.module_utils.probcomp_preflight_state import Survey
+from ansible.module_utils.probcomp_survey import Survey
 
 COUNTING_STATES = ("pending", "running")
 """States in which an instance counts for the vCPU quotas."""

@@ -9,15 +9,16 @@ from typing import Any
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils import probcomp_quotas as quotas
 from ansible.module_utils.probcomp_aws import explain
+from ansible.module_utils.probcomp_client import Cloud
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import network_stack_name
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, Settings
+from ansible.module_utils.probcomp_place import banner, is_rehearsal
 from ansible.module_utils.probcomp_preflight_account import (
     check_account,
     check_admin_cidr,
     check_given,
     check_programs,
     check_region,
-    is_rehearsal,
 )
 from ansible.module_utils.probcomp_preflight_keys import check_key_pair, own_marks
 from ansible.module_utils.probcomp_preflight_machines import Choice, choose, look_at_types
@@ -28,9 +29,11 @@ from ansible.module_utils.probcomp_preflight_names import (
     check_passwords,
     check_zone,
 )
-from ansible.module_utils.probcomp_preflight_plan import banner, bill, cost_in_words, plan
+from ansible.module_utils.probcomp_preflight_plan import bill, cost_in_words, plan
 from ansible.module_utils.probcomp_preflight_quotas import Room, check_room
-from ansible.module_utils.probcomp_preflight_state import Survey, check_machines, check_network, survey
+from ansible.module_utils.probcomp_preflight_state import check_machines, check_network
+from ansible.module_utils.probcomp_request import Asked, Settings
+from ansible.module_utils.probcomp_survey import Survey, survey
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError

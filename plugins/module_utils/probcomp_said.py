@@ -101,3 +101,9 @@ def _follows(first: str, second: str) -> bool:
     """Tell whether the names are alike but for a number at the end, which is one more in the second."""
     one, other = _NUMBERED.fullmatch(first), _NUMBERED.fullmatch(second)
     return bool(one and other and one[1] == other[1] and int(one[2]) + 1 == int(other[2]))
+
+
+def people(users: Iterable[str]) -> str:
+    """Return the names for one line: all when they are few, else the first and how many more."""
+    names = list(users)
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_preflight import Cloud, tags_of
+from ansible.module_utils.probcomp_client import Cloud, tags_of
 
 Item = dict[str, Any]
 """Something as AWS describes it."""

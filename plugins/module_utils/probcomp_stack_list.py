@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+from ansible.module_utils.probcomp_client import Cloud, tags_of
 from ansible.module_utils.probcomp_names import instance_tag, stack_name, user_of_instance_tag
-from ansible.module_utils.probcomp_preflight import Cloud, tags_of
-from ansible.module_utils.probcomp_preflight_state import LIVE_STATES, Survey
 from ansible.module_utils.probcomp_stack_jobs import COMPLETE
+from ansible.module_utils.probcomp_survey import LIVE_STATES, Survey
 
 STACK_PREFIX = stack_name("")
 TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires")

@@ -16,14 +16,17 @@ from ansible.module_utils import probcomp_machine_types as types
 from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils import probcomp_quotas as quotas
 from ansible.module_utils.probcomp_aws import explain
+from ansible.module_utils.probcomp_client import Cloud, tags_of
+from ansible.module_utils.probcomp_findings import Findings
 from ansible.module_utils.probcomp_names import shown
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Findings, people, tags_of
 from ansible.module_utils.probcomp_preflight_machines import Choice, Types, look_at_types
 from ansible.module_utils.probcomp_preflight_plan import table
 from ansible.module_utils.probcomp_preflight_quotas import COUNTING_STATES, judge, vcpu_needs
-from ansible.module_utils.probcomp_preflight_state import Survey
+from ansible.module_utils.probcomp_request import Asked
+from ansible.module_utils.probcomp_said import people
 from ansible.module_utils.probcomp_stack_jobs import parameters_of
 from ansible.module_utils.probcomp_stack_update import INSTEAD, UpdateJob, wanted_tags
+from ansible.module_utils.probcomp_survey import Survey
 
 
 @dataclass

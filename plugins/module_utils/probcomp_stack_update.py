@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import Clock
-from ansible.module_utils.probcomp_preflight import tags_of
+from ansible.module_utils.probcomp_client import tags_of
 from ansible.module_utils.probcomp_stack_api import Stack, StackApi, plain_reason
 from ansible.module_utils.probcomp_stack_jobs import COMPLETE, STALE_SECONDS, Job, parameters_of
 

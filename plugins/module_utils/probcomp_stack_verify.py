@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import explain
-from ansible.module_utils.probcomp_preflight import Cloud, tags_of
+from ansible.module_utils.probcomp_client import Cloud, tags_of
 from ansible.module_utils.probcomp_stack_update import UpdateJob
 
 UNKNOWN = "unknown"

@@ -70,10 +70,10 @@ from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, dated, footnotes, lines
 from ansible.module_utils.probcomp_place import place_of
-from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_prices import SNAPSHOT
 from ansible.module_utils.probcomp_search import Search
 from ansible.module_utils.probcomp_stack_list import machines
+from ansible.module_utils.probcomp_survey import survey
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:

@@ -95,8 +95,7 @@ from ansible.module_utils.probcomp_content_archive import bare_checksum
 from ansible.module_utils.probcomp_content_place import place_of
 from ansible.module_utils.probcomp_content_publish import MIB, Archive, Shelf, check_archive, publish
 from ansible.module_utils.probcomp_machine import MachineError
-from ansible.module_utils.probcomp_preflight_account import is_rehearsal
-from ansible.module_utils.probcomp_preflight_plan import banner
+from ansible.module_utils.probcomp_place import banner, is_rehearsal
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.

@@ -179,8 +179,9 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 from ansible.module_utils.probcomp_arguments import ACCOUNT, PRICES
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS
-from ansible.module_utils.probcomp_preflight import Asked, Cloud, Settings
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_preflight_sweep import sweep
+from ansible.module_utils.probcomp_request import Asked, Settings
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 

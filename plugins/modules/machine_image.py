@@ -85,6 +85,7 @@ others_lines:
 from typing import Any
 
 from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_machine_image import (
     ImageError,
     ImageMaker,
@@ -93,7 +94,6 @@ from ansible.module_utils.probcomp_machine_image import (
     size_of,
     snapshots_of,
 )
-from ansible.module_utils.probcomp_preflight import Cloud
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:

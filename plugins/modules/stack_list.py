@@ -93,10 +93,10 @@ from typing import Any
 from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN
 from ansible.module_utils.probcomp_aws import explain
 from ansible.module_utils.probcomp_place import place_of
-from ansible.module_utils.probcomp_preflight_state import survey
 from ansible.module_utils.probcomp_register import written
 from ansible.module_utils.probcomp_stack_list import Machine, machines, networks
 from ansible.module_utils.probcomp_stack_list_report import Attention, attentions, lines, repairs, shown_state
+from ansible.module_utils.probcomp_survey import survey
 from ansible.module_utils.probcomp_whole_file import write_whole
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 

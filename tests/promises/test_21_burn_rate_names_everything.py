@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, lines
-from ansible.module_utils.probcomp_preflight import Cloud
-from ansible.module_utils.probcomp_preflight_state import survey
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_prices import PriceList
 from ansible.module_utils.probcomp_search import Search
 from ansible.module_utils.probcomp_stack_list import machines
+from ansible.module_utils.probcomp_survey import survey
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world
 

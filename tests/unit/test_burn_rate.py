@@ -14,10 +14,10 @@ from ansible.module_utils import probcomp_prices as prices
 from ansible.module_utils.probcomp_burn_rate import Row, bill, find_everything, rows
 from ansible.module_utils.probcomp_burn_rate_report import as_data, footnotes, lines
 from ansible.module_utils.probcomp_charges import priced_as, public_addresses
-from ansible.module_utils.probcomp_preflight import Cloud
-from ansible.module_utils.probcomp_preflight_state import survey
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_search import Search
 from ansible.module_utils.probcomp_stack_list import machines
+from ansible.module_utils.probcomp_survey import survey
 from ansible.module_utils.probcomp_tables import WIDTH, text_width
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world

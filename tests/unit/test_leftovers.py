@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from ansible.module_utils import probcomp_prices as prices
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_leftovers import Leftover, Search, alike, find_machines, find_networks, owner_of
 from ansible.module_utils.probcomp_leftovers_report import costs, plan_lines, proof_lines
 from ansible.module_utils.probcomp_names import network_stack_name, stack_name
-from ansible.module_utils.probcomp_preflight import Cloud
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world
 

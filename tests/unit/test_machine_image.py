@@ -13,8 +13,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[2]
 
 from ansible.module_utils.probcomp_aws import Clock
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_machine_image import ImageError, ImageMaker, most_important, others_lines
-from ansible.module_utils.probcomp_preflight import Cloud
 
 UBUNTU = "ami-0a000000000024041"
 QUICK = Clock(sleep=lambda _: time.sleep(0.1))

@@ -9,7 +9,7 @@ import pytest
 from cloudformation_fakes import FakeTime, client_error
 
 from ansible.module_utils.probcomp_machine_power import Power, Switch, result_lines  # isort: skip
-from ansible.module_utils.probcomp_preflight import Cloud  # isort: skip
+from ansible.module_utils.probcomp_client import Cloud  # isort: skip
 
 WAYS = {"start": "running", "stop": "stopped"}
 

@@ -16,10 +16,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).parents[2]
-from ansible.module_utils.probcomp_preflight import Findings, Settings, people
-from ansible.module_utils.probcomp_preflight_account import check_programs, is_rehearsal
+from ansible.module_utils.probcomp_findings import Findings
+from ansible.module_utils.probcomp_place import is_rehearsal
+from ansible.module_utils.probcomp_preflight_account import check_programs
 from ansible.module_utils.probcomp_preflight_keys import file_marks, pair_marks, private_marks
 from ansible.module_utils.probcomp_preflight_names import check_content, covers
+from ansible.module_utils.probcomp_request import Settings
+from ansible.module_utils.probcomp_said import people
 
 
 def settings(**options: str) -> Settings:

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.probcomp_preflight import Cloud
-from ansible.module_utils.probcomp_preflight_state import survey
+from ansible.module_utils.probcomp_client import Cloud
 from ansible.module_utils.probcomp_stack_list import Machine, by_number, end_date, machines, networks
 from ansible.module_utils.probcomp_stack_list_report import attentions, lines, repairs
+from ansible.module_utils.probcomp_survey import survey
 from ansible.module_utils.probcomp_tables import WIDTH, text_width
 from moto.cloudformation import cloudformation_backends
 from preflight_world import ACCOUNT, READING, REGION, World, world

@@ -16,8 +16,8 @@ from test_cloudformation_stacks_engine import Lab, run
 
 from rehearsal import faults
 
-from ansible.module_utils.probcomp_preflight import Cloud  # isort: skip
-from ansible.module_utils.probcomp_preflight_state import survey  # isort: skip
+from ansible.module_utils.probcomp_client import Cloud  # isort: skip
+from ansible.module_utils.probcomp_survey import survey  # isort: skip
 from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
 from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
 from ansible.module_utils.probcomp_stack_outlook import look, price_list  # isort: skip
