@@ -16,11 +16,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.pinned_options import pinned_options, quoted_path
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "plugins/module_utils"))
-import probcomp_names
-from probcomp_pinned_ssh import pinned_options, quoted_path
-from probcomp_text import one_line
 
 # Key: what it is called here; value: an expression over the names in group_vars.
 _EXPRESSIONS = {
@@ -104,18 +104,16 @@ def access(user: str, told: Mapping[str, object]) -> Access:
     values = {name: _line(user, name, told[name]) for name in _EXPRESSIONS}
     address, admin = values["address"], values["admin_user"]
     if not _ADMIN_USER.fullmatch(admin):
-        raise Refused(f"{user}: its tag admin_user, {probcomp_names.shown(admin)}, is no account's name: mend the tag")
+        raise Refused(f"{user}: its tag admin_user, {names.shown(admin)}, is no account's name: mend the tag")
     if address:
         try:
             ipaddress.ip_address(address)
         except ValueError:
-            raise Refused(f"{user}: {probcomp_names.shown(address)} is no address") from None
+            raise Refused(f"{user}: {names.shown(address)} is no address") from None
     if values["ssh_config_host"] != address and not _DNS_NAME.fullmatch(values["ssh_config_host"]):
-        raise Refused(f"{user}: {probcomp_names.shown(values['ssh_config_host'])} is no host name: is zone right?")
+        raise Refused(f"{user}: {names.shown(values['ssh_config_host'])} is no host name: is zone right?")
     if '"' in values["pin_file"]:
-        raise Refused(
-            f"{user}: {probcomp_names.shown(values['pin_file'])}: ssh cannot take a path with quotation marks"
-        )
+        raise Refused(f"{user}: {names.shown(values['pin_file'])}: ssh cannot take a path with quotation marks")
     options = [*pinned_options(values["ssh_name"], values["pin_file"]).items()]
     if values["private_key_file"]:
         options.append(("IdentitiesOnly", "yes"))
@@ -147,7 +145,7 @@ def quoted(path: str) -> str:
     try:
         return quoted_path(path)
     except ValueError as error:
-        raise Refused(f"{probcomp_names.shown(path)}: {error}") from None
+        raise Refused(f"{names.shown(path)}: {error}") from None
 
 
 def told(user: str | None) -> dict[str, dict[str, str]]:
@@ -158,8 +156,8 @@ def told(user: str | None) -> dict[str, dict[str, str]]:
     """
     if user is not None:
         try:
-            probcomp_names.check_user_name(user)
-        except probcomp_names.InvalidName as error:
+            names.check_user_name(user)
+        except names.InvalidName as error:
             raise Refused(str(error)) from None
     caller = os.open(".", os.O_RDONLY)
     try:
@@ -187,6 +185,9 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
     expression = "{{ {" + ", ".join(f"'{name}': {text}" for name, text in expressions.items()) + "} }}"
     found: dict[str, dict[str, str]] = {}
     try:
+        # Ansible's own loader, which reads what belongs to a collection, takes over from Python's.
+        for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
+            del sys.modules[name]
         init_plugin_loader()
         loader = DataLoader()
         loader.set_basedir(str(ROOT / constants.config.get_config_value("PLAYBOOK_DIR")))
@@ -197,12 +198,12 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
             if user in (None, host.name):
                 templar = Templar(loader=loader, variables=variables.get_vars(host=host))
                 values = templar.template(trust_as_template(expression))
-                probcomp_names.check_zone(values.pop("zone"))
+                names.check_zone(values.pop("zone"))
                 found[host.name] = {name: "".join(str(value)) for name, value in values.items()}
-    except (AnsibleError, probcomp_names.InvalidZone) as error:
+    except (AnsibleError, names.InvalidZone) as error:
         raise Refused(one_line(str(error))) from None
     if user is not None and user not in found:
-        near = probcomp_names.nearest(user, (host.name for host in users))
+        near = names.nearest(user, (host.name for host in users))
         raise Refused(f"no such machine: {user}{'; nearest: ' if near else ''}{', '.join(near)}")
     return found
 
@@ -212,12 +213,12 @@ def _common_options(user: str, text: str) -> list[tuple[str, str]]:
     words = shlex.split(text)
     pairs = [word.partition("=") for word in words[1::2]]
     if len(words) % 2 or set(words[::2]) - {"-o"} or not all(name.isalnum() and value for name, _, value in pairs):
-        raise Refused(f"{user}: ansible_ssh_common_args may hold -o Name=value only: {probcomp_names.shown(text, 400)}")
+        raise Refused(f"{user}: ansible_ssh_common_args may hold -o Name=value only: {names.shown(text, 400)}")
     return [(name, value) for name, _, value in pairs]
 
 
 def _line(user: str, name: str, value: object) -> str:
     text = str(value)
     if not text.isprintable():
-        raise Refused(f"{user}: {name} holds what cannot be printed, {probcomp_names.shown(text)}: mend it")
+        raise Refused(f"{user}: {name} holds what cannot be printed, {names.shown(text)}: mend it")
     return text

@@ -15,14 +15,10 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import ansible.module_utils
-from machine_access import ROOT, Access, Refused, way_to
-from probcomp_names import shown
-from probcomp_text import printable_lines
-
-# Where our modules find it, which use it too. Ansible does this for modules only.
-ansible.module_utils.__path__.append(str(ROOT / "plugins/module_utils"))
-from ansible.module_utils.probcomp_rsync import NoRsync, remote_shell, require_rsync
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import shown
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, remote_shell, require_rsync
+from machine_access import Access, Refused, way_to
 
 USAGE = {
     "put": """\

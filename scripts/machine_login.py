@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import shown
 from machine_access import Access, Refused, way_to
-from probcomp_names import shown
 
 USAGE = """\
 usage: scripts/login [ssh options] USER [command...]

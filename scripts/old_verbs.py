@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NoReturn
 
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names as probcomp_names
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT / "plugins/module_utils"))
-import probcomp_names
-import probcomp_settings
 
 Script = Literal["stack", "fleet"]
 SCRIPTS: tuple[Script, ...] = ("stack", "fleet")
@@ -202,7 +202,7 @@ def _extra(words: Sequence[str]) -> list[str]:
 
 def _assignment(name: str, value: str) -> str:
     """Return what -e takes so that `name` gets `value` whole; raises Refused for a value that cannot be."""
-    if problem := probcomp_settings.setting_problem(name, value):
+    if problem := extra_vars.setting_problem(name, value):
         raise Refused(problem)
     # -e splits at blanks and takes quotes for its own; JSON carries any text.
     return f"{name}={value}" if _BARE.fullmatch(value) else json.dumps({name: value}, ensure_ascii=False)

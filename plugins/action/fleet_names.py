@@ -7,17 +7,13 @@ task's variables, and a play templates nothing but what comes back from here. It
 from __future__ import annotations
 
 import pathlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_names
-import probcomp_settings
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names as probcomp_names
 
 _WAYS = 'user=alice, users=ws-3,ws-17, "base=ws low=1 high=40" or roster=people.csv'
 _MOST_PROBLEMS = 30
@@ -88,15 +84,15 @@ class Names:
 
     def check_settings(self, given: dict[str, Any]) -> None:
         """Add a problem for each of the settings in `given` (those of -e) that is not well-formed."""
-        found = (probcomp_settings.setting_problem(name, given[name]) for name in sorted(given))
-        misspelt = (probcomp_settings.misspelt_setting(name) for name in sorted(given))
+        found = (extra_vars.setting_problem(name, given[name]) for name in sorted(given))
+        misspelt = (extra_vars.misspelt_setting(name) for name in sorted(given))
         self.problems.extend(problem for problem in (*found, *misspelt) if problem)
 
     def check_taken(self, given: dict[str, Any], taken: list[str]) -> None:
         """Add a problem unless `given` (of -e) has one of the settings `taken`, and no name and no other setting."""
         if ways := [way for way in ("user", "users", "base", "roster") if way in given]:
             self.problems.append(f"{'= and '.join(ways)}= name machines to be made; those that exist are chosen by -l")
-        for name in probcomp_settings.FOR_LIFE:
+        for name in extra_vars.FOR_LIFE:
             if name in given and name not in taken:
                 self.problems.append(
                     f"{name}= is for a machine's life, and another would cost the disk with the home: make another "
@@ -148,13 +144,13 @@ class Names:
 
     def _read_roster(self, variables: dict[str, Any]) -> None:
         given = variables["roster"]
-        if not isinstance(given, str) or not given or probcomp_settings.has_template(given):
+        if not isinstance(given, str) or not given or extra_vars.has_template(given):
             self.problems.append(f"roster={probcomp_names.shown(given)}: give the name of a CSV file")
             return
         path = pathlib.Path(_plain(given)).expanduser()
         self.label = path.stem
         self._is_valid(path.stem, "roster file's name, which becomes the fleet's,")
-        roster = probcomp_settings.read_roster(path)
+        roster = extra_vars.read_roster(path)
         self.problems.extend(roster.problems)
         for user, settings in roster.settings.items():
             self._add(user, fleet=path.stem, settings=settings)

@@ -2,9 +2,4 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-from probcomp_controller_action import ControllerAction as ActionModule  # noqa: F401
+from ansible_collections.probcomp.stack.plugins.plugin_utils.controller_action import ControllerAction as ActionModule  # noqa: F401

@@ -5,14 +5,10 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pathlib
-import sys
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_image_run as image_run
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run as image_run
 
 _MACHINE = {name: {"type": "str", "default": ""} for name in ("instance_id", "state", "note", "launched")}
 

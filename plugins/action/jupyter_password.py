@@ -6,17 +6,11 @@ two otherwise.
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_jupyter_hash
-import probcomp_password_files
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, jupyter_hash
 
 _MODULE = "jupyter_password"
 _SHOWN = ("changed", "failed", "msg", "unreachable", "exception")
@@ -42,14 +36,14 @@ class ActionModule(ActionBase):
         options = {name: arguments[name] for name in _FOR_THE_MODULE if arguments[name] is not None}
         notes: list[str] = []
         try:
-            password = probcomp_password_files.read_password(
+            password = files.read_password(
                 arguments["password_file"],
                 arguments["minimum_length"],
                 notes,
                 mend=not self._task.check_mode,
                 decrypt=self._decrypt,
             )
-        except probcomp_password_files.PasswordFileError as error:
+        except files.PasswordFileError as error:
             return result | {"failed": True, "msg": str(error)}
         if notes:
             result["warnings"] = notes
@@ -60,12 +54,12 @@ class ActionModule(ActionBase):
         if found.get("failed"):
             return result | _without_hash(found)
         old_hash = str(found.get("hash", ""))
-        is_right = probcomp_jupyter_hash.is_hash_of(old_hash, password)
+        is_right = jupyter_hash.is_hash_of(old_hash, password)
         if is_right and found.get("is_well"):
             return result | {"changed": False}
         if self._task.check_mode:
             return result | {"changed": True}
-        new_hash = old_hash if is_right else probcomp_jupyter_hash.make_hash(password)
+        new_hash = old_hash if is_right else jupyter_hash.make_hash(password)
         done = self._execute_module(_MODULE, {**options, "state": "present", "hash": new_hash}, task_vars=task_vars)
         return result | _without_hash(done)
 

@@ -8,14 +8,10 @@ from __future__ import annotations
 
 import json
 import pathlib
-import sys
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_whole_file
+from ansible_collections.probcomp.stack.plugins.module_utils.common import atomic_file
 
 _ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path", "required": True},
@@ -40,9 +36,9 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return result | {"changed": False, "line": f"report: {page} (would be written)"}
         try:
-            probcomp_whole_file.write_whole(page, arguments["page"].encode())
+            atomic_file.write_whole(page, arguments["page"].encode())
             data = json.dumps(arguments["data"], indent=4, sort_keys=True, ensure_ascii=False)
-            probcomp_whole_file.write_whole(page.with_suffix(".json"), f"{data}\n".encode())
+            atomic_file.write_whole(page.with_suffix(".json"), f"{data}\n".encode())
         except OSError as error:
             return result | {"failed": True, "msg": f"{page} cannot be written ({error.strerror or error})"}
         return result | {"changed": False, "line": f"report: {page}"}

@@ -7,19 +7,13 @@ were asked about become groups.
 from __future__ import annotations
 
 import hashlib
-import pathlib
-import sys
 from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_jupyter_hash
-import probcomp_password_files
-import probcomp_text
+from ansible_collections.probcomp.stack.plugins.module_utils.output import text as probcomp_text
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, jupyter_hash
 
 _MODULE = "role_drift"
 GROUP_PREFIX = "drifted_"
@@ -83,12 +77,12 @@ class ActionModule(ActionBase):
         if not state.get("is_well"):
             return False
         try:
-            password = probcomp_password_files.read_password(
+            password = files.read_password(
                 wanted["password_file"], wanted["minimum_length"], [], mend=False, decrypt=self._decrypt
             )
-        except probcomp_password_files.PasswordFileError:
+        except files.PasswordFileError:
             return False  # The role says what is wrong with the file.
-        return probcomp_jupyter_hash.is_hash_of(str(state.get("hash", "")), password)
+        return jupyter_hash.is_hash_of(str(state.get("hash", "")), password)
 
     def _decrypt(self, data: bytes) -> bytes:
         """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""

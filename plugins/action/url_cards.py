@@ -12,12 +12,9 @@ from typing import Any
 
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_cards
-import probcomp_cards_files
-import probcomp_password_files
+from ansible_collections.probcomp.stack.plugins.module_utils.cards import files as probcomp_cards_files
+from ansible_collections.probcomp.stack.plugins.module_utils.cards import layout
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files as probcomp_password_files
 
 _SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "playbooks/templates/cards.typ"
 _MOST_PROBLEMS = 20
@@ -53,24 +50,24 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(_ARGUMENTS)
         notes: list[str] = []
         try:
-            problems = [probcomp_cards.setting_problem(f"cards_{name}", arguments[name]) for name in _SETTINGS]
+            problems = [layout.setting_problem(f"cards_{name}", arguments[name]) for name in _SETTINGS]
             _stop_at([problem for problem in problems if problem])
             cards = self._cards(arguments, notes)
             pdf = _pdf(cards, arguments, notes)
             directory, label = pathlib.Path(arguments["directory"]), arguments["label"]
             contents = {
                 directory / f"{label}.pdf": pdf,
-                directory / f"{label}.csv": probcomp_cards.table(cards).encode(),
+                directory / f"{label}.csv": layout.table(cards).encode(),
             }
             changed = probcomp_cards_files.write_private(contents, notes, self._task.check_mode)
         except ValueError as error:
             return result | {"failed": True, "msg": str(error), "warnings": notes}
         files = [str(path) for path in contents]
-        lines = probcomp_cards.summary(len(cards), int(arguments["per_page"]), arguments["order"], files)
-        notes.extend(probcomp_cards.spreadsheet_notes(cards))
+        lines = layout.summary(len(cards), int(arguments["per_page"]), arguments["order"], files)
+        notes.extend(layout.spreadsheet_notes(cards))
         return result | {"changed": changed, "files": files, "lines": lines, "warnings": notes}
 
-    def _cards(self, arguments: dict[str, Any], notes: list[str]) -> list[probcomp_cards.Card]:
+    def _cards(self, arguments: dict[str, Any], notes: list[str]) -> list[layout.Card]:
         """Return the cards with the pass phrases of the password files; ValueError has a line for each bad file."""
         found, problems, missing = [], [], 0
         for card in arguments["cards"]:
@@ -86,7 +83,7 @@ class ActionModule(ActionBase):
                 problems.append(str(error))
                 missing += not pathlib.Path(card["password_file"]).exists()
             else:
-                found.append(probcomp_cards.Card(card["user"], card["url"], phrase))
+                found.append(layout.Card(card["user"], card["url"], phrase))
         last = "ansible-playbook create_passwords.yml with the same names makes those that are missing"
         _stop_at(problems, last if missing > 1 else "")
         return found
@@ -99,10 +96,10 @@ class ActionModule(ActionBase):
             raise ValueError("no vault password fits") from error
 
 
-def _pdf(cards: list[probcomp_cards.Card], arguments: dict[str, Any], notes: list[str]) -> bytes:
+def _pdf(cards: list[layout.Card], arguments: dict[str, Any], notes: list[str]) -> bytes:
     """Return the PDF of `cards`; typst's warnings go to `notes`. Raises ValueError."""
     try:
-        import probcomp_cards_pdf
+        from ansible_collections.probcomp.stack.plugins.module_utils.cards import pdf as probcomp_cards_pdf
     except ImportError as error:
         raise ValueError(
             f"{error.name} is not there for {sys.executable}: make setup, then . .venv/bin/activate"
@@ -111,7 +108,7 @@ def _pdf(cards: list[probcomp_cards.Card], arguments: dict[str, Any], notes: lis
     look = probcomp_cards_pdf.Look(
         title=arguments["title"],
         text=arguments["text"],
-        paper=probcomp_cards.PAPERS[arguments["paper"].lower()],
+        paper=layout.PAPERS[arguments["paper"].lower()],
         per_page=int(arguments["per_page"]),
         order=arguments["order"],
         template=_path(arguments, "template") or (own if own.exists() else _SHIPPED),

@@ -6,17 +6,12 @@ and may be a template. Options and behaviour are described in plugins/modules/zo
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from typing import Any
 
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_names
-import probcomp_settings
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 
 class ActionModule(ActionBase):
@@ -31,7 +26,7 @@ class ActionModule(ActionBase):
         result = super().run(tmp, task_vars)
         given = load_extra_vars(self._loader)
         if "zone" in given:
-            problem = probcomp_settings.setting_problem("zone", given["zone"]) or _problem(given["zone"])
+            problem = extra_vars.setting_problem("zone", given["zone"]) or _problem(given["zone"])
             problems = [problem] if problem else []
         else:
             problems = _problems_of_hosts(task_vars or {})
@@ -50,7 +45,7 @@ def _problems_of_hosts(variables: dict[str, Any]) -> list[str]:
 
 def _problem(zone: object) -> str:
     try:
-        probcomp_names.check_zone(zone)
-    except probcomp_names.InvalidZone as error:
+        names.check_zone(zone)
+    except names.InvalidZone as error:
         return str(error)
     return ""

@@ -49,7 +49,6 @@ author:
 """
 
 import pathlib
-import sys
 from typing import Any
 
 from ansible import constants as C
@@ -60,13 +59,10 @@ from ansible.inventory.host import Host
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-from probcomp_failures import failure_lines, unreachable_line
-from probcomp_said import by_number
-from probcomp_status_line import Status
-from probcomp_text import one_line, printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import by_number
+from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import Status
 
 _SILENT_ACTIONS = (
     *C._ACTION_DEBUG,

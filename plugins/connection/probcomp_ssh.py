@@ -103,16 +103,12 @@ options:
 import hashlib
 import pathlib
 import shlex
-import sys
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.ssh import Connection as SSHConnection
-
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_names
-import probcomp_pinned_ssh
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh import pinned_options
 
 # The path of a socket may have 104 characters.
 _DIGEST_LENGTH = 24
@@ -135,12 +131,10 @@ class Connection(SSHConnection):
         account = next(filter(None, accounts), "")
         key_file = self.get_option("private_key_file") or ""
         pin_file = pathlib.Path(self.get_option("state_dir"), "known_hosts", user)
-        options = probcomp_pinned_ssh.pinned_options(
-            probcomp_names.ssh_name(user, self.get_option("zone")), str(pin_file)
-        )
+        options = pinned_options.pinned_options(names.ssh_name(user, self.get_option("zone")), str(pin_file))
         if key_file:
             options["IdentitiesOnly"] = "yes"
-        arguments = shlex.join(probcomp_pinned_ssh.option_arguments(options))
+        arguments = shlex.join(pinned_options.option_arguments(options))
         kept = "\0".join([host, str(self.get_option("port")), account, key_file, _content(pin_file)])
         digest = hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGEST_LENGTH]
         self.set_option("host", host)

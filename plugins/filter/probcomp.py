@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 # A configured module_utils folder is importable from modules only, not from plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-
-import probcomp_names
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 DOCUMENTATION = """
 name: probcomp_network_stack
@@ -42,7 +38,7 @@ _value:
 def network_stack(network: str, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return the request for one network's stack, labelled with the network's name in messages."""
     return {
-        "name": probcomp_names.network_stack_name(network),
+        "name": names.network_stack_name(network),
         "user": network,
         "parameters": {"Network": network, **parameters},
         "tags": {},

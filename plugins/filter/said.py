@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import pathlib
-import sys
 from collections.abc import Callable
 from typing import Any
 
 # A configured module_utils folder is importable from modules only, not from plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-
-import probcomp_said
+from ansible_collections.probcomp.stack.plugins.module_utils.output import host_summary
 
 
 class FilterModule:
@@ -18,7 +14,7 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
-            "probcomp_contents": probcomp_said.contents,
-            "probcomp_said_once": probcomp_said.said_once,
-            "probcomp_upgrades": probcomp_said.upgrades,
+            "probcomp_contents": host_summary.contents,
+            "probcomp_said_once": host_summary.said_once,
+            "probcomp_upgrades": host_summary.upgrades,
         }

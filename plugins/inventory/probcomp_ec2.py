@@ -86,7 +86,6 @@ import contextlib
 import hashlib
 import os
 import pathlib
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
@@ -98,18 +97,16 @@ with contextlib.suppress(ImportError):  # require_aws_sdk reports it.
     import boto3
     from botocore import exceptions
 
-# Ansible makes the configured module_utils importable for modules only, not for plugins on the controller.
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "module_utils"))
-import probcomp_aws
-import probcomp_command
-import probcomp_names
-import probcomp_preload
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import errors
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.plugin_utils import preload
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _STATES = ("pending", "running", "stopping", "stopped")
 _TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires", "admin_user", "network")
 _FILTERS = [
-    {"Name": "tag:Name", "Values": [probcomp_names.instance_tag("*")]},
+    {"Name": "tag:Name", "Values": [names.instance_tag("*")]},
     {"Name": "instance-state-name", "Values": list(_STATES)},
 ]
 
@@ -126,20 +123,20 @@ class InventoryModule(AWSInventoryBase):
             self._parse(inventory, loader, path, cache)
             if "forks" in context.CLIARGS:
                 # A command that starts workers.
-                probcomp_preload.preload(self.templar)
+                preload.preload(self.templar)
         except AnsibleParserError as error:
             self._stop(error)
 
     def _parse(self, inventory: Any, loader: Any, path: str, cache: bool) -> None:
         limit = context.CLIARGS.get("subset")
-        playbooks = probcomp_command.our_playbooks(context.CLIARGS.get("args"), _ROOT)
+        playbooks = command_line.our_playbooks(context.CLIARGS.get("args"), _ROOT)
         reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
         # --flush-cache, too, makes the first reading one without cache.
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
-        if not reads_only_playbooks and (message := probcomp_command.misuse(playbooks, limit)):
+        if not reads_only_playbooks and (message := command_line.misuse(playbooks, limit)):
             raise AnsibleParserError(message)
-        for file in probcomp_command.overridden_settings(pathlib.Path(path)) if cache else ():
-            self.warn(f"{file} has no effect on what {probcomp_command.DEFAULTS.name} sets too: name it local.yml")
+        for file in command_line.overridden_settings(pathlib.Path(path)) if cache else ():
+            self.warn(f"{file} has no effect on what {command_line.DEFAULTS.name} sets too: name it local.yml")
         rehearsal = os.environ.get("PROBCOMP_REHEARSAL")
         if rehearsal and not pathlib.Path(rehearsal).is_file():
             # Otherwise every call waits for an API that is gone.
@@ -150,11 +147,11 @@ class InventoryModule(AWSInventoryBase):
         machines: list[dict[str, Any]] = []
         try:
             super().parse(inventory, loader, path, cache=cache)
-            if not reads_only_playbooks and probcomp_command.needs_account(playbooks):
+            if not reads_only_playbooks and command_line.needs_account(playbooks):
                 machines = self._machines(path, cache)
         except (exceptions.BotoCoreError, exceptions.ClientError) as error:
-            failure = probcomp_aws.explain(error)
-            if is_refresh or not probcomp_command.starts_on_localhost(playbooks):
+            failure = errors.explain(error)
+            if is_refresh or not command_line.starts_on_localhost(playbooks):
                 raise AnsibleParserError(f"the machines cannot be listed: {failure}") from None
             self.warn(f"the machines that exist cannot be listed: {failure}")
         inventory.set_variable("all", "probcomp_region", self.region or "")
@@ -162,8 +159,8 @@ class InventoryModule(AWSInventoryBase):
         self.populate(machines)
         if not (failure or is_refresh or reads_only_playbooks) and self.get_option("check_limit"):
             # The machine of ami_bake.yml is for that command alone.
-            chosen = [host for host in inventory.hosts if host != probcomp_names.IMAGE_MACHINE]
-            if message := probcomp_command.unknown_names(limit, chosen, inventory.groups):
+            chosen = [host for host in inventory.hosts if host != names.IMAGE_MACHINE]
+            if message := command_line.unknown_names(limit, chosen, inventory.groups):
                 raise AnsibleParserError(message)
 
     def _machines(self, path: str, cache: bool) -> list[dict[str, Any]]:
@@ -172,7 +169,7 @@ class InventoryModule(AWSInventoryBase):
             raise exceptions.NoRegionError
         was_cached, machines = self.get_cached_result(path, cache)
         if not was_cached:
-            machines = self.query(self.client("ec2", config=probcomp_aws.CLIENT_SETTINGS))
+            machines = self.query(self.client("ec2", config=errors.CLIENT_SETTINGS))
         self.update_cached_result(path, cache, machines)
         return machines
 
@@ -193,15 +190,15 @@ class InventoryModule(AWSInventoryBase):
 
         Raises AnsibleParserError when two machines have one user's name.
         """
-        pages = probcomp_aws.patiently(
+        pages = errors.patiently(
             lambda: list(client.get_paginator("describe_instances").paginate(Filters=[*_FILTERS, *self._filters()]))
         )
         found: dict[str, dict[str, Any]] = {}
         for instance in _instances(pages):
             tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-            user = probcomp_names.user_of_instance_tag(tags.get("Name", ""))
+            user = names.user_of_instance_tag(tags.get("Name", ""))
             if user is None:
-                name = probcomp_names.shown(tags.get("Name", ""))
+                name = names.shown(tags.get("Name", ""))
                 self.warn(f"instance {instance['InstanceId']} is left out: {name} names no valid user")
                 continue
             if user in found:
@@ -218,7 +215,7 @@ class InventoryModule(AWSInventoryBase):
         fleets = self._fleet_groups(machines)
         for variables in machines:
             user = variables["probcomp_user"]
-            if user == probcomp_names.IMAGE_MACHINE:
+            if user == names.IMAGE_MACHINE:
                 # Nobody's: in no group, so that no command for all users meets it.
                 self.inventory.add_host(user)
             else:
@@ -240,8 +237,8 @@ class InventoryModule(AWSInventoryBase):
         for fleet in sorted({variables["probcomp_fleet"] for variables in machines} - {""}):
             group = fleet.replace("-", "_")
             try:
-                probcomp_names.check_user_name(fleet, "fleet")
-            except probcomp_names.InvalidName as error:
+                names.check_user_name(fleet, "fleet")
+            except names.InvalidName as error:
                 self.warn(f"no group for a fleet: {error}")
                 continue
             if fleet in users:

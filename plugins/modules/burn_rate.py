@@ -65,16 +65,21 @@ lines:
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
-from ansible.module_utils.probcomp_aws import explain
-from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
-from ansible.module_utils.probcomp_burn_rate_report import as_data, dated, footnotes, lines
-from ansible.module_utils.probcomp_place import place_of
-from ansible.module_utils.probcomp_prices import SNAPSHOT
-from ansible.module_utils.probcomp_search import Search
-from ansible.module_utils.probcomp_stack_list import machines
-from ansible.module_utils.probcomp_survey import survey
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import SNAPSHOT
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import bill, find_everything, rows
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import (
+    as_data,
+    dated,
+    footnotes,
+    lines,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError

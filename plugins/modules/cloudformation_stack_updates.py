@@ -139,17 +139,25 @@ result_lines:
 
 from typing import Any
 
-from ansible.module_utils.probcomp_arguments import PRICES
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_stack_api import StackApi
-from ansible.module_utils.probcomp_stack_fleet import read_again, work_off
-from ansible.module_utils.probcomp_stack_outlook import Outlook, look, price_list
-from ansible.module_utils.probcomp_stack_update import UpdateJob, Updater, differs, refusal
-from ansible.module_utils.probcomp_stack_verify import read_machines_again, result_lines
-from ansible.module_utils.probcomp_survey import Survey, survey
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import read_again, work_off
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
+    UpdateJob,
+    Updater,
+    differs,
+    refusal,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.verify import (
+    read_machines_again,
+    result_lines,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import PRICES
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import Outlook, look, price_list
 
 _STACK = {
     "name": {"type": "str", "required": True},

@@ -163,14 +163,18 @@ failed_users:
 import contextlib
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
-from ansible.module_utils.probcomp_priorities import Priorities
-from ansible.module_utils.probcomp_stack_api import StackApi
-from ansible.module_utils.probcomp_stack_fleet import read_again, without_instance, work_off
-from ansible.module_utils.probcomp_stack_jobs import Job
-from ansible.module_utils.probcomp_stack_make import Maker, Wanted
-from ansible.module_utils.probcomp_stack_remove import Remover
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
+    read_again,
+    without_instance,
+    work_off,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError

@@ -99,7 +99,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_content import (
+from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import FOLDER, bare_checksum, unpack
+from ansible_collections.probcomp.stack.plugins.module_utils.content.download import download
+from ansible_collections.probcomp.stack.plugins.module_utils.content.install import (
     STAGING_PREFIX,
     Plan,
     install,
@@ -108,10 +110,14 @@ from ansible.module_utils.probcomp_content import (
     new_notes,
     notes_while_installing,
 )
-from ansible.module_utils.probcomp_content_archive import FOLDER, bare_checksum, unpack
-from ansible.module_utils.probcomp_content_download import download
-from ansible.module_utils.probcomp_content_wish import MIB, Wish, is_current, known_version, would_change
-from ansible.module_utils.probcomp_machine import (
+from ansible_collections.probcomp.stack.plugins.module_utils.content.wanted import (
+    MIB,
+    Wish,
+    is_current,
+    known_version,
+    would_change,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
     NOTES,
     MachineError,
     find_account,

@@ -79,7 +79,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_machine import (
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
     NOTES,
     MachineError,
     environment_of,

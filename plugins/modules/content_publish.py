@@ -89,14 +89,20 @@ lines:
 import contextlib
 from pathlib import Path
 
-from ansible.module_utils.probcomp_arguments import ACCOUNT
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, explain
-from ansible.module_utils.probcomp_content_archive import bare_checksum
-from ansible.module_utils.probcomp_content_place import place_of
-from ansible.module_utils.probcomp_content_publish import MIB, Archive, Shelf, check_archive, publish
-from ansible.module_utils.probcomp_machine import MachineError
-from ansible.module_utils.probcomp_place import banner, is_rehearsal
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import banner, is_rehearsal
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT
+from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import bare_checksum
+from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
+    MIB,
+    Archive,
+    Shelf,
+    check_archive,
+    publish,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore import UNSIGNED

@@ -72,8 +72,8 @@ problems:
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
-from ansible.module_utils.probcomp_names import InvalidName, check_user_name
-from ansible.module_utils.probcomp_password_files import (
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     Decrypt,
     PasswordFileError,
     keep_private,

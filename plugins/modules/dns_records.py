@@ -103,8 +103,9 @@ changes:
 
 import contextlib
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
-from ansible.module_utils.probcomp_records import (
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.route53 import (
     RecordsError,
     RecordSet,
     Zone,
@@ -114,7 +115,6 @@ from ansible.module_utils.probcomp_records import (
     plan,
     wanted_set,
 )
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError

@@ -122,13 +122,13 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_arguments import CONNECTION, MACHINES
-from ansible.module_utils.probcomp_log_fetch import Fetched, Settings, Source, fetch_all
-from ansible.module_utils.probcomp_log_folder import Bounds
-from ansible.module_utils.probcomp_log_summary import table
-from ansible.module_utils.probcomp_names import InvalidName, check_user_name, shown
-from ansible.module_utils.probcomp_rsync import NoRsync, require_rsync
-from ansible.module_utils.probcomp_ssh import Machine
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, MACHINES
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name, shown
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.fetch import Fetched, Settings, Source, fetch_all
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.folder import Bounds
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, require_rsync
 
 SOURCE = {
     "name": {"type": "str", "required": True},

@@ -103,15 +103,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
-from ansible.module_utils.probcomp_arguments import CONNECTION, SSH_MACHINE
-from ansible.module_utils.probcomp_password_files import PasswordFileError, read_password, vault_decrypter
-from ansible.module_utils.probcomp_ssh import Machine as SshMachine
-from ansible.module_utils.probcomp_ssh_check import refusals
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, SSH_MACHINE
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
+    PasswordFileError,
+    read_password,
+    vault_decrypter,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine as SshMachine
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.login_check import refusals
 
 IMPORT_ERROR = ""
 try:
-    from ansible.module_utils.probcomp_jupyter_client import Limits, Machine, Result, check_all
-    from ansible.module_utils.probcomp_jupyter_failures import REPAIRS, repair_command
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.client import (
+        Limits,
+        Machine,
+        Result,
+        check_all,
+    )
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import REPAIRS, repair_command
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 

@@ -76,13 +76,18 @@ notes:
 
 from typing import Any
 
-from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN, PRICES
-from ansible.module_utils.probcomp_aws import explain
-from ansible.module_utils.probcomp_leftovers import Search, alike, find_machines, find_networks
-from ansible.module_utils.probcomp_leftovers_report import plan_lines, proof_lines
-from ansible.module_utils.probcomp_names import network_stack_name, stack_name
-from ansible.module_utils.probcomp_place import place_of
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
+    Search,
+    alike,
+    find_machines,
+    find_networks,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_report import plan_lines, proof_lines
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError

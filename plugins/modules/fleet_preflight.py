@@ -177,13 +177,13 @@ plan_lines:
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
-from ansible.module_utils.probcomp_arguments import ACCOUNT, PRICES
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_preflight_sweep import sweep
-from ansible.module_utils.probcomp_request import Asked, Settings
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, PRICES
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
 
 MACHINE = {
     "user": {"type": "str", "required": True},

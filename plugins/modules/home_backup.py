@@ -74,9 +74,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_arguments import CONNECTION, MACHINES
-from ansible.module_utils.probcomp_home_backup import Limits, Machine, save_all
-from ansible.module_utils.probcomp_names import InvalidName, check_user_name
+from ansible_collections.probcomp.stack.plugins.module_utils.backup.home import Limits, Machine, save_all
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, MACHINES
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name
 
 ARGUMENTS: dict[str, Any] = {
     **CONNECTION,

@@ -108,9 +108,9 @@ failed_users:
 
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock
-from ansible.module_utils.probcomp_pinning import Consoles, Pinner, forget
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import Consoles, Pinner, forget
 
 _MACHINE = {
     "user": {"type": "str", "required": True},

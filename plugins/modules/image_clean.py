@@ -66,9 +66,15 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_image_clean import Root
-from ansible.module_utils.probcomp_lock import locked_within
-from ansible.module_utils.probcomp_machine import NOTES, MachineError, find_account, last_words, read_note
+from ansible_collections.probcomp.stack.plugins.module_utils.common.lock import locked_within
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
+    NOTES,
+    MachineError,
+    find_account,
+    last_words,
+    read_note,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.image_cleanup import Root
 
 _SECONDS = 120
 _PACKAGE_LOCK = Path("/var/lib/dpkg/lock-frontend")

@@ -78,7 +78,9 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_jupyter_service import (
+from ansible_collections.probcomp.stack.plugins.module_utils.common.atomic_file import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account, run_as
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import (
     CONFIG,
     HOME_SECONDS,
     OTHER_HASHES,
@@ -88,8 +90,6 @@ from ansible.module_utils.probcomp_jupyter_service import (
     look,
     read_config,
 )
-from ansible.module_utils.probcomp_machine import MachineError, find_account, run_as
-from ansible.module_utils.probcomp_whole_file import write_whole
 
 
 def with_hash(config: dict[str, Any] | None, new_hash: str) -> dict[str, Any]:

@@ -40,8 +40,8 @@ RETURN = r""" # """
 import subprocess
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_jupyter_service import Service
-from ansible.module_utils.probcomp_machine import MachineError
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import Service
 
 
 def main() -> None:

@@ -84,9 +84,10 @@ others_lines:
 
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_machine_image import (
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
     ImageError,
     ImageMaker,
     most_important,
@@ -94,7 +95,6 @@ from ansible.module_utils.probcomp_machine_image import (
     size_of,
     snapshots_of,
 )
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError

@@ -87,11 +87,11 @@ result_lines:
 
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import CLIENT_SETTINGS, Clock, explain
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_machine_power import Power, Switch, result_lines
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines
 
 _MACHINE = {"user": {"type": "str", "required": True}, "instance_id": {"type": "str", "required": True}}
 ARGUMENTS = {

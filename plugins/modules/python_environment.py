@@ -81,7 +81,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_machine import (
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
     NOTES,
     MachineError,
     environment_of,
@@ -92,7 +92,11 @@ from ansible.module_utils.probcomp_machine import (
     read_note,
     write_note,
 )
-from ansible.module_utils.probcomp_python_note import is_current, note_file, wanted_note
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.python_record import (
+    is_current,
+    note_file,
+    wanted_note,
+)
 
 _WHEELS_OF_THE_SYSTEM = Path("/usr/share/python-wheels")
 """The pip in it comes with Debian's python3-venv. Run from here once, for uv, it saves unpacking a pip of its own into

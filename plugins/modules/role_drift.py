@@ -61,9 +61,9 @@ import subprocess
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_drift import CHECKS, differences
-from ansible.module_utils.probcomp_jupyter_service import Service, look
-from ansible.module_utils.probcomp_machine import MachineError, find_account
+from ansible_collections.probcomp.stack.plugins.module_utils.drift.checks import CHECKS, differences
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import Service, look
 
 _OF_THIS_MODULE = frozenset({"after", "password"})
 

@@ -64,11 +64,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_log_fetch import INCOMING
-from ansible.module_utils.probcomp_rsync import NoRsync, reason, remote_shell, require_rsync, run, with_status
-from ansible.module_utils.probcomp_share import destination_problem
-from ansible.module_utils.probcomp_ssh import CONNECT_SECONDS, NO_CONNECTION
-from ansible.module_utils.probcomp_text import size
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.destination import destination_problem
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.fetch import INCOMING
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import size
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import CONNECT_SECONDS, NO_CONNECTION
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import (
+    NoRsync,
+    reason,
+    remote_shell,
+    require_rsync,
+    run,
+    with_status,
+)
 
 ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path", "required": True},

@@ -90,15 +90,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible.module_utils.probcomp_arguments import ACCOUNT, DOMAIN
-from ansible.module_utils.probcomp_aws import explain
-from ansible.module_utils.probcomp_place import place_of
-from ansible.module_utils.probcomp_register import written
-from ansible.module_utils.probcomp_stack_list import Machine, machines, networks
-from ansible.module_utils.probcomp_stack_list_report import Attention, attentions, lines, repairs, shown_state
-from ansible.module_utils.probcomp_survey import survey
-from ansible.module_utils.probcomp_whole_file import write_whole
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN
+from ansible_collections.probcomp.stack.plugins.module_utils.common.atomic_file import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import Machine, machines, networks
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.org_table import written
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import (
+    Attention,
+    attentions,
+    lines,
+    repairs,
+    shown_state,
+)
 
 try:
     from botocore.exceptions import BotoCoreError, ClientError

@@ -19,7 +19,7 @@ from rehearsal_process import Server
 
 from tests.e2e.door import ROOT
 
-from ansible.module_utils.probcomp_aws import Clock  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock  # isort: skip
 
 _LONGEST_SLEEP = 0.05
 NETWORK_TEMPLATE = (ROOT / "roles/network/files/network.cfn.yml").read_text()

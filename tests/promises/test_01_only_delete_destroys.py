@@ -16,9 +16,9 @@ from rehearsal.cloudformation import schema
 from rehearsal.cloudformation.resources import RESOURCE_TYPES
 from tests.e2e.workshop import Workshop
 
-from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
-from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
-from ansible.module_utils.probcomp_stack_update import Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import Updater, UpdateJob  # isort: skip
 
 REPLACING = {name: schema.recreation(MACHINE, name) for name in ALTERED if schema.recreation(MACHINE, name) != "Never"}
 OTHER_IMAGE = "ami-0a000000000000121"

@@ -13,9 +13,9 @@ from tests.e2e.living import calls_since, keeps_everything, mark
 from tests.e2e.workshop import Workshop
 from tests.promises.interrupted import begun, end_workers, kill_alone, wait_while_it_runs
 
-from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
-from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
-from ansible.module_utils.probcomp_stack_update import Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import Updater, UpdateJob  # isort: skip
 
 USER = "ws-2"
 UPDATE = f"-l {USER} stack_update.yml -e instance="

@@ -16,7 +16,7 @@ from content_world import account_with, load_module, member, serving, tar
 
 # Loading a module makes our module_utils importable by the name that machines know them by.
 content_archive = load_module("content_archive")
-from ansible.module_utils.probcomp_machine import one_at_a_time
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import one_at_a_time
 
 from tests.e2e.workshop import Workshop
 

@@ -13,13 +13,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.probcomp_burn_rate import bill, find_everything, rows
-from ansible.module_utils.probcomp_burn_rate_report import as_data, lines
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_prices import PriceList
-from ansible.module_utils.probcomp_search import Search
-from ansible.module_utils.probcomp_stack_list import machines
-from ansible.module_utils.probcomp_survey import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import PriceList
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import bill, find_everything, rows
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, lines
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world
 

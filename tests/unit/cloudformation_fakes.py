@@ -7,13 +7,17 @@ import itertools
 from collections.abc import Iterator
 from typing import Any
 
-from ansible.module_utils.probcomp_aws import Clock
-from ansible.module_utils.probcomp_priorities import Priorities
-from ansible.module_utils.probcomp_stack_api import StackApi, plain_reason
-from ansible.module_utils.probcomp_stack_fleet import read_again, without_instance, work_off
-from ansible.module_utils.probcomp_stack_jobs import Job
-from ansible.module_utils.probcomp_stack_make import Maker, Wanted
-from ansible.module_utils.probcomp_stack_remove import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi, plain_reason
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
+    read_again,
+    without_instance,
+    work_off,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from botocore.exceptions import ClientError
 
 # Importable only after the line above, so the tests take them from here.

@@ -4,7 +4,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from probcomp_status import ENVIRONMENT, parse_report, status_line
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.report import (
+    ENVIRONMENT,
+    parse_report,
+    status_line,
+)
 
 from rehearsal import moto_settings as moto_settings
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
+import importlib
 import io
 import os
 import pwd
-import sys
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -24,13 +23,7 @@ Member = tuple[tarfile.TarInfo, bytes]
 
 def load_module(name: str) -> ModuleType:
     """Return the Ansible module `name` of this repository as a Python module."""
-    spec = importlib.util.spec_from_file_location(f"probcomp_module_{name}", ROOT / f"plugins/modules/{name}.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    # Data classes look their module up by its name.
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
+    return importlib.import_module(f"ansible_collections.probcomp.stack.plugins.modules.{name}")
 
 
 def account_with(home: Path, name: str = "") -> pwd.struct_passwd:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-from ansible.module_utils import probcomp_log_fetch as fetching
-from ansible.module_utils.probcomp_log_folder import Bounds
-from ansible.module_utils.probcomp_rsync import require_rsync
-from ansible.module_utils.probcomp_ssh import Machine
+from ansible_collections.probcomp.stack.plugins.module_utils.logs import fetch as fetching
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.folder import Bounds
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import require_rsync
 
 SSH = """#!/bin/bash
 printf '%s\\n' "$@" > "$STANDIN/arguments"

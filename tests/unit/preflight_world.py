@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_preflight_sweep import sweep
-from ansible.module_utils.probcomp_request import Asked, Settings
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519

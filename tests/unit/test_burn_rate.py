@@ -10,15 +10,15 @@ from typing import Any
 
 import jinja2
 import pytest
-from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_burn_rate import Row, bill, find_everything, rows
-from ansible.module_utils.probcomp_burn_rate_report import as_data, footnotes, lines
-from ansible.module_utils.probcomp_charges import priced_as, public_addresses
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_search import Search
-from ansible.module_utils.probcomp_stack_list import machines
-from ansible.module_utils.probcomp_survey import survey
-from ansible.module_utils.probcomp_tables import WIDTH, text_width
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.billable import priced_as, public_addresses
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, footnotes, lines
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
+from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world
 

@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from probcomp_failures import failure_lines, unreachable_line
-from probcomp_text import one_line, printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
 
 pytestmark = pytest.mark.slow
 

@@ -7,10 +7,10 @@ import io
 import stat
 from pathlib import Path
 
-import probcomp_cards as cards
-import probcomp_settings
 import pytest
-from probcomp_cards_files import write_private
+from ansible_collections.probcomp.stack.plugins.module_utils.cards import layout as cards
+from ansible_collections.probcomp.stack.plugins.module_utils.cards.files import write_private
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
 
 
 def piles(pages: list[list[int | None]], per_page: int) -> list[int | None]:
@@ -101,7 +101,7 @@ def test_a_card_does_not_show_its_phrase() -> None:
     ],
 )
 def test_settings_given_by_e(name: str, value: object, says: str | None) -> None:
-    problem = probcomp_settings.setting_problem(name, value)
+    problem = extra_vars.setting_problem(name, value)
     assert (problem is None) if says is None else (says in str(problem) and str(problem).isprintable())
 
 

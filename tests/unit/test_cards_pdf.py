@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from probcomp_cards import PER_PAGE, Card, pages
-from probcomp_cards_pdf import CardsError, Look, set_cards
+from ansible_collections.probcomp.stack.plugins.module_utils.cards.layout import PER_PAGE, Card, pages
+from ansible_collections.probcomp.stack.plugins.module_utils.cards.pdf import CardsError, Look, set_cards
 
 from tests.unit.cards_pages import POINTS_PER_MM, Page, read, text
 

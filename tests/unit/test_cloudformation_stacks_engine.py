@@ -20,13 +20,17 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from ansible.module_utils.probcomp_aws import Clock
-from ansible.module_utils.probcomp_priorities import Priorities
-from ansible.module_utils.probcomp_stack_api import StackApi
-from ansible.module_utils.probcomp_stack_fleet import read_again, without_instance, work_off
-from ansible.module_utils.probcomp_stack_jobs import Job
-from ansible.module_utils.probcomp_stack_make import Maker, Wanted
-from ansible.module_utils.probcomp_stack_remove import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
+    read_again,
+    without_instance,
+    work_off,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 
 NETWORK = "probcomp-network-shared"
 POLICY = json.dumps(
@@ -45,10 +49,9 @@ POLICY = json.dumps(
 # Runs a module by itself, with its arguments as JSON on standard input; what Ansible does around it takes seconds.
 RUNNER = """
 import runpy, sys
-import ansible.module_utils
 from ansible.module_utils import basic
 root, name = sys.argv[1:]
-ansible.module_utils.__path__.append(root + "/plugins/module_utils")
+sys.path.append(root + "/collections")
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 sys.argv = [name]
 runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")

@@ -15,9 +15,9 @@ from content_world import Server, account_with, files, load_module, member, serv
 
 # Loading a module makes our module_utils importable by the name that machines know them by.
 content_archive = load_module("content_archive")
-from ansible.module_utils import probcomp_content_download as fetching
-from ansible.module_utils.probcomp_content_archive import unpack
-from ansible.module_utils.probcomp_machine import MachineError
+from ansible_collections.probcomp.stack.plugins.module_utils.content import download as fetching
+from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import unpack
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
 MIB = 1 << 20
 # The web server is a thread of this process, and takes no lock that the module's child would wait for.

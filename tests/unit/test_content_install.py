@@ -12,7 +12,7 @@ from content_world import account_with, load_module
 
 # Loading a module makes our module_utils importable by the name that machines know them by.
 content_install = load_module("content_install")
-from ansible.module_utils.probcomp_machine import MachineError, write_note
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, write_note
 
 
 class Machine:

@@ -9,8 +9,8 @@ import content_world as content_world  # Makes our module_utils importable by th
 import pytest
 
 # isort: split
-from ansible.module_utils.probcomp_content_place import Place, place_of
-from ansible.module_utils.probcomp_machine import MachineError
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place, place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
 PLACE = Place("lab", "folder/content.tgz")
 

@@ -15,9 +15,15 @@ from content_world import files, member, tar
 
 # Importing content_world made our module_utils importable by the name that modules know them by.
 # isort: split
-from ansible.module_utils.probcomp_content_place import Place
-from ansible.module_utils.probcomp_content_publish import MIB, Archive, Shelf, check_archive, publish
-from ansible.module_utils.probcomp_machine import MachineError
+from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
+    MIB,
+    Archive,
+    Shelf,
+    check_archive,
+    publish,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 from botocore import UNSIGNED
 from botocore.config import Config
 from botocore.exceptions import ClientError

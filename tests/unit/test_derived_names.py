@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import probcomp_names as names
 import pytest
 import yaml
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 ROOT = Path(__file__).resolve().parents[2]
 ZONES = [

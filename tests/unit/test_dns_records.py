@@ -17,8 +17,8 @@ from moto.server import ThreadedMotoServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from ansible.module_utils import probcomp_records as records
-from ansible.module_utils.probcomp_aws import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import route53 as records
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 
 ALIAS = {"dns_name": "lb-1.eu-west-1.elb.amazonaws.com", "zone_id": "Z32O12XQLNTSW2"}
 NO_TIME = Clock(now=lambda: 0.0, sleep=lambda _seconds: None)
@@ -50,10 +50,9 @@ def client(server: str) -> Iterator[Any]:
 # Runs a module by itself, with its arguments as JSON on standard input; what Ansible does around it takes seconds.
 RUNNER = """
 import runpy, sys
-import ansible.module_utils
 from ansible.module_utils import basic
 root, name = sys.argv[1:]
-ansible.module_utils.__path__.append(root + "/plugins/module_utils")
+sys.path.append(root + "/collections")
 basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
 sys.argv = [name]
 runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")

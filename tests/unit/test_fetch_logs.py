@@ -16,8 +16,8 @@ import pytest
 from log_world import ROOT, World, make  # It makes our modules' parts importable.
 
 # isort: split
-from ansible.module_utils.probcomp_log_summary import table
-from ansible.module_utils.probcomp_rsync import NoRsync, bounded, require_rsync
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, bounded, require_rsync
 
 
 @pytest.fixture
@@ -326,7 +326,7 @@ def test_the_module_names_the_failed_and_checks_names(world: World) -> None:
         "PATH": f"{world.folder / 'bin'}:{programs}:{os.environ['PATH']}",
         "HOME": str(world.folder),
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
 
     def run(*more: str) -> dict[str, Any]:

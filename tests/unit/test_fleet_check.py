@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 ROOT = Path(__file__).parents[2]
-from ansible.module_utils import probcomp_jupyter_client as client
+from ansible_collections.probcomp.stack.plugins.module_utils.jupyter import client
 
 PASSWORD = "Zwölf-kleine Äpfel & <Birnen>"
 HOST = "ws-1.stack.localhost"
@@ -215,7 +215,7 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
         "PATH": f"{programs}:/usr/bin:/bin",
         "HOME": str(tmp_path),
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
     command = [str(programs / "ansible-playbook"), "play.yml", "-vvvvv", "--diff"]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)

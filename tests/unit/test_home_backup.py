@@ -20,8 +20,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-from ansible.module_utils import probcomp_home_backup as backup
-from ansible.module_utils.probcomp_home_archive import DamagedArchive, count_members
+from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
+from ansible_collections.probcomp.stack.plugins.module_utils.backup.tar_check import DamagedArchive, count_members
 
 SSH = """#!/bin/bash
 printf '%s\\n' "$@" > "$STANDIN/arguments"
@@ -209,7 +209,7 @@ def test_the_module_names_the_failed_and_checks_names(home: Path) -> None:
         "HOME": str(home.parent),
         "STANDIN": str(home.parent),
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
 
     def run(*more: str) -> dict[str, object]:

@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from ansible.module_utils import probcomp_console as console
-from ansible.module_utils import probcomp_pinning as pinning
-from ansible.module_utils import probcomp_pins as pins
-from ansible.module_utils.probcomp_aws import Clock
-from ansible.module_utils.probcomp_pinning import Consoles, Pinner
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import host_keys as pinning
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import known_hosts as pins
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import Consoles, Pinner
 
 FIRST, SECOND = "i-00000000000000001", "i-00000000000000002"
 SSH_NAME = "ssh.alice.stack.example.org"

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import probcomp_image_clean
 import pytest
-from probcomp_image_clean import Root
+from ansible_collections.probcomp.stack.plugins.module_utils.machine import image_cleanup
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.image_cleanup import Root
 
 SECRETS = [
     "etc/ssh/ssh_host_ed25519_key",
@@ -73,7 +73,7 @@ def test_nothing_secret_stays_and_what_was_installed_does(root: Root) -> None:
     assert root.left() == []
     assert [name for name in SECRETS if (root.path / name).exists()] == []
     assert [name for name in KEPT if not (root.path / name).exists()] == []
-    assert set(removed) == {*probcomp_image_clean.FROM_HOMES, *probcomp_image_clean.FROM_SYSTEM} - {
+    assert set(removed) == {*image_cleanup.FROM_HOMES, *image_cleanup.FROM_SYSTEM} - {
         "caches",
         "package lists",
     }

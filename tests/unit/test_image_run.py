@@ -9,9 +9,18 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-import probcomp_image_run as image_run
 import pytest
-from probcomp_image_run import Machine, Run, RunError, begin, identity, plan, read, save
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run as image_run
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.bake_run import (
+    Machine,
+    Run,
+    RunError,
+    begin,
+    identity,
+    plan,
+    read,
+    save,
+)
 
 OURS = Run("probcomp-20261123-093000", "desk", "1 long ago")
 NONE = Machine()

@@ -14,7 +14,7 @@ from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
-from probcomp_command import unknown_names
+from ansible_collections.probcomp.stack.plugins.module_utils.commands.command_line import unknown_names
 
 ROOT = Path(__file__).resolve().parents[2]
 

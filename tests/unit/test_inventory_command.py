@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import probcomp_command as command
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line as command
 
 
 @pytest.fixture

@@ -68,6 +68,8 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     shutil.copy(ROOT / "ansible.cfg", root)
     (root / "inventory").mkdir()
     (root / "playbooks").mkdir()
+    shutil.copytree(ROOT / "collections", root / "collections", symlinks=True)
+    (root / "playbooks/collections").symlink_to("../collections")
     shutil.copy(ROOT / "inventory/probcomp_ec2.yml", root / "inventory")
     (root / "create.yml").write_text("- hosts: localhost\n  gather_facts: false\n  tasks: []\n", encoding="utf-8")
     (root / "work.yml").write_text(

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import argon2
-import probcomp_jupyter_hash as hashes
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import jupyter_hash as hashes
 from content_world import load_module
 
 jupyter_password = load_module("jupyter_password")
-from ansible.module_utils import probcomp_jupyter_service as jupyter_service
+from ansible_collections.probcomp.stack.plugins.module_utils.machine import jupyter_service
 
 PASSWORD = "correct horse battery"
 OTHER = "argon2:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 43

@@ -177,9 +177,9 @@ def test_the_execution_environment_is_built_from_the_tested_versions(tmp_path: P
 
 
 def test_the_collections_are_the_tested_ones() -> None:
-    import ansible_collections
+    import ansible_collections.amazon
 
-    (installed,) = list(ansible_collections.__path__)[:1]
+    installed = Path(next(iter(ansible_collections.amazon.__path__))).parent
     for collection in load(ROOT / "requirements.yml")["collections"]:
         manifest = Path(installed, *collection["name"].split("."), "MANIFEST.json")
         assert json.loads(manifest.read_text())["collection_info"]["version"] == collection["version"]

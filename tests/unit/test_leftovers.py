@@ -5,11 +5,22 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from ansible.module_utils import probcomp_prices as prices
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_leftovers import Leftover, Search, alike, find_machines, find_networks, owner_of
-from ansible.module_utils.probcomp_leftovers_report import costs, plan_lines, proof_lines
-from ansible.module_utils.probcomp_names import network_stack_name, stack_name
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
+    Leftover,
+    Search,
+    alike,
+    find_machines,
+    find_networks,
+    owner_of,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_report import (
+    costs,
+    plan_lines,
+    proof_lines,
+)
 from botocore.exceptions import ClientError
 from preflight_world import READING, REGION, World, world
 

@@ -12,9 +12,14 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from ansible.module_utils.probcomp_aws import Clock
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_machine_image import ImageError, ImageMaker, most_important, others_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
+    ImageError,
+    ImageMaker,
+    most_important,
+    others_lines,
+)
 
 UBUNTU = "ami-0a000000000024041"
 QUICK = Clock(sleep=lambda _: time.sleep(0.1))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from cloudformation_fakes import FakeTime, client_error
 
-from ansible.module_utils.probcomp_machine_power import Power, Switch, result_lines  # isort: skip
-from ansible.module_utils.probcomp_client import Cloud  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud  # isort: skip
 
 WAYS = {"start": "running", "stop": "stopped"}
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-import probcomp_names as names
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 
 @pytest.mark.parametrize("name", ["a", "alice", "ws-3", "a1", "x" * 32, "anna-2-b"])

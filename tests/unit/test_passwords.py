@@ -8,8 +8,8 @@ import sys
 import threading
 from pathlib import Path
 
-import probcomp_password_files as files
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files
 
 ROOT = Path(__file__).parents[2]
 REMEDY = "ansible-playbook create_passwords.yml -e user=alice"
@@ -127,7 +127,7 @@ def run_module(folder: Path, users: list[str], check: bool = False, vault: str =
         "PATH": f"{programs}:/usr/bin:/bin",
         "HOME": str(folder.parent),
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
     if vault:
         environment["ANSIBLE_VAULT_PASSWORD_FILE"] = vault

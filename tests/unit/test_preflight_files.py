@@ -16,13 +16,17 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 ROOT = Path(__file__).parents[2]
-from ansible.module_utils.probcomp_findings import Findings
-from ansible.module_utils.probcomp_place import is_rehearsal
-from ansible.module_utils.probcomp_preflight_account import check_programs
-from ansible.module_utils.probcomp_preflight_keys import file_marks, pair_marks, private_marks
-from ansible.module_utils.probcomp_preflight_names import check_content, covers
-from ansible.module_utils.probcomp_request import Settings
-from ansible.module_utils.probcomp_said import people
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import is_rehearsal
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import people
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.account import check_programs
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.endpoints import check_content, covers
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.findings import Findings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.key_pair import (
+    file_marks,
+    pair_marks,
+    private_marks,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Settings
 
 
 def settings(**options: str) -> Settings:
@@ -178,7 +182,7 @@ def test_the_module_answers_problems_where_it_could_fail(tmp_path: Path) -> None
         "PATH": f"{programs}:/usr/bin:/bin",
         "HOME": str(tmp_path),
         "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_MODULE_UTILS": str(ROOT / "plugins/module_utils"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
     }
     command = [str(programs / "ansible"), "localhost", "-m", "fleet_preflight", "-a", json.dumps(arguments)]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)

@@ -6,8 +6,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import probcomp_prices as prices
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
 
 DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

@@ -9,12 +9,18 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from probcomp_status import ENVIRONMENT, Report, duration, parse_report, status_line
-from probcomp_status_line import ProgressFile
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import ProgressFile
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.report import (
+    ENVIRONMENT,
+    Report,
+    duration,
+    parse_report,
+    status_line,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 
-from ansible.module_utils.probcomp_progress import Progress, Tally
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.reporter import Progress, Tally
 
 FLEET = [f"ws-{number}" for number in range(1, 41)]
 

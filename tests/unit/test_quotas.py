@@ -3,8 +3,8 @@
 from typing import Any
 
 import pytest
-from ansible.module_utils import probcomp_quotas as quotas
-from ansible.module_utils.probcomp_aws import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import quotas
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
 from botocore.exceptions import ClientError
 
 

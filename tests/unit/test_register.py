@@ -1,14 +1,11 @@
 """running-stacks.org: our table is kept up to date, and nothing that people wrote in the file is ever lost."""
 
 import itertools
-import sys
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[2] / "plugins/modules"))
-import stack_list
-from ansible.module_utils.probcomp_register import escaped, written
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.org_table import escaped, written
+from ansible_collections.probcomp.stack.plugins.modules import stack_list
 
 PLACE, DAY = "account 1 region x", "2026-05-12"
 HEADS = ("user", "state", "note")

@@ -16,7 +16,7 @@ from content_world import load_module
 
 ROOT = Path(__file__).resolve().parents[2]
 role_drift = load_module("role_drift")
-from ansible.module_utils import probcomp_drift as drift  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.drift import checks as drift  # isort: skip
 
 ROLES = sorted(path.parents[1].name for path in (ROOT / "roles").glob("*/vars/main.yml"))
 

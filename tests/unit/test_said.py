@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import probcomp_said
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.output import host_summary
 
 SIMULATED = """Inst python-cgpm [0.2.1] (0.3.0 probcomp:probcomp [all])
 Inst python-new:amd64 (1:2.0-1~rc1 probcomp:probcomp [all])
@@ -22,29 +22,29 @@ Inst python-new:amd64 (1:2.0-1~rc1 probcomp:probcomp [all])
     ],
 )
 def test_names(names: list[str], short: str) -> None:
-    assert probcomp_said.short_names(names) == short
+    assert host_summary.short_names(names) == short
 
 
 def test_what_is_the_same_is_said_once() -> None:
     lines = {f"ws-{n}": "same" for n in range(1, 41)} | {"ws-7": "other"}
-    assert probcomp_said.said_once(lines) == ["ws-1 to ws-6, ws-8 to ws-40: same", "ws-7: other"]
+    assert host_summary.said_once(lines) == ["ws-1 to ws-6, ws-8 to ws-40: same", "ws-7: other"]
 
 
 def test_upgrades() -> None:
-    lines = probcomp_said.upgrades({"ws-1": SIMULATED, "ws-2": "", "ws-3": "unknown", "ws-4": SIMULATED})
+    lines = host_summary.upgrades({"ws-1": SIMULATED, "ws-2": "", "ws-3": "unknown", "ws-4": SIMULATED})
     assert lines[:-1] == [
         "ws-1, ws-4: python-cgpm 0.2.1 -> 0.3.0, python-new 1:2.0-1~rc1 (new)",
         "ws-2: all packages are in their newest version",
         "ws-3: apt could not tell beforehand what is newer",
     ]
     assert "restart" in lines[-1]
-    assert len(probcomp_said.upgrades({"ws-1": SIMULATED}, check_mode=True)) == 1
-    assert probcomp_said.upgrades({"ws-1": ""}) == ["ws-1: all packages are in their newest version"]
+    assert len(host_summary.upgrades({"ws-1": SIMULATED}, check_mode=True)) == 1
+    assert host_summary.upgrades({"ws-1": ""}) == ["ws-1: all packages are in their newest version"]
 
 
 def test_nothing_else_that_a_machine_says_is_shown() -> None:
     hostile = "Inst \x1b[31mevil [1] (2 x)\nInst a{{b}} [1] (2 x)\nInst good [1\x07] (2 x)\nInst fine [1] (2 x)\n"
-    assert probcomp_said.upgrades({"ws-1": hostile}, check_mode=True) == ["ws-1: fine 1 -> 2"]
+    assert host_summary.upgrades({"ws-1": hostile}, check_mode=True) == ["ws-1: fine 1 -> 2"]
 
 
 def test_contents() -> None:
@@ -52,7 +52,7 @@ def test_contents() -> None:
     counts = {"new": 60, "updated": 2, "kept": 1, "removed": 0}
     result = {"changed": True, "version": "f" * 64, "counts": counts, **lists}
     nothing = {**result, "counts": dict.fromkeys(counts, 0)}
-    lines = probcomp_said.contents(
+    lines = host_summary.contents(
         {
             "ws-1": result,
             "ws-2": {"changed": False, "version": "f" * 64},

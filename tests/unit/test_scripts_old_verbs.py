@@ -8,8 +8,8 @@ import subprocess
 from pathlib import Path
 
 import old_verbs
-import probcomp_command
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line
 from old_verbs import ROOT, SCRIPTS, VERBS, Refused, Script, translate
 
 FORTY = ",".join(f"ws-{number}" for number in range(1, 41))
@@ -56,7 +56,7 @@ def test_the_command_exists_and_takes_names_that_way(script: Script, verb: str) 
     playbook = ROOT / VERBS[verb].playbook.format(script=script)
     assert playbook.is_file()
     wanted = "users" if VERBS[verb].names == "-l" else "localhost"
-    assert probcomp_command.first_hosts(playbook) == wanted
+    assert command_line.first_hosts(playbook) == wanted
 
 
 @pytest.mark.parametrize(

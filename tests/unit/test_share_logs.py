@@ -9,7 +9,7 @@ import pytest
 from log_world import make
 
 # isort: split
-from ansible.module_utils.probcomp_share import SETTINGS, destination_problem
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.destination import SETTINGS, destination_problem
 from content_world import load_module
 
 

@@ -8,11 +8,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible.module_utils.probcomp_client import Cloud
-from ansible.module_utils.probcomp_stack_list import Machine, by_number, end_date, machines, networks
-from ansible.module_utils.probcomp_stack_list_report import attentions, lines, repairs
-from ansible.module_utils.probcomp_survey import survey
-from ansible.module_utils.probcomp_tables import WIDTH, text_width
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import (
+    Machine,
+    by_number,
+    end_date,
+    machines,
+    networks,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import attentions, lines, repairs
+from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from moto.cloudformation import cloudformation_backends
 from preflight_world import ACCOUNT, READING, REGION, World, world
 

@@ -16,12 +16,12 @@ from test_cloudformation_stacks_engine import Lab, run
 
 from rehearsal import faults
 
-from ansible.module_utils.probcomp_client import Cloud  # isort: skip
-from ansible.module_utils.probcomp_survey import survey  # isort: skip
-from ansible.module_utils.probcomp_stack_api import StackApi  # isort: skip
-from ansible.module_utils.probcomp_stack_fleet import work_off  # isort: skip
-from ansible.module_utils.probcomp_stack_outlook import look, price_list  # isort: skip
-from ansible.module_utils.probcomp_stack_update import PREFIX, Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import look, price_list  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import PREFIX, Updater, UpdateJob  # isort: skip
 
 pytestmark = pytest.mark.slow
 

@@ -49,7 +49,7 @@ REPORTS = """
 MODULE = """
 import os, time
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.probcomp_progress import Progress
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.reporter import Progress
 
 module = AnsibleModule({}, supports_check_mode=True)
 progress = Progress("stacks", 40)

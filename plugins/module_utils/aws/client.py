@@ -1,0 +1,50 @@
+"""Reads from AWS with patience for throttling, and what AWS answers in a handier form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from .errors import patiently
+
+with suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+
+class Cloud:
+    """Reads from AWS with patience for throttling; `make_client` returns botocore's client of a service and region."""
+
+    def __init__(self, make_client: Callable[[str, str], Any], region: str) -> None:
+        self.region = region
+        self._make_client = make_client
+        self._clients: dict[tuple[str, str], Any] = {}
+
+    @property
+    def errors(self) -> tuple[type[Exception], ...]:
+        """What a reading can raise."""
+        return (BotoCoreError, ClientError)
+
+    def client(self, service: str, region: str = "") -> Any:
+        """Return the client of `service`, made at its first use."""
+        key = (service, region or self.region)
+        if key not in self._clients:
+            self._clients[key] = self._make_client(*key)
+        return self._clients[key]
+
+    def read(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
+        """Return AWS's answer to one request, e.g. `read("acm", "describe_certificate", CertificateArn=...)`."""
+        call = getattr(self.client(service), operation)
+        answer: dict[str, Any] = patiently(lambda: call(**request))
+        return answer
+
+    def read_all(self, service: str, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
+        """Return the list `key` of all pages of AWS's answer."""
+        paginator = self.client(service).get_paginator(operation)
+        pages = patiently(lambda: list(paginator.paginate(**request)))
+        return [item for page in pages for item in page.get(key, [])]
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    """Return the tags of something as AWS answers them, by key."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

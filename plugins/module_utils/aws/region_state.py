@@ -1,0 +1,65 @@
+"""What exists in the region: all stacks and all instances, read in two paginated requests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..common.names import network_stack_name, user_of_instance_tag
+from .client import Cloud, tags_of
+
+LIVE_STATES = ("pending", "running", "stopping", "stopped")
+
+
+# What create deletes, or waits for, and then makes anew.
+MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"})
+
+
+@dataclass(frozen=True)
+class Survey:
+    """All stacks by name but deleted ones, and all instances of the region but terminated ones."""
+
+    stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
+    instances: tuple[dict[str, Any], ...] = ()
+
+    def machine(self, user: str) -> dict[str, Any] | None:
+        """Return the live instance of `user`."""
+        return self.machines().get(user)
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Return the live instances that are users' machines, by user."""
+        named = ((user_of_instance_tag(tags_of(item).get("Name", "")), item) for item in self.instances)
+        return {user: item for user, item in named if user and item["State"]["Name"] in LIVE_STATES}
+
+    def fleets(self) -> dict[str, str]:
+        """Return the fleet, "" for none, of each user who has a machine."""
+        return {user: tags_of(item).get("fleet", "") for user, item in self.machines().items()}
+
+    def status(self, name: str) -> str:
+        """Return the state of the stack `name`, "" when there is none."""
+        return str(self.stacks.get(name, {}).get("StackStatus", ""))
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """Return the outputs of the stack `name`."""
+        return {item["OutputKey"]: item["OutputValue"] for item in self.stacks.get(name, {}).get("Outputs", [])}
+
+    def parameters(self, name: str) -> dict[str, str]:
+        """Return the parameters of the stack `name`."""
+        given = self.stacks.get(name, {}).get("Parameters", [])
+        return {item["ParameterKey"]: item.get("ParameterValue", "") for item in given}
+
+    def has_network(self, network: str) -> bool:
+        """Tell whether the network stands and needs nothing new."""
+        status = self.status(network_stack_name(network))
+        return bool(status) and status not in MADE_ANEW and status != "DELETE_COMPLETE"
+
+
+def survey(cloud: Cloud) -> Survey:
+    """Look at all stacks and instances: two requests, paginated, however many machines are asked for."""
+    stacks = cloud.read_all("cloudformation", "describe_stacks", "Stacks")
+    states = [{"Name": "instance-state-name", "Values": [*LIVE_STATES, "shutting-down"]}]
+    reservations = cloud.read_all("ec2", "describe_instances", "Reservations", Filters=states)
+    return Survey(
+        {stack["StackName"]: stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"},
+        tuple(instance for reservation in reservations for instance in reservation["Instances"]),
+    )

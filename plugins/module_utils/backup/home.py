@@ -1,0 +1,208 @@
+"""Streams the home of each machine to a file on the controller, over ssh with the pinned key only.
+
+A machine is its user's and may be hostile: what it sends is kept as bytes, bounded in size and time; what it says on
+its error stream is shown in a bounded, printable line.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import selectors
+import shlex
+import shutil
+import subprocess
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from ..output.text import one_line
+from ..progress.reporter import Tally
+from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
+from .tar_check import CHUNK, DamagedArchive, count_members
+
+NO_HOME = 44
+"""Exit status by which our command says that there is no home."""
+NO_SUDO = 45
+KEPT_FREE = 1 << 30
+"""Bytes of the controller's disk that a backup leaves free."""
+LOOK_EVERY = 64 << 20
+"""Bytes after which the free disk is looked at again."""
+ERROR_BYTES = 4096
+"""Bytes of a machine's error stream that are kept."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bytes and seconds that one backup may take; `connect` seconds for the connection."""
+
+    bytes: int
+    seconds: float
+    connect: int = 15
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What became of a machine's home: `status` is saved, nothing_to_save, or failed with the `reason`."""
+
+    user: str
+    status: str
+    seconds: float = 0.0
+    file: str = ""
+    bytes: int = 0
+    members: int = 0
+    reason: str = ""
+
+
+class BackupFailed(Exception):
+    """A home that was not saved; str() is the reason in one line."""
+
+
+def save_all(
+    machines: list[Machine], private_key_file: str, home: str, directory: Path, limits: Limits, forks: int
+) -> list[Saved]:
+    """Save the homes of all `machines`, `forks` at a time, and return the results in their order."""
+    tally = Tally.of("homes", (machine.user for machine in machines), "saved")
+
+    def one(machine: Machine) -> Saved:
+        saved = save(machine, private_key_file, home, directory, limits)
+        tally.end(machine.user, saved.status != "failed")
+        return saved
+
+    # Threads: each waits for its own ssh, which does the work.
+    with ThreadPoolExecutor(max_workers=forks) as pool:
+        return list(pool.map(one, machines))
+
+
+def save(machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits) -> Saved:
+    """Save one machine's home to `directory`/<user>/<UTC time>.tar.gz and return what became of it."""
+    start = time.monotonic()
+    try:
+        if not machine.address:
+            raise BackupFailed("the machine has no address: start it first")
+        if not Path(machine.pin_file).is_file():
+            raise BackupFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
+        found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
+    except (BackupFailed, DamagedArchive) as error:
+        return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=str(error))
+    except OSError as error:
+        reason = f"the backup cannot be written ({error.strerror or error})"
+        return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=reason)
+    seconds = round(time.monotonic() - start, 1)
+    if found is None:
+        return Saved(machine.user, "nothing_to_save", seconds)
+    path, members = found
+    return Saved(machine.user, "saved", seconds, str(path), path.stat().st_size, members)
+
+
+def ssh_command(machine: Machine, private_key_file: str, home: str, connect_timeout: int) -> list[str]:
+    """Return the command that writes the home's archive to its standard output."""
+    place = shlex.quote(home)
+    # sudo that fails must not look like a home that is not there.
+    remote = (
+        f"sudo -n true || exit {NO_SUDO}; sudo -n test -e {place} || exit {NO_HOME}; "
+        f"exec sudo -n tar --one-file-system --numeric-owner --format=gnu -C {place} -czf - ."
+    )
+    return [*ssh_words(machine, private_key_file, connect_timeout), "--", machine.address, remote]
+
+
+def _save(
+    machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits, deadline: float
+) -> tuple[Path, int] | None:
+    folder = directory / machine.user
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar.gz"
+    partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
+    try:
+        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as output:
+            command = ssh_command(machine, private_key_file, home, limits.connect)
+            status, said = _fetch(command, output, folder, limits.bytes, deadline)
+            output.flush()
+            os.fsync(output.fileno())
+        if status == NO_HOME:
+            return None
+        _judge(machine, status, said)
+        members = count_members(partial, deadline)
+        # A link, not a rename: a backup made in the same second is not replaced.
+        os.link(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # of one without any backup: an empty folder would look like one
+    return path, members
+
+
+def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, deadline: float) -> tuple[int, bytes]:
+    """Run `command`, write what it prints to `output`, and return its exit status and the start of its error stream."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as ssh:
+        if ssh.stdout is None or ssh.stderr is None:
+            raise RuntimeError("pipes were asked for")
+        try:
+            said = _copy(ssh.stdout, ssh.stderr, _Bounded(output, folder, largest), deadline)
+            return ssh.wait(max(1.0, deadline - time.monotonic())), said
+        except subprocess.TimeoutExpired:
+            raise BackupFailed("the machine did not end in time") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                ssh.kill()
+
+
+class _Bounded:
+    """A file that takes only so many bytes, and none that would fill the disk; raises BackupFailed."""
+
+    def __init__(self, output: IO[bytes], folder: Path, largest: int) -> None:
+        self._output, self._folder, self._largest = output, folder, largest
+        self.size = 0
+        self._next_look = 0
+
+    def write(self, data: bytes) -> None:
+        self.size += len(data)
+        if self.size > self._largest:
+            raise BackupFailed(f"the home is larger than {self._largest} bytes: raise max_bytes, or fetch it by hand")
+        if self.size > self._next_look:
+            self._next_look = self.size + LOOK_EVERY
+            if shutil.disk_usage(self._folder).free < KEPT_FREE:
+                raise BackupFailed(f"the disk of {self._folder} is nearly full: make room for the backup")
+        self._output.write(data)
+
+
+def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float) -> bytes:
+    """Copy `stdout` to `output` to its end and return the first bytes of `stderr`; raises BackupFailed at a limit."""
+    said = b""
+    with selectors.DefaultSelector() as selector:
+        for stream in (stdout, stderr):
+            selector.register(stream, selectors.EVENT_READ)
+        while selector.get_map():
+            left = deadline - time.monotonic()
+            if left <= 0:
+                raise BackupFailed(f"the home did not arrive in time ({output.size} bytes did)")
+            for key, _ in selector.select(left):
+                data = os.read(key.fd, CHUNK)
+                if not data:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is stderr:
+                    said += data[: ERROR_BYTES - len(said)]
+                else:
+                    output.write(data)
+    return said
+
+
+def _judge(machine: Machine, status: int, said: bytes) -> None:
+    """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
+    text = said.decode("utf-8", "replace")
+    words = one_line(text, 200) or "no reason given"
+    if status == NO_CONNECTION:
+        raise BackupFailed(why_no_connection(machine, text))
+    if status == NO_SUDO:
+        raise BackupFailed(f"{machine.admin_user} may not use sudo there ({words})")
+    # 1: a file changed while it was read, as notebooks in use do.
+    if status not in (0, 1):
+        raise BackupFailed(f"tar ended with status {status} there ({words})")

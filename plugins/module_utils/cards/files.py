@@ -1,0 +1,55 @@
+"""Writes files that hold secrets: private, whole, and only when they differ. Used by the action plugin url_cards."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from ..passwords import files
+
+
+def write_private(contents: dict[Path, bytes], notes: list[str], check_mode: bool = False) -> bool:
+    """Give each file, all of one folder, its bytes and mode 0600, the folder 0700; return whether something differed.
+
+    All are written beside their places before the first takes its place, so that none is ever half a file, and a full
+    disk changes none. In `check_mode` nothing is written. What others could read is said in `notes`.
+    Raises ValueError in a line.
+    """
+    folder = next(iter(contents)).parent
+    before = len(notes)
+    try:
+        if folder.exists():
+            files.keep_private(folder, 0o700, notes, mend=not check_mode)
+        different = {path: data for path, data in contents.items() if not _is_as_wanted(path, data)}
+        if different and not check_mode:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _replace(different)
+    except OSError as error:
+        raise ValueError(f"{folder}: the cards cannot be written here ({error.strerror or error})") from None
+    return bool(different) or len(notes) > before
+
+
+def _is_as_wanted(path: Path, data: bytes) -> bool:
+    try:
+        return path.read_bytes() == data and stat.S_IMODE(path.lstat().st_mode) == 0o600
+    except FileNotFoundError:
+        return False
+
+
+def _replace(contents: dict[Path, bytes]) -> None:
+    partial: dict[Path, Path] = {}
+    try:
+        for path, data in contents.items():
+            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
+            partial[path] = Path(name)
+            with os.fdopen(handle, "wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+        for path, written in partial.items():
+            written.replace(path)
+    finally:
+        for written in partial.values():
+            written.unlink(missing_ok=True)

@@ -1,0 +1,201 @@
+"""Sets cards as a PDF with typst, in this process: no secret is written anywhere, and no program is started.
+
+The template is given data, cards.json and the QR codes, as files in memory; nothing of them becomes part of its source.
+It may use pictures that lie beside it. Fonts are those that typst brings, and those of a folder, never the system's,
+so that the same input gives the same bytes everywhere. Used by the action plugin url_cards.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import segno
+import typst
+
+from . import layout
+
+_STANDARD = "a-2u"
+"""PDF/A-2u: typst then refuses what no font can show, instead of printing an empty box, and every text can be found."""
+_TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
+"""A fixed one, so that equal cards are equal files."""
+_MAIN = "main.typ"
+"""Under this name typst expects the file in memory that is to be set."""
+_ERROR = re.compile(
+    r"^error: (?P<message>.+?)$(?:\n +┌─ (?P<place>[^\n]+))?(?P<rest>(?:\n(?!error: ).*)*)", re.MULTILINE
+)
+_HINT = re.compile(r"^ *= hint: (.+)$", re.MULTILINE)
+_MOST_ERRORS = 5
+_LARGEST_LOGO = 3_000_000
+"""Bytes; a logo of that size, on every page, is for no printer."""
+
+
+_LONGEST_PHRASE = 200
+"""Characters; nobody types more from a card, and typst's time grows with their square."""
+
+
+class CardsError(ValueError):
+    """Cards that cannot be set; str() has one line, or a few, each of what is wrong and where."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the cards look like; `fonts` is a folder of more fonts, `logo` a picture, either may be None."""
+
+    title: str
+    text: str
+    paper: str
+    per_page: int
+    order: str
+    template: Path
+    logo: Path | None = None
+    fonts: Path | None = None
+
+
+@dataclass(frozen=True)
+class _Files:
+    template: bytes
+    logo: list[int] | None
+    """Its bytes: in memory, typst takes only text for a file."""
+
+
+def set_cards(cards: list[layout.Card], look: Look) -> tuple[bytes, list[str]]:
+    """Return the PDF of `cards`, and typst's warnings, a line each.
+
+    Raises CardsError, whose words hold no pass phrase, whatever the template does.
+    """
+    fixed = _read(look)
+    if long := [card.user for card in cards if len(card.phrase) > _LONGEST_PHRASE]:
+        raise CardsError(f"the pass phrase of {', '.join(long)} has more than {_LONGEST_PHRASE} characters: too many")
+    try:
+        pdf, warnings = _compiled(cards, look, fixed)
+    except typst.TypstError as error:
+        raise CardsError(_explanation(cards, look, fixed, error)) from None
+    return pdf, [f"{look.template}: {_masked(str(warning), cards)}" for warning in warnings]
+
+
+def qr_code(url: str) -> bytes:
+    """Return the QR code of `url` as SVG without a margin, which the template has to leave (four of its squares)."""
+    stream = io.BytesIO()
+    # Level M mends a smudge of 15 %.
+    segno.make(url, error="m", micro=False, boost_error=False).save(
+        stream, kind="svg", border=0, xmldecl=False, omitsize=True
+    )
+    return stream.getvalue()
+
+
+def _read(look: Look) -> _Files:
+    """Return the files of `look`; raises CardsError."""
+    if look.fonts and not look.fonts.is_dir():
+        raise CardsError(f"cards_fonts {look.fonts} is no folder")
+    try:
+        template = look.template.read_bytes()
+        template.decode()
+        logo = look.logo.read_bytes() if look.logo else None
+    except OSError as error:
+        raise CardsError(f"{error.filename} cannot be read: {error.strerror or error}") from None
+    except UnicodeDecodeError:
+        raise CardsError(f"{look.template} is not UTF-8 text") from None
+    if logo and len(logo) > _LARGEST_LOGO:
+        raise CardsError(f"{look.logo} has more than {_LARGEST_LOGO} bytes: make it smaller")
+    return _Files(template, None if logo is None else list(logo))
+
+
+def _compiled(cards: list[layout.Card], look: Look, fixed: _Files) -> tuple[bytes, list[Any]]:
+    entries = [
+        {"number": number, "user": card.user, "url": card.url, "phrase": card.phrase, "qr": f"qr-{number}.svg"}
+        for number, card in enumerate(cards, 1)
+    ]
+    data = {
+        "title": look.title,
+        "text": look.text,
+        "paper": look.paper,
+        "per_page": look.per_page,
+        "logo": fixed.logo,
+        "count": len(cards),
+        "pages": [
+            [None if index is None else entries[index] for index in page]
+            for page in layout.pages(len(cards), look.per_page, look.order)
+        ],
+    }
+    codes = {f"qr-{number}.svg": qr_code(card.url) for number, card in enumerate(cards, 1)}
+    try:
+        pdf, warnings = typst.compile_with_warnings(  # type: ignore[call-overload]  # its stub knows no files in memory
+            {_MAIN: fixed.template, "cards.json": json.dumps(data).encode(), **codes},
+            root=str(look.template.parent),
+            font_paths=[str(look.fonts)] if look.fonts else [],
+            ignore_system_fonts=True,
+            timestamp=_TIMESTAMP,
+            pdf_standards=_STANDARD,
+        )
+    except typst.TypstError:
+        raise
+    except RuntimeError as error:
+        # A complaint about a damaged file beside the template fails in turn, for typst would show a line of it.
+        raise CardsError(f"{look.template}, or a file that it uses: {_masked(str(error), cards)}") from None
+    if not isinstance(pdf, bytes):
+        raise CardsError(f"{look.template}: makes no pages")
+    return pdf, list(warnings)
+
+
+def _explanation(cards: list[layout.Card], look: Look, fixed: _Files, error: typst.TypstError) -> str:
+    """Return in words why `cards` could not be set, found out with letters in the place of every pass phrase.
+
+    So typst's words about it, and whatever the template prints, can hold none.
+    """
+    try:
+        _compiled([_harmless(card) for card in cards], look, fixed)
+    except typst.TypstError as harmless:
+        lines = _lines(harmless, look.template)
+        about_logo = f" (cards_logo is {look.logo})" if look.logo else ""
+        return "\n".join(line + about_logo if re.search("image|SVG", line) else line for line in lines)
+    users = [card.user for card in cards if not _can_be_set(card, look, fixed)]
+    whose = f"the pass phrase of {', '.join(users)}" if users else "a pass phrase"
+    where = next((_place(found["place"], look.template) for found in _ERROR.finditer(error.diagnostic)), look.template)
+    return (
+        f"{whose} has a character that no font here can show, or that {where} cannot take: "
+        "choose another, or name a folder with a font for it in cards_fonts"
+    )
+
+
+def _can_be_set(card: layout.Card, look: Look, fixed: _Files) -> bool:
+    try:
+        _compiled([card], look, fixed)
+    except typst.TypstError:
+        return False
+    return True
+
+
+def _harmless(card: layout.Card) -> layout.Card:
+    return layout.Card(card.user, card.url, "x" * len(card.phrase))
+
+
+def _masked(text: str, cards: list[layout.Card]) -> str:
+    for card in cards:
+        text = text.replace(card.phrase, "(a pass phrase)")
+    return text
+
+
+def _lines(error: typst.TypstError, template: Path) -> list[str]:
+    """Return typst's errors as lines of file, line and column, what is wrong, and its hints."""
+    lines = []
+    for found in _ERROR.finditer(error.diagnostic):
+        message = re.sub(r"^PDF/A-\w+ error: |^panicked with: ", "", found["message"])
+        hints = "".join(f" ({hint})" for hint in _HINT.findall(found["rest"]))
+        lines.append(f"{_place(found['place'], template)}: {message}{hints}")
+    lines = list(dict.fromkeys(lines)) or [f"{template}: {error.message}"]
+    rest = len(lines) - _MOST_ERRORS
+    return [*lines[:_MOST_ERRORS], f"and {rest} more errors"] if rest > 0 else lines
+
+
+def _place(told: str | None, template: Path) -> str:
+    """Return a place in typst's words, <file>:<line>:<column>, with the path of the file as people know it."""
+    if not told:
+        return str(template)
+    name, colon, position = told.partition(":")
+    return f"{template if Path(name).name == _MAIN else name}{colon}{position}"

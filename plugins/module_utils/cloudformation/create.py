@@ -1,0 +1,189 @@
+"""Brings stacks into being: the right answer to each state that a stack may be in, one step per look at all stacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..aws.errors import Clock
+from .api import Stack, StackApi
+from .job import COMPLETE, STALE_SECONDS, Job, named_resources, parameters_of
+from .rule_priorities import Priorities, is_collision
+
+
+@dataclass
+class Wanted:
+    """What all stacks of a batch have in common."""
+
+    template: str
+    policy: str = ""
+    termination_protection: bool = False
+    update: bool = False
+    """Whether a stack that differs is updated. Never for machines: an update can replace one."""
+
+
+@dataclass
+class Maker:
+    """Takes each job to a complete stack, or to a reason why not."""
+
+    api: StackApi
+    wanted: Wanted
+    clock: Clock
+    priorities: Priorities | None = None
+    dead: set[str] = field(default_factory=set)
+    """StackIds of complete stacks whose instance was terminated by hand."""
+    warnings: list[str] = field(default_factory=list)
+
+    def decide(self, job: Job, stack: Stack | None) -> str:
+        """Return what the state asks for: create, replace, update, wait, ready, failed or refuse."""
+        if stack is None:
+            return "create"
+        status = stack["StackStatus"]
+        is_own = job.submitted_at is not None and stack["StackId"] != job.old_id
+        if status == "REVIEW_IN_PROGRESS":
+            return "replace"
+        if status.endswith("_IN_PROGRESS"):
+            return "wait"
+        if status in COMPLETE:
+            return self._decide_complete(job, stack)
+        if status == "ROLLBACK_COMPLETE":
+            return "failed" if is_own else "replace"
+        return "failed" if is_own else "refuse"
+
+    def step(self, job: Job, stacks: dict[str, Stack]) -> None:
+        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        stack = stacks.get(job.name)
+        if job.deleting_id:
+            if stack and stack["StackId"] == job.deleting_id:
+                self._watch_deletion(job, stack)
+                return
+            job.deleting_id = ""
+        decision = self.decide(job, stack)
+        if stack is None:
+            self._create_or_wait(job, stacks)
+        elif decision == "replace":
+            self._delete_for_replacement(job, stack)
+        elif decision == "update":
+            self._update(job, stack)
+        elif decision == "ready":
+            job.finish("ready", stack, self._note(stack))
+        elif decision == "failed":
+            self._fail(job, stack, stacks)
+        elif decision == "refuse":
+            job.finish("failed", stack, self.refusal(job, stack))
+
+    def _decide_complete(self, job: Job, stack: Stack) -> str:
+        if stack["StackId"] in self.dead:
+            return "replace"
+        if job.action == "update":
+            is_stale = stack.get("LastUpdatedTime") == job.updated_before
+            if is_stale and self.clock.now() - (job.submitted_at or 0) < STALE_SECONDS:
+                return "wait"
+            return "failed" if stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE" else "ready"
+        return "update" if self.wanted.update and self._differs(job, stack) else "ready"
+
+    def _differs(self, job: Job, stack: Stack) -> bool:
+        current = parameters_of(stack)
+        if any(current.get(key) != value for key, value in job.parameters.items()):
+            return True
+        if {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])} != job.tags:
+            return True
+        return bool(self.api.template(stack["StackId"]) != self.wanted.template)
+
+    def _create_or_wait(self, job: Job, stacks: dict[str, Stack]) -> None:
+        if job.submitted_at is None:
+            self._create(job, stacks.values())
+        elif self.clock.now() - job.submitted_at > STALE_SECONDS:
+            job.finish("failed", None, "the stack was deleted by somebody else while it was being made")
+
+    def _create(self, job: Job, stacks: Iterable[Stack]) -> None:
+        request: dict[str, Any] = {
+            "StackName": job.name,
+            "TemplateBody": self.wanted.template,
+            "EnableTerminationProtection": self.wanted.termination_protection,
+            "ClientRequestToken": job.new_token(),
+        }
+        if self.priorities and self.priorities.parameter not in job.parameters:
+            listener = job.parameters[self.priorities.listener_parameter]
+            job.parameters[self.priorities.parameter] = str(self.priorities.take(listener, stacks))
+            job.has_own_priority = True
+        request["Parameters"] = _pairs("ParameterKey", "ParameterValue", job.parameters)
+        request["Tags"] = _pairs("Key", "Value", job.tags)
+        if self.wanted.policy:
+            request["StackPolicyBody"] = self.wanted.policy
+        job.action = "create" if job.action == "none" else job.action
+        job.is_changed = True
+        self.api.create(request)
+        job.submitted_at = self.clock.now()
+
+    def _update(self, job: Job, stack: Stack) -> None:
+        kept = [key for key in parameters_of(stack) if key not in job.parameters]
+        request = {
+            "StackName": stack["StackId"],
+            "TemplateBody": self.wanted.template,
+            "Parameters": _pairs("ParameterKey", "ParameterValue", job.parameters)
+            + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept],
+            "Tags": _pairs("Key", "Value", job.tags),
+            "ClientRequestToken": job.new_token(),
+        }
+        job.updated_before = stack.get("LastUpdatedTime")
+        job.old_id = stack["StackId"]
+        if not self.api.update(request):
+            job.finish("ready", stack)
+            return
+        job.action, job.is_changed, job.submitted_at = "update", True, self.clock.now()
+
+    def _delete_for_replacement(self, job: Job, stack: Stack) -> None:
+        # Whoever asks for it anew by its name alone did not mean it to leave its fleet or lose its owner.
+        job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
+        if stack["StackId"] in self.dead:
+            job.replaced_terminated = True
+            self.warnings.append(f"{job.user}: the instance was terminated by hand; its machine is made again")
+        elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and not job.is_changed:
+            failure = self.api.first_failure(stack["StackId"])
+            self.warnings.append(f"{job.user}: an earlier attempt failed ({failure}); its machine is made again")
+        job.action, job.is_changed = "replace", True
+        job.old_id = job.deleting_id = stack["StackId"]
+        job.submitted_at = None
+        self.api.delete(stack, job.new_token())
+
+    def _watch_deletion(self, job: Job, stack: Stack) -> None:
+        if stack["StackStatus"] == "DELETE_FAILED":
+            left = named_resources(self.api.leftovers(stack["StackId"]))
+            failure = self.api.first_failure(stack["StackId"])
+            job.finish("failed", stack, f"its old stack cannot be deleted ({failure}); left over: {left}")
+
+    def _fail(self, job: Job, stack: Stack, stacks: dict[str, Stack]) -> None:
+        failure = self.api.first_failure(stack["StackId"])
+        may_retry = job.has_own_priority and not job.has_new_priority and stack["StackStatus"] == "ROLLBACK_COMPLETE"
+        if self.priorities and may_retry and is_collision(failure.reason):
+            job.has_new_priority = True
+            listener = job.parameters[self.priorities.listener_parameter]
+            refused = int(job.parameters[self.priorities.parameter])
+            self.priorities.refresh(listener)
+            job.parameters[self.priorities.parameter] = str(self.priorities.take(listener, stacks.values(), [refused]))
+            self._delete_for_replacement(job, stack)
+        else:
+            job.finish("failed", stack, str(failure))
+
+    def refusal(self, job: Job, stack: Stack) -> str:
+        """Return why a stack in this state is left alone, what is left of it, and what to do."""
+        status = stack["StackStatus"]
+        if status == "UPDATE_ROLLBACK_FAILED":
+            return (
+                "its last update could neither be finished nor undone: "
+                f"aws cloudformation continue-update-rollback --stack-name {job.name}"
+            )
+        left = named_resources(self.api.leftovers(stack["StackId"])) or "nothing"
+        failure = self.api.first_failure(stack["StackId"])
+        return f"its stack is in the state {status} ({failure}): delete it first; left over: {left}"
+
+    def _note(self, stack: Stack) -> str:
+        if stack["StackStatus"] != "UPDATE_ROLLBACK_COMPLETE":
+            return ""
+        return f"its last update failed and was undone: {self.api.first_failure(stack['StackId'])}"
+
+
+def _pairs(key: str, value: str, items: dict[str, str]) -> list[dict[str, Any]]:
+    return [{key: name, value: text} for name, text in items.items()]

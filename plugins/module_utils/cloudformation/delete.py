@@ -1,0 +1,94 @@
+"""Deletes stacks until nothing of them is left, or what is left is named."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ..aws.errors import Clock
+from .api import Stack, StackApi, plain_reason
+from .job import STALE_SECONDS, Job, named_resources
+
+_MOST_SUBMISSIONS = 4
+"""The first, a second try, then twice without the resources that resist: leaving one can bring up another."""
+_CAN_BE_DELETED_WHILE = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
+
+
+@dataclass
+class Remover:
+    """Takes each job to the end of its stack, protected or not: asking for a confirmation came before."""
+
+    api: StackApi
+    clock: Clock
+    warnings: list[str] = field(default_factory=list)
+
+    def step(self, job: Job, stacks: dict[str, Stack]) -> None:
+        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        stack = stacks.get(job.name)
+        if job.deleting_id and (stack is None or stack["StackId"] != job.deleting_id):
+            # That a list no longer shows the stack is no proof: ask for its end state by id.
+            stack = self._end_state(job, stack)
+            if job.result:
+                return
+        if stack is None:
+            job.finish("absent")
+            return
+        status = stack["StackStatus"]
+        if status == "DELETE_IN_PROGRESS":
+            job.deleting_id = stack["StackId"]
+        elif status == "DELETE_FAILED":
+            self._retry(job, stack)
+        elif job.deleting_id or (status.endswith("_IN_PROGRESS") and status not in _CAN_BE_DELETED_WHILE):
+            return  # Submitted and not yet shown, or an update that must end before it can be deleted.
+        else:
+            self._submit(job, stack)
+
+    def _end_state(self, job: Job, successor: Stack | None) -> Stack | None:
+        end = self.api.by_id(job.deleting_id)
+        if end is not None and end["StackStatus"] != "DELETE_COMPLETE":
+            return end
+        if successor is not None:
+            job.finish("failed", successor, "it was deleted, and somebody made a stack of the same name meanwhile")
+        else:
+            job.finish("absent", end, self._kept(job))
+        return None
+
+    def _retry(self, job: Job, stack: Stack) -> None:
+        if job.delete_attempts == 0:
+            job.delete_attempts = 1  # Somebody's attempt before this run.
+        elif job.deletion_seen is not None and job.deletion_seen == stack.get("DeletionTime") and self._is_recent(job):
+            return  # The state shown is that of the attempt before.
+        left = self.api.leftovers(stack["StackId"])
+        failure = self.api.first_failure(stack["StackId"])
+        if job.delete_attempts >= _MOST_SUBMISSIONS:
+            job.finish("failed", stack, f"cannot be deleted ({failure}); left over: {named_resources(left)}")
+            return
+        retain = [item for item in left if item["ResourceStatus"] == "DELETE_FAILED"]
+        self._submit(job, stack, retain if job.delete_attempts >= 2 else [])
+
+    def _submit(self, job: Job, stack: Stack, retain: list[dict[str, str]] | None = None) -> None:
+        for item in retain or []:
+            entry = {
+                "logical_id": item["LogicalResourceId"],
+                "physical_id": item.get("PhysicalResourceId", ""),
+                "type": item.get("ResourceType", ""),
+                "reason": plain_reason(item.get("ResourceStatusReason", "")),
+            }
+            if entry not in job.retained:
+                job.retained.append(entry)
+        job.deleting_id = stack["StackId"]
+        job.deletion_seen = stack.get("DeletionTime")
+        job.delete_attempts += 1
+        job.action, job.is_changed = "delete", True
+        job.submitted_at = self.clock.now()
+        self.api.delete(stack, job.new_token(), [item["logical_id"] for item in job.retained] if retain else ())
+        if retain:
+            self.warnings.append(f"{job.user}: {self._kept(job)}")
+
+    def _is_recent(self, job: Job) -> bool:
+        return self.clock.now() - (job.submitted_at or 0) < STALE_SECONDS
+
+    def _kept(self, job: Job) -> str:
+        if not job.retained:
+            return ""
+        items = (f"{item['type']} {item['physical_id']} ({item['reason']})" for item in job.retained)
+        return f"could not be deleted, is left behind and may cost money: {', '.join(items)}"

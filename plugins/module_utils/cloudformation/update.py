@@ -1,0 +1,201 @@
+"""Updates stacks that exist: a change set first, judged, executed only if it keeps the machine, the end state read.
+
+One step per look at all stacks, as probcomp_stack_fleet.work_off takes it. No parameter but the given ones changes.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..aws.client import tags_of
+from ..aws.errors import Clock
+from .api import Stack, StackApi, plain_reason
+from .job import COMPLETE, STALE_SECONDS, Job, parameters_of
+
+PREFIX = "probcomp-update-"
+"""Change sets of ours: those that an interrupted run left are known by it."""
+INSTEAD = "make another machine for it (stack_create.yml) and bring the home over (scripts/get, scripts/put)"
+"""What to do when a change cannot be had without losing the disk."""
+
+_RESIZING = "InstanceType"
+# For one update, whose change set was judged before: should CloudFormation take a resize for the replacement that the
+# stack's own policy denies. A change set cannot be executed under another policy.
+_POLICY_FOR_RESIZE = json.dumps(
+    {
+        "Statement": [
+            {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+            {"Effect": "Deny", "Action": "Update:Delete", "Principal": "*", "Resource": "*"},
+        ]
+    }
+)
+
+
+@dataclass
+class UpdateJob(Job):
+    """One stack to update. `tags` are those that change; an empty value removes one."""
+
+    instance: dict[str, Any] = field(default_factory=dict)
+    """Its machine, as DescribeInstances showed it before."""
+    may_resize: bool = False
+    """Whether its machine was found to be able to become of the wanted type."""
+    change_set: str = ""
+    is_executing: bool = False
+    is_under_policy: bool = False
+
+
+def objection(changes: Iterable[dict[str, Any]], logical_id: str, may_resize: bool) -> str:
+    """Return why a change set must not be executed, "" when it may.
+
+    `changes` are those of DescribeChangeSet, `logical_id` is the machine's. Everything must be changed in place; the
+    one thing that may be conditional is the machine's type, when it was found before that it fits (`may_resize`).
+    """
+    for change in changes:
+        resource = change.get("ResourceChange", {})
+        name, action = resource.get("LogicalResourceId", "something"), resource.get("Action", "change")
+        what = "the machine, and its disk with the home would be lost" if name == logical_id else name
+        if action != "Modify":
+            return f"it would {str(action).lower()} {what}"
+        causes = _replacing(resource)
+        because = f"{', '.join(sorted(causes))}: " if causes else ""
+        # Where CloudFormation says nothing it promises nothing.
+        replacement = resource.get("Replacement", "Conditional")
+        is_resize = name == logical_id and causes == {_RESIZING} and may_resize
+        if replacement == "True":
+            return f"{because}it would replace {what}"
+        if replacement != "False" and not is_resize:
+            return f"{because}it could replace {what}"
+    return ""
+
+
+def _replacing(resource: dict[str, Any]) -> set[str]:
+    targets = [detail.get("Target", {}) for detail in resource.get("Details", [])]
+    return {
+        str(target.get("Name") or target.get("Attribute", "?"))
+        for target in targets
+        if target.get("RequiresRecreation", "Never") != "Never"
+    }
+
+
+@dataclass
+class Updater:
+    """Takes each job to a stack that is as wanted, or to a reason why not."""
+
+    api: StackApi
+    clock: Clock
+    logical_id: str = "Instance"
+
+    def step(self, job: UpdateJob, stacks: dict[str, Stack]) -> None:
+        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        stack = stacks.get(job.name)
+        if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+            job.finish("failed", stack, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
+            return
+        if stack["StackId"] != (job.old_id or stack["StackId"]):
+            job.finish("failed", stack, "somebody else made its stack anew meanwhile: look, then the same again")
+            return
+        job.old_id = stack["StackId"]
+        if stack["StackStatus"].endswith("_IN_PROGRESS"):
+            return  # Our update, that of a run that was interrupted, or somebody else's.
+        if job.is_executing:
+            self._watch(job, stack)
+        elif reason := refusal(job, stack):
+            job.finish("failed", stack, reason)
+        elif job.change_set:
+            self._judge(job, stack)
+        elif differs(job, stack):
+            self._propose(job, stack)
+        else:
+            job.finish("ready", stack)
+
+    def _propose(self, job: UpdateJob, stack: Stack) -> None:
+        for left in self.api.proposals(job.old_id):
+            if left["ChangeSetName"].startswith(PREFIX) and left.get("ExecutionStatus") != "EXECUTE_COMPLETE":
+                self.api.withdraw(job.old_id, left["ChangeSetName"])
+        name = f"{PREFIX}{uuid.uuid4()}"
+        request = {"StackName": job.old_id, "ChangeSetName": name, "ChangeSetType": "UPDATE", "ClientToken": name}
+        self.api.propose({**request, **_wanted(job, stack)})
+        job.change_set = name
+
+    def _judge(self, job: UpdateJob, stack: Stack) -> None:
+        found = self.api.proposal(job.old_id, job.change_set)
+        if found["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            return
+        reason = ""
+        if found["Status"] != "CREATE_COMPLETE":
+            reason = plain_reason(found.get("StatusReason", "")) or "CloudFormation gave no reason"
+            is_empty = "didn't contain changes" in reason or "No updates are to be performed" in reason
+            reason = "" if is_empty else f"CloudFormation cannot work out the update: {reason}"
+        elif against := objection(found["Changes"], self.logical_id, job.may_resize):
+            reason = f"{against}; nothing was changed: {INSTEAD}"
+        else:
+            job.updated_before = stack.get("LastUpdatedTime")
+            job.action, job.is_changed, job.is_executing = "update", True, True
+            self.api.execute(job.old_id, job.change_set, job.new_token())
+            job.submitted_at = self.clock.now()
+            return
+        self.api.withdraw(job.old_id, job.change_set)
+        job.finish("failed" if reason else "ready", stack, reason)
+
+    def _watch(self, job: UpdateJob, stack: Stack) -> None:
+        if stack.get("LastUpdatedTime") == job.updated_before:
+            if self.clock.now() - (job.submitted_at or 0) > STALE_SECONDS:
+                job.finish("failed", stack, f"CloudFormation did not begin the update within {STALE_SECONDS:.0f} s")
+        elif stack["StackStatus"] == "UPDATE_COMPLETE":
+            job.finish("ready", stack)
+        elif stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
+            self._taken_back(job, stack)
+        else:
+            job.finish("failed", stack, refusal(job, stack))
+
+    def _taken_back(self, job: UpdateJob, stack: Stack) -> None:
+        failure = self.api.first_failure(job.old_id)
+        if "denied by stack policy" in failure.reason and job.may_resize and not job.is_under_policy:
+            job.is_under_policy = True
+            job.updated_before = stack.get("LastUpdatedTime")
+            policy = {"StackPolicyDuringUpdateBody": _POLICY_FOR_RESIZE, "ClientRequestToken": job.new_token()}
+            self.api.update({"StackName": job.old_id, **_wanted(job, stack), **policy})
+            job.submitted_at = self.clock.now()
+        else:
+            job.finish("failed", stack, f"the update failed and was taken back ({failure})")
+
+
+def refusal(job: Job, stack: Stack) -> str:
+    """Return why a stack in its state cannot be updated and what to do, "" when it can."""
+    status = stack["StackStatus"]
+    if status in COMPLETE:
+        return ""
+    if status == "UPDATE_ROLLBACK_FAILED":
+        command = f"aws cloudformation continue-update-rollback --stack-name {job.name}"
+        return f"its last update could neither be finished nor undone: {command}"
+    return f"its stack is {status}: stack_create.yml -e user={job.user} says what is wrong with it"
+
+
+def wanted_tags(job: Job, stack: Stack) -> dict[str, str]:
+    """Return the stack's tags as they shall be: those there, with the job's over them."""
+    kept = {key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")}
+    return {key: value for key, value in {**kept, **job.tags}.items() if value}
+
+
+def differs(job: Job, stack: Stack) -> bool:
+    """Tell whether the stack is not as the job wants it. Raises ValueError for a parameter that it does not have."""
+    current = parameters_of(stack)
+    if unknown := sorted(job.parameters.keys() - current.keys()):
+        raise ValueError(f"its stack has no parameter {', '.join(unknown)}: it was not made by stack_create.yml")
+    return any(current[key] != value for key, value in job.parameters.items()) or wanted_tags(job, stack) != {
+        key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")
+    }
+
+
+def _wanted(job: Job, stack: Stack) -> dict[str, Any]:
+    """Return the part of a request that says what the stack shall be: all as it is, but for what the job changes."""
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in job.parameters.items()]
+    kept = [key for key in parameters_of(stack) if key not in job.parameters]
+    return {
+        "UsePreviousTemplate": True,
+        "Parameters": given + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept],
+        "Tags": [{"Key": key, "Value": value} for key, value in wanted_tags(job, stack).items()],
+    }

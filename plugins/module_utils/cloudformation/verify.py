@@ -1,0 +1,87 @@
+"""What became of machines after their stacks were updated, as EC2 itself says. Reads only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from ..aws.client import Cloud, tags_of
+from ..aws.errors import explain
+from .update import UpdateJob
+
+UNKNOWN = "unknown"
+"""State of a machine that EC2 did not tell."""
+_INSTANCES_PER_REQUEST = 200
+"""Most values that one filter of DescribeInstances takes."""
+
+
+def read_machines_again(cloud: Cloud, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
+    """Put into every job's result what its machine is now; at the end, what is not as wanted has failed.
+
+    `parameter` is the stacks' parameter for the type. A machine that is another one than before, or of another image,
+    has failed whatever CloudFormation says.
+    """
+    try:
+        now = _machines(cloud, [job.instance["InstanceId"] for job in jobs if job.instance])
+    except cloud.errors as error:
+        for job in jobs:
+            job.result |= {"instance_id": "", "instance_type": "", "image": "", "state": UNKNOWN}
+            if job.result["status"] == "ready":
+                _fail(job, f"its end state could not be read, for {explain(error)}")
+        return
+    for job in jobs:
+        instance = now.get(job.instance.get("InstanceId", ""), {})
+        job.result["instance_id"] = instance.get("InstanceId", "")
+        job.result["instance_type"] = instance.get("InstanceType", "")
+        job.result["image"] = instance.get("ImageId", "")
+        job.result["state"] = instance.get("State", {}).get("Name", "")
+        if is_end and job.instance and (reason := _difference(job, instance, parameter)):
+            _fail(job, reason)
+
+
+def result_lines(jobs: Iterable[UpdateJob]) -> list[str]:
+    """Return a line for each machine that changed or failed."""
+    lines = []
+    for job in jobs:
+        result = job.result
+        what = f"{result['instance_type']}, {result['state']}" if result["instance_type"] else "no machine"
+        if result["state"] == UNKNOWN:
+            lines.append(f"{job.user}: what it is now could not be read")
+        elif result["status"] == "failed":
+            lines.append(f"{job.user}: not updated, is {what}")
+        elif result["changed"] and result["status"] == "ready":
+            lines.append(f"{job.user}: updated, is {what}")
+    return lines
+
+
+def _difference(job: UpdateJob, instance: dict[str, Any], parameter: str) -> str:
+    before = job.instance
+    if not instance or instance["State"]["Name"] in ("shutting-down", "terminated"):
+        return f"its machine {before['InstanceId']} is gone: look at its stack's events and its disk in the AWS console"
+    if instance["ImageId"] != before["ImageId"]:
+        return f"its image is {instance['ImageId']}, and was {before['ImageId']}"
+    if job.result["status"] != "ready":
+        return ""
+    wanted = job.parameters.get(parameter, instance["InstanceType"])
+    if instance["InstanceType"] != wanted:
+        return (
+            f"its stack says {wanted}, and it is a {instance['InstanceType']}, changed by hand: update it to a third "
+            f"type first, or stop it and change it by hand"
+        )
+    tags = tags_of(instance)
+    wrong = sorted(key for key, value in job.tags.items() if tags.get(key, "") != value)
+    return f"its tags {', '.join(wrong)} are not as the stack says: set them by hand" if wrong else ""
+
+
+def _fail(job: UpdateJob, reason: str) -> None:
+    job.result["status"] = "failed"
+    job.result["reason"] = "; ".join(part for part in (job.result["reason"], reason) if part)
+
+
+def _machines(cloud: Cloud, ids: list[str]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(ids), _INSTANCES_PER_REQUEST):
+        filters = [{"Name": "instance-id", "Values": ids[start : start + _INSTANCES_PER_REQUEST]}]
+        for group in cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+            found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
+    return found

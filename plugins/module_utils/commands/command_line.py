@@ -1,0 +1,146 @@
+"""Whether a command line fits its command: -l for machines that exist, -e for names to be made or removed.
+
+Called by the inventory plugin, the first part of ours that runs in any command. Ansible by itself skips a play on
+localhost under -l, and ends with status 0 as if all were well. Reads playbooks, touches nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import yaml
+from ansible.inventory.manager import split_host_pattern
+
+from ..common import names as probcomp_names
+
+NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
+"""Commands that do without AWS, and shall not wait for it where it is out of reach."""
+
+_WITHOUT_LIMIT = {
+    "ami_bake.yml": ("it makes a machine of its own", ""),
+    "burn_rate.yml": ("it counts all that is paid for", ""),
+    "network_delete.yml": (
+        "it deletes the network that -e network= names",
+        "stack_delete.yml -e user=alice deletes a machine",
+    ),
+    "publish_content.yml": ("all machines take the same archive", "-l alice grab_content.yml brings it to hers"),
+    "share_logs.yml": ("it copies all logs that were fetched", "-l alice fetch_logs.yml fetches hers alone"),
+    "stack_list.yml": ("it lists everybody's machines", "-l alice fleet_check.yml looks at hers alone"),
+}
+"""Why a command takes no -l, and which one may be meant by who gives it one."""
+
+DEFAULTS = Path("group_vars/all/defaults.yml")
+"""Ours, beside a source of the inventory. Ansible reads its folder in the order of names, and the last file wins."""
+
+_IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
+_DEEPEST_IMPORT = 5
+
+
+def our_playbooks(arguments: object, root: Path) -> list[Path]:
+    """Return those of the command's `arguments` that are playbooks of ours: in `root` or in its `playbooks` folder.
+
+    For a command other than ansible-playbook (ad-hoc: a pattern as text; ansible-inventory: none) the list is empty.
+    """
+    if not isinstance(arguments, list | tuple):
+        return []
+    folders = (root.resolve(), root.resolve() / "playbooks")
+    paths = (Path(str(argument)).resolve() for argument in arguments)
+    return [path for path in paths if path.is_file() and path.parent in folders]
+
+
+def first_hosts(playbook: Path) -> str | None:
+    """Return `hosts` of the first play that runs when `playbook` runs; None when that cannot be told."""
+    hosts = first_play(playbook).get("hosts")
+    if isinstance(hosts, list) and len(hosts) == 1:
+        hosts = hosts[0]
+    return hosts if isinstance(hosts, str) else None
+
+
+def takes_names(playbook: Path) -> bool:
+    """Tell whether `playbook` wants its machines named by -e: not when its first play says that none are required."""
+    tasks = first_play(playbook).get("tasks")
+    listed = tasks if isinstance(tasks, list) else []
+    checks = [task.get("fleet_names") for task in listed if isinstance(task, dict)]
+    return not any(isinstance(options, dict) and options.get("names_required") is False for options in checks)
+
+
+def first_play(playbook: Path, depth: int = 0) -> dict[str, Any]:
+    """Return the first play that runs when `playbook` runs, empty when that cannot be told."""
+    try:
+        plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}  # Ansible says better what is wrong with a playbook that cannot be read.
+    first = plays[0] if isinstance(plays, list) and plays else None
+    if not isinstance(first, dict):
+        return {}
+    imported = next((first[key] for key in _IMPORT_KEYS if key in first), None)
+    if imported is not None:
+        return first_play(playbook.parent / str(imported), depth + 1) if depth < _DEEPEST_IMPORT else {}
+    return first
+
+
+def overridden_settings(source: Path) -> list[Path]:
+    """Return the files of settings beside the inventory's `source` that our defaults override, for their names."""
+    defaults = source.parent / DEFAULTS
+    if not defaults.is_file():
+        return []
+    kinds = ("", ".yml", ".yaml", ".json")
+    return [
+        file for file in sorted(defaults.parent.iterdir())
+        if file.name < defaults.name and file.suffix in kinds and not file.name.startswith(".")
+    ]  # fmt: skip
+
+
+def starts_on_localhost(playbooks: Iterable[Path]) -> bool:
+    """Tell whether the first of `playbooks` begins on the controller: it makes or removes machines, or only reports."""
+    first = next(iter(playbooks), None)
+    return first is not None and first_hosts(first) == "localhost"
+
+
+def needs_account(playbooks: Iterable[Path]) -> bool:
+    """Tell whether what runs, `playbooks` or another program, needs to know the machines that exist."""
+    names = {playbook.name for playbook in playbooks}
+    return not names or not names <= NEED_NO_ACCOUNT
+
+
+def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
+    """Return the error message when `limit` (-l) is given to, or missing for, a command of ours; else None."""
+    for playbook in playbooks:
+        hosts = first_hosts(playbook)
+        if hosts == "localhost" and limit and not takes_names(playbook):
+            why, other = _WITHOUT_LIMIT.get(playbook.name, ("it is about no machines in particular", ""))
+            hint = f"; ansible-playbook {other}" if other else ""
+            return f"{playbook.name} takes no -l, for {why}: leave -l out{hint}"
+        if hosts == "localhost" and limit:
+            return (
+                f"{playbook.name} takes its names by -e (user=, users=, base= low= high=, roster=); "
+                "-l chooses machines that exist: leave it out"
+            )
+        if hosts == "users" and not limit:
+            return (
+                f"{playbook.name}: say which machines with -l: -l alice, -l ws, -l users for all; nothing was touched"
+            )
+    return None
+
+
+def unknown_names(limit: str | None, hosts: Iterable[str], groups: Iterable[str]) -> str | None:
+    """Return the error message when -l names something that is neither in `hosts` nor in `groups`; else None.
+
+    Files (@...), wildcards, slices and regular expressions are Ansible's to judge.
+    """
+    known = {*hosts, *groups, "localhost"}
+    names = [pattern.lstrip("!&") for pattern in split_host_pattern(limit or "") if not pattern.startswith(("@", "~"))]
+    unknown = [name for name in names if name not in known and not set(name) & set("*?[]~@")]
+    if not unknown:
+        return None
+    candidates = known - {"all", "ungrouped", "localhost"}
+    near = dict.fromkeys(found for name in unknown for found in probcomp_names.nearest(name, candidates))
+    shown = ", ".join(_plain(name) for name in unknown)
+    hint = f"nearest: {', '.join(near)}" if near else "ansible-inventory --graph shows those that exist"
+    return f"no such machine: {shown}; {hint}"
+
+
+def _plain(name: str) -> str:
+    return name if probcomp_names.USER_NAME.fullmatch(name) else probcomp_names.shown(name)

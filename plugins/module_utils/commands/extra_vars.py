@@ -1,0 +1,213 @@
+"""What may be said of machines that are to be made: the given settings, and rosters. Texts in, problems in words out.
+
+Used by the action plugin fleet_names before any template sees a value. Standard library only.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import difflib
+import io
+import re
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ..cards import layout
+from ..common import names
+from ..logs import destination
+
+TEXT_LIMIT = 256
+"""Longest value of a tag (AWS)."""
+FOR_LIFE = ("ami", "network", "volume_size")
+"""Settings that a machine keeps: AWS would replace it, and its disk, to change them."""
+ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
+SETTINGS = (
+    *("user", "users", "base", "low", "high", "roster"),
+    *("instance", "ami", "network", "volume_size", "owner", "organization", "purpose", "note", "expires"),
+    *("archive", "backup", "cancel", "confirm", "force"),
+    *layout.SETTINGS,
+    *destination.SETTINGS,
+)
+"""What the commands take by -e."""
+
+_ROSTER_BYTES = 1_000_000
+_INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
+_IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
+_TEMPLATE_MARKS = ("{{", "{%", "{#")
+_TAG_SIGNS = "_.:/=+-@"
+_TEXTS = ("owner", "organization", "purpose", "note")
+_ANSWERS = ("backup", "cancel", "confirm", "force")
+_VOLUME_GIB = (8, 16384)
+
+
+@dataclass
+class Roster:
+    """People read from a CSV file: settings by user, and what is wrong with the file, one line each."""
+
+    settings: dict[str, dict[str, str]] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def has_template(value: object) -> bool:
+    """Tell whether Ansible would run something in `value`, given by -e."""
+    return isinstance(value, str) and any(mark in value for mark in _TEMPLATE_MARKS)
+
+
+def setting_problem(name: str, value: object) -> str | None:
+    """Return what is wrong with the given setting, or None; names that are none of ours are not judged."""
+    check = {
+        "instance": _instance_problem,
+        "ami": _image_problem,
+        "network": _network_problem,
+        "volume_size": _volume_problem,
+        "expires": _date_problem,
+        "archive": _file_problem,
+        "zone": _zone_problem,
+        **dict.fromkeys(_ANSWERS, _answer_problem),
+        **dict.fromkeys(_TEXTS, _text_problem),
+        **layout.SETTINGS,
+        **destination.SETTINGS,
+    }.get(name)
+    if check is None:
+        return None
+    if has_template(value):
+        problem: str | None = "templates are not allowed in it"
+    else:
+        problem = check(value)
+    return f"{name}={names.shown(value)}: {problem}" if problem else None
+
+
+def misspelt_setting(name: str) -> str | None:
+    """Return what is wrong with the name of a setting that looks like one of ours; other names may be a role's."""
+    meant = [] if name in SETTINGS else difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.8)
+    return f"{names.shown(name)} is no setting: did you mean {meant[0]}=?" if meant else None
+
+
+def read_roster(path: Path) -> Roster:
+    """Read the roster at `path`: UTF-8 CSV with a header of ROSTER_COLUMNS, of which only `user` is required."""
+    roster = Roster()
+    shown = names.shown(str(path))
+    try:
+        if path.stat().st_size > _ROSTER_BYTES:
+            roster.problems.append(f"roster {shown} is larger than {_ROSTER_BYTES} bytes: is it the right file?")
+            return roster
+        text = path.read_text(encoding="utf-8-sig")
+        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        header = [column.strip() for column in next(reader, [])]
+        if problem := _header_problem(header):
+            roster.problems.append(f"roster {shown}, line 1: {problem}")
+            return roster
+        first_lines: dict[str, int] = {}
+        for cells in reader:
+            if any(cell.strip() for cell in cells):
+                where = f"roster {shown}, line {reader.line_num}"
+                _read_person(roster, where, header, [cell.strip() for cell in cells], first_lines, reader.line_num)
+    except OSError as error:
+        roster.problems.append(f"roster {shown} cannot be read: {error.strerror or error}")
+    except UnicodeDecodeError:
+        roster.problems.append(f"roster {shown} is not UTF-8 text: save it as CSV in UTF-8")
+    except (csv.Error, ValueError) as error:  # ValueError: a path with a null character
+        roster.problems.append(f"roster {shown} is no CSV: {error}")
+    if not roster.settings and not roster.problems:
+        roster.problems.append(f"roster {shown} names nobody")
+    return roster
+
+
+def _read_person(
+    roster: Roster, where: str, header: list[str], cells: list[str], first_lines: dict[str, int], line: int
+) -> None:
+    if len(cells) != len(header):
+        roster.problems.append(f"{where}: {len(cells)} values for {len(header)} columns")
+        return
+    row = dict(zip(header, cells, strict=True))
+    user = row.pop("user")
+    try:
+        names.check_user_name(user)
+    except names.InvalidName as error:
+        roster.problems.append(f"{where}: {error}")
+        return
+    if user in first_lines:
+        roster.problems.append(f"{where}: {user} stands already on line {first_lines[user]}")
+        return
+    first_lines[user] = line
+    settings = {name: value for name, value in row.items() if value}
+    problems = (setting_problem(name, value) for name, value in settings.items())
+    roster.problems.extend(f"{where}: {problem}" for problem in problems if problem)
+    roster.settings[user] = settings
+
+
+def _header_problem(header: list[str]) -> str | None:
+    known = ", ".join(ROSTER_COLUMNS)
+    unknown = [column for column in header if column not in ROSTER_COLUMNS]
+    if "user" not in header:
+        return f"the first line must be a header with the column user; columns are {known}"
+    if unknown:
+        return f"no such column: {', '.join(names.shown(column) for column in unknown)}; columns are {known}"
+    if len(set(header)) != len(header):
+        return "a column stands twice"
+    return None
+
+
+def _instance_problem(value: object) -> str | None:
+    valid = isinstance(value, str) and _INSTANCE_TYPE.fullmatch(value)
+    return None if valid else "an instance type looks like t3.medium"
+
+
+def _image_problem(value: object) -> str | None:
+    valid = value == "" or (isinstance(value, str) and _IMAGE.fullmatch(value))
+    return None if valid else "an image looks like ami-0123456789abcdef0"
+
+
+def _network_problem(value: object) -> str | None:
+    try:
+        names.check_user_name(value, "network name")
+    except names.InvalidName as error:
+        return str(error)
+    return None
+
+
+def _zone_problem(value: object) -> str | None:
+    # Only that nothing in it can be run: whether it is a zone is said by those who need one (zone_name, preflight).
+    return None if isinstance(value, str) else "must be text: quote it"
+
+
+def _volume_problem(value: object) -> str | None:
+    low, high = _VOLUME_GIB
+    is_number = (
+        isinstance(value, str | int) and not isinstance(value, bool) and re.fullmatch(r"[1-9][0-9]{0,5}", str(value))
+    )
+    valid = is_number and low <= int(str(value)) <= high
+    return None if valid else f"a whole number of GiB from {low} to {high}"
+
+
+def _date_problem(value: object) -> str | None:
+    if value == "":
+        return None
+    try:
+        valid = isinstance(value, str) and datetime.date.fromisoformat(value).isoformat() == value
+    except ValueError:
+        valid = False
+    return None if valid else "a date like 2030-12-31"
+
+
+def _text_problem(value: object) -> str | None:
+    if not isinstance(value, str):
+        return "must be text: quote it"
+    if len(value) > TEXT_LIMIT:
+        return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
+    # What a tag of a load balancer's parts may hold, as botocore's model of elbv2 has it: they get the stack's tags.
+    odd = next((one for one in value if unicodedata.category(one)[0] not in "LNZ" and one not in _TAG_SIGNS), None)
+    return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
+
+
+def _file_problem(value: object) -> str | None:
+    valid = isinstance(value, str) and value.strip() and value.isprintable()
+    return None if valid else "give the name of a file"
+
+
+def _answer_problem(value: object) -> str | None:
+    # Ansible takes any other word for no, and backup=ture would lose homes.
+    valid = isinstance(value, bool) or (isinstance(value, str) and value.lower() in ("yes", "no", "true", "false"))
+    return None if valid else "yes or no"

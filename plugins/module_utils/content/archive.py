@@ -1,0 +1,173 @@
+"""Unpacks a tar archive into an empty folder, after looking at every member: what it holds stays inside that folder.
+
+Imported by the module content_archive; runs on the machine, as the user's account. Standard library only, 3.10.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import lzma
+import os
+import posixpath
+import re
+import tarfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+from ..machine.accounts import MachineError
+from .download import looks_like_a_page
+
+LINK = "link:"
+"""Begins the fingerprint of a symbolic link; the rest is its target. Other fingerprints are a file's sha256."""
+FOLDER = "folder"
+"""The fingerprint of a folder."""
+
+_MOST_MEMBERS = 200_000
+_PART = 1 << 20
+_BLOCK = tarfile.BLOCKSIZE
+
+
+def bare_checksum(text: str) -> str:
+    """Return the digits of `sha256:...`, "" of "". Raises MachineError."""
+    if not text:
+        return ""
+    match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text.strip().lower())
+    if match is None:
+        raise MachineError(f"content: the checksum {text[:80]!r} is not sha256: and 64 hexadecimal digits")
+    return match[1]
+
+
+def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
+    """Unpack the file `archive` into the empty folder `target`; return the fingerprint of each path in it.
+
+    `largest` bounds the unpacked bytes. Raises MachineError; `target` then holds a part that is of no use.
+    """
+    with archive.open("rb") as stream:
+        if looks_like_a_page(stream):
+            raise MachineError("content: the address gives an HTML page, not an archive: is content_url right?")
+    try:
+        with tarfile.open(archive) as tar:
+            unpacked = _Unpacking(target, largest).run(tar)
+            _check_end(tar, largest)
+            return unpacked
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise MachineError(f"content: not a whole tar archive: {_first_line(error)}") from None
+    except OSError as error:
+        # gzip and bz2 report damaged data so; errors of the disk have a number.
+        if error.errno is not None:
+            raise
+        raise MachineError(f"content: not a whole tar archive: {error}") from None
+
+
+def _first_line(error: Exception) -> str:
+    """Return the first line: for a file of no known kind tarfile lists every kind that it is not."""
+    return str(error).partition("\n")[0].rstrip(":")
+
+
+def _check_end(tar: tarfile.TarFile, largest: int) -> None:
+    """Refuse an archive without its end mark: tarfile takes damage in the middle for the end.
+
+    Reading on to the end of the file checks the sum of a compressed one.
+    """
+    stream = tar.fileobj
+    if stream is None:
+        raise tarfile.ReadError("closed")
+    stream.seek(tar.offset)
+    if stream.read(_BLOCK) != tarfile.NUL * _BLOCK:
+        raise tarfile.ReadError("it breaks off, or is damaged")
+    rest = 0
+    while part := stream.read(_PART):
+        rest += len(part)
+        if rest > largest:
+            raise tarfile.ReadError("more follows its end than content_max_unpacked_size")
+
+
+class _Unpacking:
+    """One archive on its way into a folder."""
+
+    def __init__(self, target: Path, largest: int) -> None:
+        self._target = target
+        self._left = largest
+        self._largest = largest
+        self._paths: dict[str, str] = {}
+
+    def run(self, tar: tarfile.TarFile) -> dict[str, str]:
+        for number, member in enumerate(tar):
+            if number >= _MOST_MEMBERS:
+                raise MachineError(f"content: the archive has more than {_MOST_MEMBERS} members")
+            path = _checked_name(member.name)
+            if path:
+                self._make_way(path, member)
+                self._paths[path] = self._put(tar, member, path)
+        if not any(fingerprint != FOLDER for fingerprint in self._paths.values()):
+            raise MachineError("content: the archive holds no file")
+        return self._paths
+
+    def _make_way(self, path: str, member: tarfile.TarInfo) -> None:
+        """Refuse a member under a file or a link, or a second of one name; make the folders above it."""
+        if self._paths.get(path, FOLDER) != FOLDER or (path in self._paths and not member.isdir()):
+            raise MachineError(f"content: the archive holds {path!r} twice")
+        parts = path.split("/")
+        for depth in range(1, len(parts)):
+            above = "/".join(parts[:depth])
+            if self._paths.setdefault(above, FOLDER) != FOLDER:
+                raise MachineError(f"content: in the archive {path!r} lies under {above!r}, which is no folder")
+        self._target.joinpath(*parts[:-1]).mkdir(parents=True, exist_ok=True)
+
+    def _put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str) -> str:
+        if member.isdir():
+            (self._target / path).mkdir(exist_ok=True)
+            return FOLDER
+        if member.issym():
+            return self._put_link(member, path)
+        if member.islnk():
+            original = _checked_name(member.linkname)
+            if self._paths.get(original, FOLDER).startswith((FOLDER, LINK)):
+                raise MachineError(f"content: the archive's hard link {path!r} leads to no earlier file in it")
+            with (self._target / original).open("rb") as source:
+                return self._put_file(source, (self._target / original).stat().st_mode, path)
+        if not member.isreg():
+            raise MachineError(f"content: the archive's {path!r} is a device or other special file")
+        data = tar.extractfile(member)
+        if data is None:
+            raise tarfile.ReadError(f"{path} cannot be read")
+        with data:
+            fingerprint = self._put_file(data, member.mode, path)
+        # The time that the author saw; a user's later change then shows in a listing.
+        os.utime(self._target / path, (int(member.mtime), int(member.mtime)))
+        return fingerprint
+
+    def _put_link(self, member: tarfile.TarInfo, path: str) -> str:
+        leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
+        # ".." after a name could climb out by way of another link.
+        climbs_late = "/../" in member.linkname.lstrip("./") + "/"
+        if member.linkname.startswith("/") or leads_to == ".." or leads_to.startswith("../") or climbs_late:
+            raise MachineError(f"content: the archive's link {path!r} leads outside of it")
+        (self._target / path).symlink_to(member.linkname)
+        return LINK + member.linkname
+
+    def _put_file(self, source: IO[bytes], mode: int, path: str) -> str:
+        digest = hashlib.sha256()
+        with (self._target / path).open("xb") as stream:
+            while part := source.read(_PART):
+                self._left -= len(part)
+                if self._left < 0:
+                    size = f"{self._largest >> 20} MiB (content_max_unpacked_size)"
+                    raise MachineError(f"content: the archive unpacks to more than {size}")
+                digest.update(part)
+                stream.write(part)
+            os.fchmod(stream.fileno(), 0o755 if mode & 0o100 else 0o644)
+        return digest.hexdigest()
+
+
+def _checked_name(name: str) -> str:
+    """Return a member's name as a plain relative path, "" for the folder itself. Raises MachineError."""
+    if name.startswith("/"):
+        raise MachineError(f"content: the archive has the absolute name {name!r}")
+    parts = [part for part in name.split("/") if part not in ("", ".")]
+    if ".." in parts:
+        raise MachineError(f"content: the archive has the name {name!r}, which leads outside of it")
+    if not name.isprintable() or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise MachineError(f"content: the archive has the name {name[:80]!r}, which no file can or should have")
+    return "/".join(parts)

@@ -1,0 +1,263 @@
+"""Puts a content archive where machines take it from, and reads it back as a machine would.
+
+Imported by the module content_publish, on the controller. Puts one object into S3 and reads; writes nothing else but
+temporary files.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import datetime
+import hashlib
+import tempfile
+import urllib.parse
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..aws.errors import error_code
+from ..machine.accounts import MachineError
+from ..output.text import redact_url
+from .archive import FOLDER, unpack
+from .download import download, looks_like_a_page
+from .s3_object import Place
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import ClientError
+
+MIB = 1 << 20
+LARGEST_PUT = 5 << 30
+"""Bytes that S3 takes in one request (https://docs.aws.amazon.com/general/latest/gr/s3.html)."""
+_KINDS = {b"\x1f\x8b": "application/gzip", b"BZh": "application/x-bzip2", b"\xfd7zXZ": "application/x-xz"}
+_PLAIN = "application/x-tar"
+_MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
+_FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})
+_EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
+"""The group of an ACL that needs no credentials
+(https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#specifying-grantee)."""
+
+
+@dataclass(frozen=True)
+class Archive:
+    """An archive that machines would accept."""
+
+    path: Path
+    sha256: str
+    size: int
+    """Bytes."""
+    files: int | None
+    """How many it holds; None when it was not counted."""
+
+
+def check_archive(path: Path, largest: int, largest_unpacked: int, known: str = "") -> Archive:
+    """Return what is in the file `path` after the checks that machines make; sizes in bytes.
+
+    A file with the sha256 `known` was checked before, and is only read. Raises MachineError.
+    """
+    name = path.name
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as stream:
+            if looks_like_a_page(stream):
+                raise MachineError(f"archive {name} is an HTML page: it was not downloaded, but its login page was")
+            stream.seek(0)
+            sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
+        if not 0 < size <= min(largest, LARGEST_PUT):
+            what = f"larger than {min(largest, LARGEST_PUT) // MIB} MiB (content_max_size)" if size else "empty"
+            raise MachineError(f"archive {name} is {what}")
+        if sha256 == known:
+            return Archive(path, sha256, size, None)
+        with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
+            content = _unpacked(path, Path(folder), largest_unpacked)
+    except OSError as error:
+        raise MachineError(f"archive {name}: {error.strerror or error}: {path}") from None
+    return Archive(path, sha256, size, sum(kind != FOLDER for kind in content.values()))
+
+
+def _unpacked(path: Path, folder: Path, largest: int) -> dict[str, str]:
+    """Return what `unpack` does; its errors speak of this file, not of the content that a machine gets."""
+    try:
+        return unpack(path, folder, largest)
+    except MachineError as error:
+        raise MachineError(f"archive {path.name}: {str(error).removeprefix('content: ')}") from None
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """Where the archive lies: an object of S3, and the address at which machines find it."""
+
+    s3: Any
+    """boto3's client."""
+    anonymous: Any
+    """Another, without credentials."""
+    place: Place
+    url: str
+    largest: int
+    """Bytes that machines take."""
+    seconds: float
+    """How long reading it may take."""
+
+    def version(self) -> str | None:
+        """Return the sha256 noted with the object; "" when none is noted, None without object.
+
+        Raises MachineError when there is no such bucket, or S3 does not tell these credentials what lies there.
+        """
+        try:
+            head = self.s3.head_object(Bucket=self.place.bucket, Key=self.place.key)
+        except ClientError as error:
+            if error_code(error) in _FORBIDDEN:
+                # So answers S3 also for a missing object, to who may not list the bucket: nothing is put unseen.
+                raise MachineError(
+                    f"nothing was put: these credentials may not see whether anything lies in {self.place}: they need "
+                    f"s3:GetObject on {self.place.arn} and s3:ListBucket on arn:aws:s3:::{self.place.bucket}"
+                ) from None
+            if error_code(error) not in _MISSING:
+                raise
+            self._check_bucket()
+            return None
+        return str(head.get("Metadata", {}).get("sha256", ""))
+
+    def _check_bucket(self) -> None:
+        bucket = self.place.bucket
+        try:
+            self.s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            if error_code(error) not in (*_MISSING, "NoSuchBucket"):
+                return  # It is there; what may be done with it, the next request tells.
+            raise MachineError(
+                f"there is no bucket {bucket}: correct content_url (or content_bucket), or make it: aws s3 mb s3://{bucket}"
+            ) from None
+
+    def acl_to_keep(self, is_taken: bool) -> str:
+        """Return the ACL that a put must give for machines to read as before, "" where none is needed.
+
+        S3 gives every new object a private ACL, so one that lies there (`is_taken`) and is public by its ACL alone
+        would be replaced by one that nobody can fetch. Raises MachineError when machines could not read what is put,
+        or it cannot be told how they read what lies there; where that cannot be told otherwise, reading back tells.
+        """
+        if urllib.parse.urlsplit(self.url).query:
+            return ""  # A signed address needs neither policy nor ACL.
+        policy = self._policy()
+        if policy is not None and self.place.is_admitted_by(policy):
+            return ""
+        if is_taken and self.is_public() and self._has_public_acl(policy is not None):
+            return "public-read"
+        if policy == "":
+            raise MachineError(
+                f"nothing was put: machines could not read it, for the bucket {self.place.bucket} has no policy. "
+                f"{self._remedy()}"
+            )
+        return ""
+
+    def _policy(self) -> str | None:
+        """Return the bucket's policy, "" when it has none, None when it may not be read."""
+        try:
+            return str(self.s3.get_bucket_policy(Bucket=self.place.bucket)["Policy"])
+        except ClientError as error:
+            return "" if error_code(error) == "NoSuchBucketPolicy" else None
+
+    def is_public(self) -> bool:
+        """Tell whether S3 gives what lies there to everybody, by policy or by ACL, as the bucket's settings have it."""
+        try:
+            self.anonymous.head_object(Bucket=self.place.bucket, Key=self.place.key)
+        except ClientError as error:
+            if error_code(error) in _FORBIDDEN | _MISSING:
+                return False
+            raise
+        return True
+
+    def _has_public_acl(self, policy_is_known: bool) -> bool:
+        try:
+            grants = self.s3.get_object_acl(Bucket=self.place.bucket, Key=self.place.key)["Grants"]
+        except ClientError as error:
+            if error_code(error) not in _FORBIDDEN:
+                raise
+            needed = "" if policy_is_known else f"s3:GetBucketPolicy on arn:aws:s3:::{self.place.bucket}, or "
+            raise MachineError(
+                f"nothing was put: everybody can read what lies in {self.place}, and these credentials may not see "
+                f"whether by its ACL, which a new archive would not have: they need {needed}s3:GetObjectAcl on "
+                f"{self.place.arn}"
+            ) from None
+        read = ("READ", "FULL_CONTROL")
+        return any(grant["Grantee"].get("URI") == _EVERYBODY and grant["Permission"] in read for grant in grants)
+
+    def _remedy(self) -> str:
+        return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.place.policy}"
+
+    def read(self) -> str:
+        """Return the sha256 of what a machine gets at the address. Raises MachineError."""
+        with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
+            arrived = download(self.url, Path(folder) / "archive", ("", ""), self.largest, self.seconds)
+        return arrived.sha256 if arrived else ""
+
+    def put(self, archive: Archive, acl: str = "") -> None:
+        """Put the archive, with its version. S3 refuses it should it arrive other than it was checked.
+
+        `acl` is the canned ACL that it gets, "" for S3's own choice.
+        """
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        metadata = {"sha256": archive.sha256, "published": now, "name": urllib.parse.quote(archive.path.name)}
+        try:
+            with archive.path.open("rb") as stream:
+                start = stream.read(8)
+                stream.seek(0)
+                self.s3.put_object(
+                    Bucket=self.place.bucket,
+                    Key=self.place.key,
+                    Body=stream,
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(archive.sha256)).decode(),
+                    ContentType=next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), _PLAIN),
+                    # A cache between bucket and machines has to ask whether it is still the newest.
+                    CacheControl="no-cache",
+                    Metadata=metadata,
+                    **({"ACL": acl} if acl else {}),
+                )
+        except ClientError as error:
+            if error_code(error) not in _FORBIDDEN:
+                raise
+            if acl:
+                # Also what Block Public Access answers to a new public ACL.
+                raise MachineError(
+                    f"nothing was put: what lies in {self.place} is public by its ACL alone, and these credentials may "
+                    f"not put another with that ACL: they need s3:PutObject and s3:PutObjectAcl on {self.place.arn}, "
+                    f"or leave ACLs. {self._remedy()}"
+                ) from None
+            raise MachineError(
+                f"these credentials may not put anything to {self.place}: they need s3:PutObject on {self.place.arn}"
+            ) from None
+
+    def prove(self, archive: Archive) -> None:
+        """Raise MachineError unless a machine gets this archive at the address."""
+        try:
+            found = self.read()
+        except MachineError as error:
+            reason = str(error).removeprefix("content: ").partition(": is content_url right")[0]
+            words = f"it lies in {self.place}, but machines cannot read it: {reason}"
+            raise MachineError(f"{words}. {self._remedy()}") from None
+        if found != archive.sha256:
+            raise MachineError(
+                f"it lies in {self.place}, but {redact_url(self.url)} gives another file (sha256:{found[:12]}...): "
+                "a cache that has to be emptied, or content_bucket and content_key are not where content_url takes it "
+                "from"
+            )
+
+
+def publish(archive: Archive, shelf: Shelf, found: str | None, pinned: str, check_mode: bool) -> bool:
+    """Bring `archive` to the shelf unless it is there; return whether it had to be put. Raises MachineError.
+
+    `found` is the version that lies there. `pinned` is the only sha256 that machines accept, "" for any.
+    """
+    if pinned not in ("", archive.sha256):
+        raise MachineError(
+            f"machines would refuse {archive.path.name}: content_checksum in group_vars/all names another one; "
+            f"set it to sha256:{archive.sha256} (or to nothing), then the same again"
+        )
+    if found == archive.sha256:
+        shelf.prove(archive)
+        return False
+    acl = shelf.acl_to_keep(found is not None)
+    if not check_mode:
+        shelf.put(archive, acl)
+        shelf.prove(archive)
+    return True

@@ -1,0 +1,182 @@
+"""The burn rate: everything of ours in a region that AWS takes money for now, whose it is, and what it comes to.
+
+Called by the module burn_rate; reads only. Sums are exact Decimals; an unknown price is never in a sum, it is named.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from ..aws import prices
+from ..aws.client import Cloud
+from ..common.names import instance_tag, user_of_instance_tag
+from ..ec2.image import NAMES as IMAGE_NAMES
+from ..fleet.machines import Machine, by_number, end_date
+from .billable import add_load_balancers, find_charged, find_images
+from .resources import Leftover, Search
+
+KINDS = {
+    "instance": "machines",
+    "volume": "disks",
+    "public-address": "addresses",
+    "idle-address": "addresses",
+    "load-balancer": "load balancers",
+    "snapshot": "snapshots",
+}
+"""What an item of the price list is called in sums, by the first word of its name."""
+SHARED = "network/"
+"""How the owner of a network's things begins."""
+_UNITS = {"volume": "{} disks, GiB", "snapshot": "snapshots, GiB", "instance": "{} machines"}
+_NAMES = {
+    "public-address": "public IPv4 addresses",
+    "idle-address": "idle elastic addresses",
+    "load-balancer": "load balancers",
+}
+_PHRASES = {"public-address": "address", "idle-address": "idle address"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one user, or one shared network, costs. `machine` is the user's, None for a network or mere leftovers."""
+
+    owner: str
+    things: tuple[Leftover, ...]
+    machine: Machine | None = None
+    days_over: int = 0
+    """Days since its end date, 0 while that is not past."""
+
+    @property
+    def name(self) -> str:
+        """Whose it is, for people."""
+        return self.owner.replace("/", " ", 1)
+
+    @property
+    def per_hour(self) -> Decimal:
+        """Dollars per hour of all that has a known price."""
+        return total(self.things)
+
+    @property
+    def unknown(self) -> list[str]:
+        """What has no known price."""
+        return [f"{thing.kind} {thing.id}" for thing in self.things if thing.per_hour is None]
+
+    @property
+    def what(self) -> str:
+        """What is paid for, in a few words."""
+        return ", ".join(_phrases(self.things))
+
+
+def total(things: Iterable[Leftover]) -> Decimal:
+    """Return what things with a known price cost per hour."""
+    return sum((thing.per_hour for thing in things if thing.per_hour is not None), Decimal(0))
+
+
+def kind_of(thing: Leftover) -> str:
+    """Return the kind in KINDS that a thing is counted under."""
+    return KINDS.get(thing.item.name.partition("/")[0], "disks") if thing.item else "machines"
+
+
+def by_kind(things: Iterable[Leftover]) -> dict[str, Decimal]:
+    """Return dollars per hour by kind, in the order of KINDS, without those that cost nothing."""
+    sums = dict.fromkeys(KINDS.values(), Decimal(0))
+    for thing in things:
+        if thing.per_hour:
+            sums[kind_of(thing)] += thing.per_hour
+    return {kind: amount for kind, amount in sums.items() if amount}
+
+
+def find_everything(search: Search, machines: list[Machine]) -> list[Leftover]:
+    """Return everything of ours that is charged.
+
+    That is: of users with a stack or machine, of others by name, of images
+    that ami_bake made, and of networks.
+    """
+    find_images(search, IMAGE_NAMES)
+    users = sorted({machine.user for machine in machines} | set(_named_users(search.cloud)), key=by_number)
+    if users:
+        find_charged(search, users)
+    own = {machine.user for machine in machines if machine.network == machine.user}
+    named = search.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
+    networks = ((name.removeprefix(SHARED), name, item) for name, item in named if name.startswith(SHARED))
+    add_load_balancers(search, ((network if network in own else name, item) for network, name, item in networks))
+    return search.found
+
+
+def rows(found: Iterable[Leftover], machines: list[Machine], today: date) -> list[Row]:
+    """Return a row for each owner of something charged: overdue first, then the dearest; at the end what is shared.
+
+    What has an unknown price may be dearer than all the rest.
+    """
+    by_user = {machine.user: machine for machine in machines}
+    things: dict[str, list[Leftover]] = {}
+    for thing in found:
+        if thing.item or thing.kind.startswith("instance"):
+            things.setdefault(thing.owner, []).append(thing)
+    made = []
+    for owner, own in things.items():
+        machine = by_user.get(owner)
+        end = end_date(machine.expires) if machine else None
+        days_over = max((today - end).days, 0) if end else 0
+        made.append(Row(owner, tuple(own), machine, days_over))
+    return sorted(
+        made, key=lambda row: ("/" in row.owner, -row.days_over, not row.unknown, -row.per_hour, by_number(row.owner))
+    )
+
+
+def bill(found: Iterable[Leftover], listed: prices.PriceList) -> prices.Bill:
+    """Return the sums by kind of thing, with the day of the oldest price."""
+    items: dict[str, prices.Item] = {}
+    counts: Counter[str] = Counter()
+    for thing in found:
+        if thing.item:
+            items[thing.item.name] = thing.item
+            counts[thing.item.name] += thing.count
+    order = list(KINDS)
+    names = sorted(items, key=lambda name: (_place(name, order), name))
+    lines = tuple(prices.Line(_label(name), counts[name], listed.per_hour(items[name])) for name in names)
+    return prices.Bill(lines, listed.as_of(items.values()))
+
+
+def _named_users(cloud: Cloud) -> list[str]:
+    """Return whom the Name tags of this region tell: a disk may be left of somebody who has no stack any more."""
+    filters = [{"Name": "key", "Values": ["Name"]}, {"Name": "value", "Values": ["*/instance"]}]
+    names = {tag["Value"].partition("/")[0] for tag in cloud.read_all("ec2", "describe_tags", "Tags", Filters=filters)}
+    return [name for name in names if user_of_instance_tag(instance_tag(name)) == name]
+
+
+def _place(name: str, order: list[str]) -> int:
+    first = name.partition("/")[0]
+    return order.index(first) if first in order else len(order)
+
+
+def _label(name: str) -> str:
+    first, _, rest = name.partition("/")
+    return _UNITS[first].format(rest) if first in _UNITS else _NAMES.get(first, name)
+
+
+def _phrases(things: Iterable[Leftover]) -> list[str]:
+    """Return e.g. "t3.medium running", "30 GiB gp3", "1 address": like things together."""
+    machines: list[str] = []
+    disks, others, snapshots = Counter[str](), Counter[str](), list[int]()
+    for thing in things:
+        first = thing.item.name.partition("/")[0] if thing.item else "instance"
+        if thing.kind.startswith("instance "):
+            machines.append(thing.kind.removeprefix("instance "))
+        elif first == "volume":
+            disks[thing.kind.partition(" GiB ")[2]] += thing.count
+        elif first == "snapshot":
+            snapshots.append(thing.count)
+        else:
+            others[_PHRASES.get(first, thing.kind)] += thing.count
+    told = [*machines, *(f"{size} GiB {kind}" for kind, size in sorted(disks.items()))]
+    told += [_counted(count, what) for what, count in sorted(others.items())]
+    return [*told, f"{_counted(len(snapshots), 'snapshot')} of up to {sum(snapshots)} GiB"] if snapshots else told
+
+
+def _counted(count: int, what: str) -> str:
+    plural = "" if count == 1 else "es" if what.endswith("s") else "s"
+    return f"{count} {what}{plural}"

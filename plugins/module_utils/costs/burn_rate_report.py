@@ -1,0 +1,157 @@
+"""The burn rate for people and for programs: lines of text, and the data that the page is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from ..aws import prices
+from ..fleet.report import delete_command
+from ..output.table import Column, fitted
+from ..output.text import one_line
+from ..preflight.plan import price_rows
+from .burn_rate import Row, by_kind
+
+DAY, MONTH = 24, 24 * 30
+"""Hours in what is called a day and 30 days."""
+COLUMNS = (
+    Column("who", 12, optional=False),
+    Column("what is paid for", 30, optional=False),
+    Column("$/hour", right=True, optional=False),
+    Column("$/day", right=True, optional=False),
+    Column("$/30 days", right=True, optional=False),
+    Column(""),
+)
+PRICE_COLUMNS = (
+    Column("what", optional=False),
+    Column("count", right=True, optional=False),
+    Column("$/hour each", right=True, optional=False),
+    Column("$/hour", right=True, optional=False),
+)
+_UNKNOWN_SHOWN = 5
+
+
+def amounts(per_hour: Decimal, unknown: Iterable[str]) -> dict[str, str | None]:
+    """Return dollars per hour, day and 30 days as texts; None when there is nothing but unknown prices."""
+    is_known = bool(per_hour) or not list(unknown)
+    return {
+        "per_hour": prices.dollars(per_hour, 4) if is_known else None,
+        "per_day": prices.dollars(per_hour * DAY) if is_known else None,
+        "per_30_days": prices.dollars(per_hour * MONTH) if is_known else None,
+    }
+
+
+def shown(amount: str | None, unknown: Iterable[str]) -> str:
+    """Return an amount as it is printed: "?" for an unknown one, "+ ?" where something unknown comes on top."""
+    return "?" if amount is None else f"{amount} + ?" if list(unknown) else amount
+
+
+def lines(place: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
+    """Return the burn rate for the terminal."""
+    told = [place, ""]
+    if not rows:
+        return [*told, "nothing of ours is paid for here", *_notes(notes)]
+    if late := [row for row in rows if row.days_over]:
+        told += ["past their end, and still paid for:"]
+        told += [f"  {overdue_line(row)}" for row in late]
+        told.append("")
+    told += fitted(COLUMNS, [_cells(row) for row in rows])
+    told += ["", *fitted(PRICE_COLUMNS, price_rows(total)), "", sums(total)]
+    return told + _notes(notes)
+
+
+def overdue_line(row: Row) -> str:
+    """Return one line about a machine that should be gone: whose, since when, what it costs, how to end that."""
+    days = "1 day" if row.days_over == 1 else f"{row.days_over} days"
+    cost = shown(amounts(row.per_hour, row.unknown)["per_day"], row.unknown)
+    expires = row.machine.expires if row.machine else ""
+    return f"{row.owner}: ended {expires}, {days} ago; ${cost} a day; {delete_command(row.owner)}"
+
+
+def sums(total: prices.Bill) -> str:
+    """Return what all comes to, in one line."""
+    per = amounts(total.per_hour, total.unknown)
+    unknown = f"; unknown: {', '.join(total.unknown)}" if total.unknown else ""
+    if per["per_hour"] is None:
+        return f"total: no price is known{unknown}"
+    least = "at least " if total.unknown else ""
+    each = f"${per['per_hour']} per hour, ${per['per_day']} per day, ${per['per_30_days']} per 30 days"
+    return f"total: {least}{each}{unknown}"
+
+
+def footnotes(listed: prices.PriceList, region: str, found_snapshots: bool) -> list[str]:
+    """Return what the sums are made of, and what is not in them."""
+    unit = listed.per_hour(prices.CAPACITY_UNIT)
+    capacity = f"${unit.normalize():f}" if unit is not None else "an unknown price"
+    told = [
+        f"region {region} only, and without what only use tells: traffic, CPU credits of T types, S3, Route 53,",
+        f"and {capacity} an hour for each capacity unit (LCU) that a load balancer uses",
+    ]
+    if found_snapshots:
+        told.append("snapshots count at their full size; AWS charges the blocks that they hold, mostly less")
+    return told
+
+
+def dated(total: prices.Bill) -> str:
+    """Return which day's prices these are."""
+    return f"list prices of {total.as_of}" if total.as_of else "no list prices could be had"
+
+
+def as_data(rows: list[Row], total: prices.Bill) -> dict[str, Any]:
+    """Return rows and sums as plain data; amounts are texts in dollars, null where nothing is known."""
+    dearest = max((row.per_hour for row in rows), default=Decimal(0))
+    return {
+        "total": total.as_data() | amounts(total.per_hour, total.unknown),
+        "rows": [_row_data(row, dearest) for row in rows],
+        "kinds": _parts(by_kind(thing for row in rows for thing in row.things), total.per_hour),
+    }
+
+
+def _row_data(row: Row, dearest: Decimal) -> dict[str, Any]:
+    machine = row.machine
+    return {
+        "name": row.name,
+        "user": row.owner if "/" not in row.owner else "",
+        "what": one_line(row.what),
+        "state": machine.state if machine else "",
+        "owner": one_line(machine.owner) if machine else "",
+        "purpose": one_line(machine.purpose) if machine else "",
+        "expires": one_line(machine.expires, 40) if machine else "",
+        "days_over": row.days_over,
+        "delete_command": delete_command(row.owner) if row.days_over else "",
+        **amounts(row.per_hour, row.unknown),
+        "unknown": row.unknown,
+        # Of the dearest row, for the chart.
+        "kinds": _parts(by_kind(row.things), dearest),
+        "things": [
+            {
+                "kind": thing.kind,
+                "id": thing.id,
+                "per_hour": None if thing.per_hour is None else prices.dollars(thing.per_hour, 6),
+            }
+            for thing in row.things
+        ],
+    }
+
+
+def _parts(sums: Mapping[str, Decimal], whole: Decimal) -> list[dict[str, Any]]:
+    """Return the parts of a bar: dollars per day, and percent of `whole`."""
+    return [
+        {
+            "kind": kind,
+            "per_day": prices.dollars(amount * DAY),
+            "percent": float(round(amount / whole * 100, 2)),
+        }
+        for kind, amount in sums.items()
+    ]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    per = amounts(row.per_hour, row.unknown)
+    figures = (shown(per[name], row.unknown) for name in ("per_hour", "per_day", "per_30_days"))
+    return (row.name, row.what, *figures, "overdue" if row.days_over else "")
+
+
+def _notes(notes: list[str]) -> list[str]:
+    return ["", *(one_line(note) for note in notes)] if notes else []

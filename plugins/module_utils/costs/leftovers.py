@@ -1,0 +1,117 @@
+"""What there is of users or networks at AWS, and what it costs: the plan and the proof of a deletion. Reads only.
+
+Everything is found by its Name tag (`<user>/...`, `network/<network>...`), its stack's name or its host name, in
+requests for all users together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..common.names import (
+    RESERVED,
+    USER_NAME,
+    absolute_name,
+    nearest,
+    network_stack_name,
+    stack_name,
+)
+from .billable import add_load_balancers, find_charged
+from .resources import Leftover, Search, owner_of, parts
+
+__all__ = ["Leftover", "Search", "alike", "find_machines", "find_networks", "owner_of"]
+
+
+def find_machines(search: Search, users: list[str], stack_domain: str, zone: str) -> None:
+    """Find what there is of the machines of `users`."""
+    owners = {f"{user}/": user for user in users}
+    search.stacks({stack_name(user): user for user in users})
+    instances, _ = find_charged(search, users)
+    groups = _find_groups(search, owners)
+    _find_interfaces(search, groups, instances)
+    for owner, item in search.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn", owners):
+        search.add(owner, "target group", item["TargetGroupName"])
+    names = {absolute_name(f"{user}.{stack_domain}"): user for user in users}
+    _find_rules(search, names)
+    _find_records(search, names | {f"ssh.{name}": user for name, user in names.items()}, zone)
+
+
+def find_networks(search: Search, networks: list[str]) -> None:
+    """Find what there is of `networks` themselves, without the machines in them."""
+    owners = {f"network/{name}{end}": name for name in networks for end in ("", "/")}
+    search.stacks({network_stack_name(name): name for name in networks})
+    add_load_balancers(search, search.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
+    exact = {name: owner for name, owner in owners.items() if not name.endswith("/")}
+    kinds = (
+        ("describe_vpcs", "Vpcs", "VPC", "VpcId", exact),
+        ("describe_internet_gateways", "InternetGateways", "internet gateway", "InternetGatewayId", exact),
+        ("describe_subnets", "Subnets", "subnet", "SubnetId", owners),
+    )
+    for operation, key, kind, identity, tags in kinds:
+        for owner, item in search.tagged(operation, key, tags):
+            search.add(owner, kind, item[identity])
+    groups = _find_groups(search, owners)
+    _find_interfaces(search, groups, {})
+
+
+def alike(search: Search, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
+    """Return, for those of `owners` of whom nothing was found, the nearest names that have a stack; maybe misspelt.
+
+    `stack_of` is how an owner's stack is named.
+    """
+    named = {name.removeprefix(stack_of("")) for name in search.stack_names if name.startswith(stack_of(""))}
+    known = [name for name in named if USER_NAME.fullmatch(name) and name not in RESERVED]
+    missing = set(owners) - {item.owner for item in search.found}
+    return {owner: near for owner in owners if owner in missing and (near := nearest(owner, known))}
+
+
+def _find_groups(search: Search, owners: dict[str, str]) -> dict[str, str]:
+    groups = {}
+    for owner, item in search.tagged("describe_security_groups", "SecurityGroups", owners):
+        groups[item["GroupId"]] = owner
+        search.add(owner, "security group", item["GroupId"])
+    return groups
+
+
+def _find_interfaces(search: Search, groups: dict[str, str], instances: dict[str, str]) -> None:
+    """Network interfaces have no names of ours; those that keep one of our security groups from going are ours."""
+    for identities in parts(groups):
+        filters = [{"Name": "group-id", "Values": identities}]
+        for item in search.cloud.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+            if item.get("Attachment", {}).get("InstanceId", "") in instances:
+                continue
+            owner = next(groups[group["GroupId"]] for group in item["Groups"] if group["GroupId"] in groups)
+            search.add(owner, "network interface", item["NetworkInterfaceId"])
+
+
+def _find_rules(search: Search, hosts: dict[str, str]) -> None:
+    """Find the rules for `hosts`, absolute names, on the load balancers of all our networks."""
+    for _, balancer in search.elbv2(
+        "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
+    ):
+        request = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
+        for listener in search.cloud.read_all("elbv2", "describe_listeners", "Listeners", **request):
+            arn = listener["ListenerArn"]
+            for rule in search.cloud.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
+                values = [value for condition in rule["Conditions"] for value in condition_values(condition)]
+                # The load balancer compares without regard to case, and rules keep the case that they were made with.
+                if owner := next((hosts[name] for name in map(absolute_name, values) if name in hosts), None):
+                    search.add(owner, "listener rule", rule["RuleArn"].rpartition(":")[2])
+
+
+def condition_values(condition: dict[str, Any]) -> list[str]:
+    """Return the host names of a rule's condition."""
+    if condition.get("Field") != "host-header":
+        return []
+    return condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
+
+
+def _find_records(search: Search, names: dict[str, str], zone: str) -> None:
+    wanted = absolute_name(zone)
+    answer = search.cloud.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
+    for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
+        request = {"HostedZoneId": hosted["Id"]}
+        for record in search.cloud.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
+            if owner := names.get(absolute_name(record["Name"])):
+                search.add(owner, "record", f"{record['Name']} {record['Type']}")

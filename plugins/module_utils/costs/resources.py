@@ -1,0 +1,126 @@
+"""Things at AWS and whose they are: a search by Name tag, and what it found with prices. Reads only.
+
+Used by probcomp_leftovers and probcomp_charges, which say what to look for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from ..aws import prices
+from ..aws.client import Cloud, tags_of
+
+Item = dict[str, Any]
+"""Something as AWS describes it."""
+VALUES_PER_FILTER = 200
+"""Most values that a filter of EC2 takes."""
+ARNS_PER_REQUEST = 20
+"""Most load balancers or target groups whose tags are answered at once."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """One thing of `owner`. `per_hour` in dollars, 0 for what is free, None for an unknown price.
+
+    `item` is what is charged for it, `count` times (GiB for disks).
+    """
+
+    owner: str
+    kind: str
+    id: str
+    per_hour: Decimal | None = Decimal(0)
+    item: prices.Item | None = None
+    count: int = 1
+
+    @property
+    def per_day(self) -> str | None:
+        """Dollars per day as text, None when the price is unknown."""
+        return None if self.per_hour is None else prices.dollars(self.per_hour * 24)
+
+    @property
+    def text(self) -> str:
+        """The thing in one line."""
+        cost = f"${self.per_day} per day" if self.per_hour else "free"
+        if self.per_hour is None:
+            cost = "price unknown"
+        return f"{self.owner}: {self.kind} {self.id} ({cost})"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the thing as plain data."""
+        return {"user": self.owner, "kind": self.kind, "id": self.id, "per_day": self.per_day, "text": self.text}
+
+
+@dataclass
+class Search:
+    """Looks for the things of some owners."""
+
+    cloud: Cloud
+    listed: prices.PriceList
+    found: list[Leftover] = field(default_factory=list)
+    stack_names: set[str] = field(default_factory=set)
+    """All stacks of the region, once some were looked for."""
+    _seen: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, owner: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1) -> None:
+        """Add a thing; `item` is what is charged for it, `count` times."""
+        if (kind, identity) in self._seen:
+            return  # A snapshot is found by its name, by its disk and by its image.
+        self._seen.add((kind, identity))
+        unit = Decimal(0) if item is None else self.listed.per_hour(item)
+        self.found.append(Leftover(owner, kind, identity, None if unit is None else unit * count, item, count))
+
+    def stacks(self, names: dict[str, str]) -> None:
+        """Find the stacks with `names`, by name whose."""
+        for stack in self.cloud.read_all("cloudformation", "describe_stacks", "Stacks"):
+            self.stack_names.add(stack["StackName"])
+            owner = names.get(stack["StackName"])
+            if owner and stack["StackStatus"] != "DELETE_COMPLETE":
+                self.add(owner, "stack", f"{stack['StackName']} {stack['StackStatus']}")
+
+    def tagged(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
+        """Yield what EC2 has under Name tags that begin with one of `owners` (prefix -> owner), with its owner."""
+        for filters in name_filters(owners):
+            for item in self.cloud.read_all("ec2", operation, key, Filters=filters, **request):
+                if owner := owner_of(tags_of(item).get("Name", ""), owners):
+                    yield owner, item
+
+    def elbv2(self, operation: str, key: str, arn: str, owners: dict[str, str]) -> list[tuple[str, Item]]:
+        """Return load balancers or target groups whose Name tag begins with one of `owners`, with their owner."""
+        named = ((owner_of(name, owners), item) for name, item in self.named_elbv2(operation, key, arn))
+        return [(owner, item) for owner, item in named if owner]
+
+    def named_elbv2(self, operation: str, key: str, arn: str) -> list[tuple[str, Item]]:
+        """Return all load balancers or target groups that have a Name tag, with that tag."""
+        items = {item[arn]: item for item in self.cloud.read_all("elbv2", operation, key)}
+        arns = sorted(items)
+        matching = []
+        for start in range(0, len(arns), ARNS_PER_REQUEST):
+            part = arns[start : start + ARNS_PER_REQUEST]
+            for entry in self.cloud.read("elbv2", "describe_tags", ResourceArns=part)["TagDescriptions"]:
+                if name := tags_of(entry).get("Name", ""):
+                    matching.append((name, items[entry["ResourceArn"]]))
+        return matching
+
+
+def owner_of(name: str, owners: dict[str, str]) -> str | None:
+    """Return whose a Name tag is: `owners` maps a whole tag, or its beginning up to a slash, to the owner."""
+    if name in owners:
+        return owners[name]
+    parts = name.split("/")
+    beginnings = ("/".join(parts[:count]) + "/" for count in range(1, len(parts)))
+    return next((owners[beginning] for beginning in beginnings if beginning in owners), None)
+
+
+def name_filters(owners: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
+    """Yield EC2's filters for Name tags that begin with one of `owners`."""
+    for part in parts(owners):
+        yield [{"Name": "tag:Name", "Values": [f"{prefix}*" for prefix in part]}]
+
+
+def parts(values: Iterable[str]) -> Iterator[list[str]]:
+    items = list(values)
+    for start in range(0, len(items), VALUES_PER_FILTER):
+        yield items[start : start + VALUES_PER_FILTER]

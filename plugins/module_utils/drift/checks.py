@@ -1,0 +1,177 @@
+"""What on a machine differs from what a role leaves there. Each check returns its differences, one short line for each.
+
+Used by the module role_drift; runs on the machine as root and changes nothing. Python 3.10 and its standard library
+only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pwd
+import shutil
+import socket
+import stat
+import subprocess
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..content.archive import bare_checksum
+from ..content.wanted import Wish, would_change
+from ..machine.accounts import NOTES, MachineError, find_account, last_words, read_note, run_as
+from ..machine.python_record import is_current, wanted_note
+
+_PROGRAM_SECONDS = 60
+_HOME_SECONDS = 30
+_LARGEST_FILE = 1 << 20
+"""Bytes of a file that is compared; the roles' own are far smaller."""
+
+Check = Callable[[Any], list[str]]
+
+
+def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
+    """Wait until cloud-init is done, for at most `timeout` seconds. Its own errors are not ours."""
+    if shutil.which("cloud-init") is None:
+        return []
+    try:
+        _run(["cloud-init", "status", "--wait"], wanted["timeout"])
+    except subprocess.TimeoutExpired:
+        return [f"cloud-init is not done after {wanted['timeout']} s"]
+    return []
+
+
+def packages(wanted: list[str]) -> list[str]:
+    """Compare the packages that dpkg knows as installed."""
+    known = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted], _PROGRAM_SECONDS)
+    lines = known.stdout.decode(errors="replace").splitlines()
+    return [f"package {name}: not installed" for name in wanted if f"{name} installed" not in lines]
+
+
+def files(wanted: list[Mapping[str, Any]]) -> list[str]:
+    """Compare root's own files: `path`, and `sha256`, `mode` (octal digits) and `line` where they are given."""
+    return [f"{item['path']}: {difference}" for item in wanted if (difference := _file_difference(item))]
+
+
+def _file_difference(wanted: Mapping[str, Any]) -> str:
+    try:
+        # Without O_NONBLOCK a pipe of that name would hold us for ever.
+        descriptor = os.open(wanted["path"], os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return "missing"
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode):
+        os.close(descriptor)
+        return "no regular file"
+    with os.fdopen(descriptor, "rb") as stream:
+        content = stream.read(_LARGEST_FILE)
+    if "sha256" in wanted and hashlib.sha256(content).hexdigest() != wanted["sha256"]:
+        return "other content"
+    if "line" in wanted and wanted["line"].encode() not in content.splitlines():
+        return "the line is missing"
+    if "mode" in wanted and (stat.S_IMODE(found.st_mode), found.st_uid) != (int(wanted["mode"], 8), 0):
+        return "other mode or owner"
+    return ""
+
+
+def account(wanted: Mapping[str, Any]) -> list[str]:
+    """Compare an account's home, shell and comment."""
+    found = find_account(wanted["name"])
+    if found is None:
+        return [f"account {wanted['name']}: missing"]
+    have = {"home": found.pw_dir, "shell": found.pw_shell, "comment": found.pw_gecos}
+    return [f"account {wanted['name']}: other {name}" for name, value in have.items() if wanted[name] != value]
+
+
+def hostname(wanted: str) -> list[str]:
+    """Compare the name that the machine has now, and the one that it gets at its next boot."""
+    kept = Path("/etc/hostname").read_text(encoding="utf-8", errors="replace").strip()
+    return [] if socket.gethostname() == kept == wanted else ["other host name"]
+
+
+def record(wanted: Mapping[str, Any]) -> list[str]:
+    """Compare files with the sums that the role wrote down when it last succeeded, with the same `settings`.
+
+    The file `path` is as sha256sum writes it, after a line with a hash sign and the settings.
+    """
+    path = Path(wanted["path"])
+    if not path.exists():
+        return [f"{path}: missing"]
+    with path.open(encoding="utf-8", errors="replace") as stream:
+        if stream.readline().strip() != f"# {wanted['settings']}":
+            return ["other settings"]
+    done = _run(["sha256sum", "--check", "--quiet", "--strict", str(path)], _PROGRAM_SECONDS)
+    return [] if done.returncode == 0 else [last_words(done.stdout.decode(errors="replace")) or f"{path}: damaged"]
+
+
+def python_environment(wanted: Mapping[str, Any]) -> list[str]:
+    """Compare the list of Python packages that was installed into an environment."""
+    note = wanted_note(wanted["requirements"], wanted["python"], wanted["system_site_packages"])
+    return [] if is_current(wanted["path"], note) else [f"{wanted['path']}: other list of packages"]
+
+
+def content(wanted: Mapping[str, Any]) -> list[str]:
+    """Compare the content of a home with the archive, which is asked for over the network."""
+    options = dict(wanted)
+    owner = _account(options.pop("owner"))
+    options["checksum"] = bare_checksum(options["checksum"])
+    is_other = would_change(Path(owner.pw_dir), Wish(**options), owner, NOTES / "content.json")
+    return ["the content differs from the archive"] if is_other else []
+
+
+def installer(wanted: Mapping[str, Any]) -> list[str]:
+    """Tell whether the content's installer has to run: once per version, or `force`d."""
+    version = read_note(NOTES / "content.json").get("version")
+    if not version or (read_note(NOTES / "content_install.json").get("version") == version and not wanted["force"]):
+        return []
+    owner = _account(wanted["owner"])
+    script = Path(owner.pw_dir) / wanted["script"]
+    is_there = run_as(owner, script.is_file, _HOME_SECONDS, f"looking at {script}")
+    return [f"{wanted['script']} has not run for this content"] if is_there else []
+
+
+CHECKS: dict[str, Check] = {
+    "cloud_init": cloud_init,
+    "packages": packages,
+    "files": files,
+    "account": account,
+    "hostname": hostname,
+    "record": record,
+    "python_environment": python_environment,
+    "content": content,
+    "installer": installer,
+}
+"""By the name of what a role expects."""
+
+
+def differences(expected: Mapping[str, Any]) -> list[str]:
+    """Return what differs from `expected`, which has a value for some of CHECKS.
+
+    What cannot be looked at counts as different: the role itself then fails, and says it in its own words.
+    """
+    found = []
+    for kind, value in expected.items():
+        try:
+            found += CHECKS[kind](value)
+        except (MachineError, OSError, subprocess.SubprocessError) as error:
+            found.append(str(error))
+    return found
+
+
+def _account(name: str) -> pwd.struct_passwd:
+    found = find_account(name)
+    if found is None:
+        raise MachineError(f"account {name}: missing")
+    return found
+
+
+def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
+    """Return how a program ended, with what it printed. Raises subprocess.TimeoutExpired."""
+    return subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        timeout=seconds,
+        check=False,
+    )

@@ -1,0 +1,218 @@
+"""What ami_bake.yml remembers of its run, so that it can be interrupted, and only one at a time makes an image.
+
+A file on the controller tells which image is being made, by which process, and how far it got; the note on the machine
+tells which run it belongs to. Used by the action plugin image_run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import re
+import socket
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..common.lock import locked_within
+
+STAGES = ("configuring", "cleaning", "cleaned")
+"""Being configured; being cleaned, and of no other use from then on; nothing left to do on the machine itself."""
+
+_NAME = re.compile(r"probcomp-([0-9]{4})([0-9]{2})([0-9]{2})-[0-9]{6}")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_SECONDS = 10.0
+"""Most that reading and writing the file may take another process."""
+_PROC = Path("/proc")
+
+
+class RunError(Exception):
+    """Why no image can be made now; str() is one line for the administrator."""
+
+
+@dataclass
+class Run:
+    """One image in the making."""
+
+    name: str
+    controller: str
+    """Computer that makes it."""
+    process: str
+    """Number and start of the process that does, or did."""
+    stage: str = STAGES[0]
+    versions: dict[str, str] = field(default_factory=dict)
+    """What is installed, once it is known."""
+    taken_up: str = ""
+    """Day (UTC, as 2026-11-23) on which the present process began with it."""
+    launched: str = ""
+    """Day (UTC) on which its machine was launched, once it is clean: nothing on it is older."""
+
+    @property
+    def date(self) -> str:
+        """The day that the image is of: that of its machine, which may be earlier than its completion."""
+        return self.launched or _NAME.sub(r"\1-\2-\3", self.name)
+
+    @property
+    def age(self) -> str:
+        """Words for people when the image is of an earlier day than the run that ends with it; empty otherwise."""
+        if not self.date < self.taken_up:
+            return ""
+        return (
+            f"its machine was begun on {self.date} by a run that was interrupted, and what was installed then stayed "
+            "as it was: for an image of today, ansible-playbook ami_bake.yml once more"
+        )
+
+    @property
+    def note(self) -> str:
+        """What the machine's tag `note` says, by which it is known again."""
+        # Load balancers take no comma in a tag, and get the stack's.
+        return f"becomes image {self.name} made on {self.controller}"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine that images are made of, as the inventory has it; all empty when there is none."""
+
+    instance_id: str = ""
+    state: str = ""
+    note: str = ""
+    launched: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be done with the machine that is there."""
+
+    remove: bool
+    """Delete it first, if there is one."""
+    configure: bool
+    """Make and configure a machine; otherwise all is done but the image itself."""
+    cancel: bool = False
+    """Do nothing else."""
+    left: str = ""
+    """What an earlier run left, and what becomes of it, for people."""
+
+
+def plan(run: Run, machine: Machine, cancel: bool) -> Plan:
+    """Return what to do about `machine`. Raises RunError when it belongs to another run, unless that is cancelled."""
+    there = f"an earlier run left the machine {machine.instance_id}" if machine.instance_id else ""
+    if cancel:
+        return Plan(remove=True, configure=False, cancel=True, left=there)
+    if machine.instance_id and machine.note != run.note:
+        what = machine.note if re.fullmatch(r"[\w .,:-]{1,120}", machine.note) else "made by something else"
+        raise RunError(
+            f"another image is being made since {machine.launched[:16]} ({machine.instance_id}: {what}): wait for it; "
+            "if nobody works on it any more, ansible-playbook ami_bake.yml -e cancel=yes removes its machine"
+        )
+    if run.stage == "cleaned":
+        left = f"{there}, clean" if there else "an earlier run had deleted its machine"
+        return Plan(remove=False, configure=False, left=f"{left}: it goes on with its image {run.name}")
+    if not there:
+        return Plan(remove=False, configure=True)
+    is_usable = run.stage == "configuring" and machine.state in ("pending", "running")
+    left = f"{there}, {machine.state}, {'which is gone on with' if is_usable else 'of no use any more: it goes first'}"
+    return Plan(remove=not is_usable, configure=True, left=left)
+
+
+def begin(path: Path, process: str, write: bool = True) -> Run:
+    """Return the run that the file `path` tells of, now ours, or a new one. Raises RunError while its process lives."""
+    if write:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(path):
+        run = read(path)
+        if run and run.process != process and is_alive(run.process):
+            raise RunError(
+                f"image {run.name} is being made on this computer by process {run.process.partition(' ')[0]}: "
+                "wait for it"
+            )
+        now = datetime.datetime.now(datetime.UTC)
+        if run:
+            run.process = process
+        else:
+            run = Run(f"probcomp-{now:%Y%m%d-%H%M%S}", _tag_text(socket.gethostname()), process)
+        run.taken_up = f"{now:%Y-%m-%d}"
+        if write:
+            save(path, run)
+        return run
+
+
+def read(path: Path) -> Run | None:
+    """Return the run in the file `path`; None when there is none, or nothing that can be understood."""
+    try:
+        run = Run(**json.loads(path.read_text(encoding="utf-8")))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+    texts = (run.name, run.controller, run.process, run.taken_up, run.launched)
+    is_sound = all(isinstance(text, str) for text in texts) and isinstance(run.versions, dict)
+    if not is_sound or not _NAME.fullmatch(run.name) or run.stage not in STAGES:
+        return None
+    return run if all(_DAY.fullmatch(day) for day in (run.taken_up, run.launched) if day) else None
+
+
+def save(path: Path, run: Run) -> None:
+    """Write the run into the file `path`, whole or not at all."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def identity(pid: int) -> str:
+    """Return number and start of a process, by which it is told from later ones of its number; "" if it has ended."""
+    if not (_PROC / "self/stat").exists():
+        return _identity_by_ps(pid)
+    try:
+        boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        # The second field is the command in parentheses, which may hold anything.
+        fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+    # Field 22 of proc(5), in ticks since the boot: what ps makes of it moves when the clock is set.
+    return "" if fields[0] in ("Z", "X") else f"{pid} {fields[19]} {boot}"
+
+
+def _identity_by_ps(pid: int) -> str:
+    # macOS, which keeps the time of day at which a process began.
+    command = ["ps", "-o", "state=", "-o", "lstart=", "-p", str(pid)]
+    environment = {**os.environ, "LC_ALL": "C"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False, env=environment)
+    state, _, started = " ".join(done.stdout.split()).partition(" ")
+    return "" if not started or state.startswith("Z") else f"{pid} {started}"
+
+
+def is_alive(process: str) -> bool:
+    """Tell whether the process of this identity still runs."""
+    pid = process.partition(" ")[0]
+    return pid.isdigit() and identity(int(pid)) == process
+
+
+def as_data(run: Run, found: Plan | None = None) -> dict[str, Any]:
+    """Return the run as the action plugin answers it."""
+    data: dict[str, Any] = {"name": run.name, "note": run.note, "stage": run.stage, "versions": run.versions}
+    data |= {"date": run.date, "age": run.age}
+    return data | (asdict(found) if found else {})
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Let one process at a time read and write the file `path`; the lock is on its folder and leaves nothing.
+
+    Raises RunError when another, which may have been stopped, has it for longer than _SECONDS.
+    """
+    if not path.parent.exists():  # Nothing is written there, then.
+        yield
+        return
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        if not locked_within(folder, _SECONDS):
+            raise RunError(f"another process has {path.parent} locked for {_SECONDS:g} s: end it")
+        yield
+    finally:
+        os.close(folder)
+
+
+def _tag_text(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "-", text)[:63] or "unknown"

@@ -1,0 +1,151 @@
+"""Watches the consoles of new machines and pins their host keys, all machines in one loop."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..aws.errors import Clock, error_code, explain, is_credentials_error, patiently
+from ..progress.reporter import Progress
+from .console import ForgedKeys, HostKey, host_keys
+from .known_hosts import Pin, PinError, read_pin, write_pin
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+_NOT_LIVE = frozenset({"UnsupportedOperation", "InvalidParameterValue", "InvalidParameterCombination"})
+_CALLS_PER_SECOND = 5
+_NEW_INSTANCE_SECONDS = 60
+
+
+@dataclass
+class Consoles:
+    """Console output of instances, live where their type can."""
+
+    client: Any
+    clock: Clock
+    _not_live: set[str] = field(default_factory=set)
+    """Instance types for which EC2 refused the live console: those that are not on Nitro."""
+
+    def read(self, instance_id: str, instance_type: str) -> str:
+        """Return what the console shows now, empty when nothing yet; raises botocore's errors."""
+        if instance_type not in self._not_live:
+            try:
+                return self._get(instance_id, Latest=True)
+            except ClientError as error:
+                if error_code(error) not in _NOT_LIVE:
+                    raise
+                self._not_live.add(instance_type)
+        return self._get(instance_id)
+
+    def _get(self, instance_id: str, **options: Any) -> str:
+        answer = patiently(lambda: self.client.get_console_output(InstanceId=instance_id, **options), clock=self.clock)
+        return str(answer.get("Output") or "")
+
+
+class Pinner:
+    """Pins the keys of a batch of machines."""
+
+    def __init__(self, consoles: Consoles, clock: Clock, timeout: float, poll_interval: float) -> None:
+        self.consoles = consoles
+        self.clock = clock
+        self.timeout = timeout
+        self.poll_interval = poll_interval
+        self.results: dict[str, dict[str, Any]] = {}
+
+    def without_pin(self, machines: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return those of `machines` whose keys are to be pinned; the others get their result."""
+        missing = []
+        for machine in machines:
+            try:
+                pin = read_pin(Path(machine["pin_file"]), machine["ssh_name"])
+            except PinError as error:
+                self._fail(machine, str(error))
+                continue
+            if pin is None or pin.instance_id != machine["instance_id"]:
+                missing.append(machine)
+            else:
+                self._pinned(machine, list(pin.keys), changed=False)
+        return missing
+
+    def pin(self, machines: list[dict[str, Any]]) -> None:
+        """Wait for the keys of all `machines` and pin them; each gets a result."""
+        start = self.clock.now()
+        pending = machines
+        progress = Progress("host keys", len(self.results) + len(machines))
+        self._report(progress, pending)
+        while pending:
+            try:
+                for machine in pending:
+                    self._look(machine, self.clock.now() - start)
+                    self._report(progress, pending)
+                    self.clock.sleep(1 / _CALLS_PER_SECOND)
+            except (BotoCoreError, ClientError) as error:
+                for machine in pending:
+                    if machine["user"] not in self.results:
+                        self._fail(machine, explain(error))
+            pending = [machine for machine in pending if machine["user"] not in self.results]
+            if self.clock.now() - start > self.timeout:
+                for machine in pending:
+                    self._fail(
+                        machine,
+                        f"no host keys on the console of {machine['instance_id']} after {self.timeout:.0f} s: "
+                        "delete the machine and make it again",
+                    )
+                return
+            if pending:
+                self.clock.sleep(self.poll_interval)
+
+    def _report(self, progress: Progress, pending: list[dict[str, Any]]) -> None:
+        late = [machine["user"] for machine in pending if machine["user"] not in self.results]
+        progress.report(late, sum(result["status"] == "failed" for result in self.results.values()))
+
+    def _look(self, machine: dict[str, Any], elapsed: float) -> None:
+        try:
+            output = self.consoles.read(machine["instance_id"], machine["instance_type"])
+            keys = host_keys(output)
+            if keys:
+                path = Path(machine["pin_file"])
+                write_pin(path, machine["ssh_name"], Pin(machine["instance_id"], tuple(keys)))
+                self._pinned(machine, keys, changed=True)
+        except ForgedKeys as error:
+            self._fail(machine, f"{error}: nothing was pinned; delete the machine and make it again")
+        except OSError as error:
+            self._fail(machine, f"{machine['pin_file']} cannot be written: {error.strerror or error}")
+        except ClientError as error:
+            if is_credentials_error(error):
+                raise
+            # EC2 may not know an instance everywhere in its first seconds.
+            is_new = error_code(error) == "InvalidInstanceID.NotFound" and elapsed < _NEW_INSTANCE_SECONDS
+            if not is_new:
+                self._fail(machine, explain(error))
+
+    def _pinned(self, machine: dict[str, Any], keys: list[HostKey], changed: bool) -> None:
+        fingerprints = [f"{key.kind} SHA256:{key.fingerprint}" for key in keys]
+        self.results[machine["user"]] = {
+            "status": "pinned",
+            "changed": changed,
+            "reason": "",
+            "fingerprints": fingerprints,
+        }
+
+    def _fail(self, machine: dict[str, Any], reason: str) -> None:
+        self.results[machine["user"]] = {"status": "failed", "changed": False, "reason": reason, "fingerprints": []}
+
+
+def forget(machines: list[dict[str, Any]], is_check_mode: bool) -> dict[str, dict[str, Any]]:
+    """Remove the pin files of `machines`, and return what became of each, by user."""
+    results = {}
+    for machine in machines:
+        path = Path(machine["pin_file"])
+        result = {"status": "absent", "changed": path.exists(), "reason": "", "fingerprints": []}
+        try:
+            if not is_check_mode:
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            reason = f"{path} cannot be removed: {error.strerror or error}"
+            result |= {"status": "failed", "changed": False, "reason": reason}
+        results[machine["user"]] = result
+    return results

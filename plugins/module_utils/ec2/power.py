@@ -1,0 +1,172 @@
+"""Starts or stops many machines together: one request for all, one look at all per round, bounded, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..aws.client import Cloud
+from ..aws.errors import Clock, error_code, explain, is_credentials_error, patiently
+from ..progress.reporter import Progress
+
+PER_REQUEST = 200
+"""Most values that one filter of DescribeInstances takes."""
+_SECONDS_BETWEEN = 0.5
+"""Between requests for single machines, after the one for all was refused."""
+_SECONDS_TO_SHOW = 60.0
+"""How long EC2 may take to show that a request was accepted."""
+_SECONDS_UNTIL_A_REASON_IS_NEW = 10.0
+_GONE = ("shutting-down", "terminated")
+
+
+@dataclass
+class Power:
+    """One machine, and how it went."""
+
+    user: str
+    instance_id: str
+    was: str = ""
+    """State at the first look."""
+    state: str = ""
+    address: str = ""
+    asked_at: float | None = None
+    """When StartInstances or StopInstances was submitted."""
+    reason: str = ""
+    """Why it failed, in words."""
+    is_done: bool = False
+
+    def as_data(self) -> dict[str, Any]:
+        """Return the machine as plain data."""
+        return {
+            "status": "failed" if self.reason else "ready",
+            "changed": self.asked_at is not None,
+            "was": self.was,
+            "state": self.state,
+            "address": self.address,
+            "reason": self.reason,
+        }
+
+
+@dataclass
+class Switch:
+    """Brings machines to `target`: running or stopped."""
+
+    cloud: Cloud
+    clock: Clock
+    target: str
+    machines: list[Power] = field(default_factory=list)
+
+    @property
+    def _from(self) -> str:
+        """The state that the request for `target` wants."""
+        return "stopped" if self.target == "running" else "running"
+
+    def look(self) -> None:
+        """Read the state of all. Raises botocore's errors."""
+        found: dict[str, dict[str, Any]] = {}
+        ids = [machine.instance_id for machine in self.machines]
+        for start in range(0, len(ids), PER_REQUEST):
+            # A filter, for an id that EC2 no longer knows would fail the request for all.
+            filters = [{"Name": "instance-id", "Values": ids[start : start + PER_REQUEST]}]
+            for group in self.cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+                found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
+        for machine in self.machines:
+            instance = found.get(machine.instance_id, {})
+            machine.state = instance.get("State", {}).get("Name", "terminated")
+            machine.address = instance.get("PublicIpAddress", "")
+            machine.was = machine.was or machine.state
+            self._judge(machine, instance)
+
+    def bring(self, timeout: float) -> None:
+        """Bring all to the target within `timeout` seconds; those that are there already are left alone."""
+        start = self.clock.now()
+        progress = Progress("machines", len(self.machines), self.target)
+        try:
+            self.look()
+            while pending := [machine for machine in self.machines if not machine.is_done]:
+                self._ask([machine for machine in pending if machine.state == self._from and machine.asked_at is None])
+                late = [machine.user for machine in self.machines if not machine.is_done]
+                progress.report(late, sum(bool(machine.reason) for machine in self.machines))
+                elapsed = self.clock.now() - start
+                if elapsed > timeout:
+                    for machine in pending:
+                        if not machine.is_done:
+                            self._end(machine, f"not {self.target} after {timeout:.0f} s: {_waits_for(machine)}")
+                    return
+                self.clock.sleep(min(5.0, 1.0 + elapsed / 30))
+                self.look()
+        except self.cloud.errors as error:
+            for machine in self.machines:
+                if not machine.is_done:
+                    self._end(machine, f"its state is unknown, for {explain(error)}")
+
+    def would_change(self, machine: Power) -> bool:
+        """Tell whether a machine that was looked at would be started or stopped."""
+        return not machine.reason and machine.state != self.target
+
+    def _judge(self, machine: Power, instance: dict[str, Any]) -> None:
+        """See whether the machine has come to its end."""
+        if machine.is_done:
+            return
+        if machine.state in _GONE:
+            self._end(machine, f"its machine was terminated: stack_create.yml -e user={machine.user} makes it again")
+        elif machine.state == self.target and (self.target == "stopped" or machine.address):
+            machine.is_done = True
+        elif machine.asked_at is not None and machine.state == self._from:
+            # A start that finds no room is accepted, and ends where it began. So does a machine that cannot boot.
+            why = instance.get("StateReason", {}).get("Message", "") if self.target == "running" else ""
+            elapsed = self.clock.now() - machine.asked_at
+            is_refused = why.startswith("Server.") and elapsed > _SECONDS_UNTIL_A_REASON_IS_NEW
+            if elapsed > _SECONDS_TO_SHOW or is_refused:
+                self._end(machine, f"it is {machine.state} again{f' ({why})' if why else ''}")
+
+    def _ask(self, machines: list[Power]) -> None:
+        """Submit the request for all; when it is refused, one for each, for one can spoil it for the others."""
+        if not machines:
+            return
+        error = self._submit(machines)
+        if error is None:
+            return
+        if len(machines) == 1 or is_credentials_error(error):
+            for machine in machines:
+                self._end(machine, explain(error))
+            return
+        for machine in machines:
+            self.clock.sleep(_SECONDS_BETWEEN)
+            if own := self._submit([machine]):
+                self._end(machine, explain(own))
+
+    def _submit(self, machines: list[Power]) -> Exception | None:
+        client = self.cloud.client("ec2")
+        call = client.start_instances if self.target == "running" else client.stop_instances
+        ids = [machine.instance_id for machine in machines]
+        try:
+            patiently(lambda: call(InstanceIds=ids), clock=self.clock)
+        except self.cloud.errors as error:
+            if error_code(error) == "IncorrectInstanceState" and len(machines) == 1:
+                return None  # Its state changed under us: the next look tells.
+            return error
+        for machine in machines:
+            machine.asked_at = self.clock.now()
+        return None
+
+    def _end(self, machine: Power, reason: str) -> None:
+        machine.reason, machine.is_done = reason, True
+
+
+def _waits_for(machine: Power) -> str:
+    return "it has no public address" if machine.state == "running" else f"it is {machine.state}"
+
+
+def result_lines(machines: Iterable[Power], target: str) -> list[str]:
+    """Return a line for each machine, for people."""
+    lines = []
+    for machine in machines:
+        if machine.reason:
+            lines.append(f"{machine.user}: not {target}, is {machine.state or 'unknown'}")
+        elif machine.asked_at is None and machine.was == target:
+            lines.append(f"{machine.user}: was {target} already")
+        else:
+            lines.append(f"{machine.user}: {target}")
+    return lines

@@ -1,0 +1,152 @@
+"""Who has what: every user's stack and machine of one region, put together from a few reading requests for all.
+
+Used by the modules stack_list and burn_rate. Texts from tags are kept as they are; whoever prints them makes them fit.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from ..aws.client import Cloud, tags_of
+from ..aws.region_state import LIVE_STATES, Survey
+from ..cloudformation.job import COMPLETE
+from ..common.names import instance_tag, stack_name, user_of_instance_tag
+
+STACK_PREFIX = stack_name("")
+TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires")
+_IMAGES_PER_FILTER = 200
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+@dataclass(frozen=True)
+class Machine:
+    """One user's machine, or what is left of it.
+
+    `state` is EC2's word for the instance, "terminated" when only the stack is left, "none" when the stack never made
+    one. `since` is the day the stack (else the instance) was made, ISO 8601. `stack_status` is "" without a stack.
+    """
+
+    user: str
+    state: str
+    stack_status: str
+    since: str
+    instance_id: str
+    type: str
+    image: str
+    image_name: str
+    image_is_ours: bool
+    volume_size: str
+    network: str
+    fleet: str
+    owner: str
+    organization: str
+    purpose: str
+    note: str
+    expires: str
+    url: str
+    has_own_name: bool = True
+    """Whether its instance bears the Name tag of its user."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether CloudFormation has nothing to complain of."""
+        return self.stack_status in COMPLETE
+
+    def is_overdue(self, today: date) -> bool:
+        """Tell whether its end date is past."""
+        day = end_date(self.expires)
+        return day is not None and day < today
+
+
+def end_date(text: str) -> date | None:
+    """Return the day that a tag `expires` names, None for no day."""
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
+def machines(cloud: Cloud, seen: Survey, stack_domain: str, https_port: int) -> list[Machine]:
+    """Return every user's machine in what was `seen`, sorted by user with ws-9 before ws-10."""
+    stacks = {name.removeprefix(STACK_PREFIX): stack for name, stack in seen.stacks.items() if _is_users(name)}
+    instances = seen.machines()
+    named = set(instances)
+    # One whose Name tag somebody changed is still its stack's.
+    for instance in seen.instances:
+        user = tags_of(instance).get("aws:cloudformation:stack-name", "").removeprefix(STACK_PREFIX)
+        if user in stacks and instance["State"]["Name"] in LIVE_STATES:
+            instances.setdefault(user, instance)
+    images = _images(cloud, {_image_id(stacks.get(user), instances.get(user)) for user in {*stacks, *instances}})
+    account_images = {image["ImageId"]: image for image in images}
+    return [
+        _machine(user, stacks.get(user), instances.get(user), account_images, stack_domain, https_port, user in named)
+        for user in sorted({*stacks, *instances}, key=by_number)
+    ]
+
+
+def networks(seen: Survey) -> dict[str, str]:
+    """Return the status of each network's stack, by network."""
+    prefix = "probcomp-network-"
+    return {name.removeprefix(prefix): seen.status(name) for name in sorted(seen.stacks) if name.startswith(prefix)}
+
+
+def by_number(name: str) -> list[tuple[str, int]]:
+    """Return a key that sorts ws-9 before ws-10."""
+    words = name.split("-")
+    return [("", int(word)) if word.isascii() and word.isdecimal() else (word, 0) for word in words]
+
+
+def _is_users(name: str) -> bool:
+    user = name.removeprefix(STACK_PREFIX)
+    return name.startswith(STACK_PREFIX) and user_of_instance_tag(instance_tag(user)) == user
+
+
+def _images(cloud: Cloud, identities: set[str]) -> list[dict[str, Any]]:
+    # A filter, for a request by ids is refused as a whole when one image is gone.
+    wanted = sorted(identities - {""})
+    parts = [wanted[start : start + _IMAGES_PER_FILTER] for start in range(0, len(wanted), _IMAGES_PER_FILTER)]
+    filters = ([{"Name": "image-id", "Values": part}] for part in parts)
+    return [image for part in filters for image in cloud.read_all("ec2", "describe_images", "Images", Filters=part)]
+
+
+def _parameters(stack: dict[str, Any] | None) -> dict[str, str]:
+    given = (stack or {}).get("Parameters", [])
+    return {item["ParameterKey"]: item.get("ParameterValue", "") for item in given}
+
+
+def _image_id(stack: dict[str, Any] | None, instance: dict[str, Any] | None) -> str:
+    return (instance or {}).get("ImageId") or _parameters(stack).get("ImageId", "")
+
+
+def _machine(
+    user: str, stack: dict[str, Any] | None, instance: dict[str, Any] | None, images: dict[str, dict[str, Any]],
+    stack_domain: str, https_port: int, has_own_name: bool,
+) -> Machine:  # fmt: skip
+    parameters, status = _parameters(stack), (stack or {}).get("StackStatus", "")
+    # The machine's own tags first, as the inventory does; the stack's are all there is when the machine is gone.
+    tags = {**tags_of(stack or {}), **tags_of(instance or {})}
+    gone = "terminated" if status in COMPLETE else "none"
+    since = (stack or {}).get("CreationTime") or (instance or {}).get("LaunchTime")
+    host = parameters.get("HostName") or f"{user}.{stack_domain}"
+    image = _image_id(stack, instance)
+    described = images.get(image, {})
+    return Machine(
+        user=user,
+        state=instance["State"]["Name"] if instance else gone,
+        stack_status=status,
+        since=since.date().isoformat() if since else "",
+        instance_id=(instance or {}).get("InstanceId", ""),
+        type=(instance or {}).get("InstanceType") or parameters.get("InstanceType", ""),
+        image=image,
+        image_name=described.get("Name", ""),
+        image_is_ours=bool(described) and not described.get("Public", True),
+        volume_size=parameters.get("VolumeSize", ""),
+        network=parameters.get("Network") or tags.get("network", ""),
+        fleet=tags.get("fleet", ""),
+        url=f"https://{host}" if https_port == 443 else f"https://{host}:{https_port}",
+        has_own_name=has_own_name or instance is None,
+        **{name: tags.get(name, "") for name in TEXT_TAGS},
+    )

@@ -1,0 +1,200 @@
+"""Who has what, in lines for people: the table, what needs attention, and the commands that put it right."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from ..common.names import IMAGE_MACHINE
+from ..output.table import Column, fitted
+from ..output.text import one_line
+from .machines import Machine, end_date
+
+COLUMNS = (
+    Column("who", 16, optional=False),
+    Column("state", optional=False),
+    Column("since", optional=False),
+    Column("type", optional=False),
+    Column("owner", 8),
+    Column("organization", 8),
+    Column("purpose", 8),
+    Column("note", 8),
+    Column("expires"),
+    Column("network", 8),
+    Column("image", 12),
+)
+# What a value may look like to be put into a command that somebody will paste into a shell.
+_PLAIN = re.compile(r"[A-Za-z0-9._-]+")
+_MADE_BY_CREATE = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
+_DELETED_FIRST = {
+    "CREATE_FAILED": "its creation failed and left parts that may cost money",
+    "ROLLBACK_FAILED": "its creation failed and left parts that may cost money",
+    "DELETE_FAILED": "its deletion failed and left parts that may cost money",
+}
+
+
+@dataclass(frozen=True)
+class Attention:
+    """Something about a machine that a person should know: in two or three words, in a sentence, and what to do."""
+
+    user: str
+    short: str
+    text: str
+    command: str = ""
+
+    def as_data(self) -> dict[str, str]:
+        """Return it as plain data."""
+        return {"user": self.user, "what": self.short, "text": self.text, "command": self.command}
+
+
+def attentions(machines: Iterable[Machine], defaults: dict[str, str], region: str, today: date) -> list[Attention]:
+    """Return what needs attention; `defaults` are the settings that a create takes when they are not given."""
+    return [found for machine in machines for found in _attentions(machine, defaults, region, today)]
+
+
+def _attentions(machine: Machine, defaults: dict[str, str], region: str, today: date) -> list[Attention]:
+    found = []
+    if trouble := _stack_trouble(machine, defaults, region):
+        found.append(trouble)
+    if not machine.has_own_name:
+        tag = f"Key=Name,Value={machine.user}/instance"
+        command = f"aws ec2 create-tags --region {region} --resources {machine.instance_id} --tags {tag}"
+        text = f"the Name tag of {machine.instance_id} was changed, so that no command finds it"
+        found.append(Attention(machine.user, "renamed", text, command))
+    if machine.is_overdue(today):
+        text = f"its end was {machine.expires}; -l {machine.user} stack_update.yml -e expires=... gives it more time"
+        found.append(Attention(machine.user, "overdue", text, delete_command(machine.user)))
+    elif machine.expires and end_date(machine.expires) is None:
+        text = f"its tag expires is no date: {one_line(machine.expires, 40)}"
+        command = f"ansible-playbook -l {machine.user} stack_update.yml -e expires=2030-12-31"
+        found.append(Attention(machine.user, "expires is no date", text, command))
+    return found
+
+
+def _stack_trouble(machine: Machine, defaults: dict[str, str], region: str) -> Attention | None:
+    user, status = machine.user, machine.stack_status
+    if machine.state == "terminated":
+        text = "terminated by hand: its stack is there, its instance is gone"
+        return Attention(user, "terminated by hand", text, create_command([user], machine, defaults))
+    if not status:
+        text = f"no stack made {machine.instance_id}: terminate it, or change its Name tag"
+        return Attention(user, "no stack", text)
+    if status in _MADE_BY_CREATE:
+        text = f"its creation failed ({status}); create makes it anew"
+        return Attention(user, "creation failed", text, create_command([user], machine, defaults))
+    if status in _DELETED_FIRST:
+        short = "deletion failed" if status == "DELETE_FAILED" else "creation failed"
+        return Attention(user, short, f"{_DELETED_FIRST[status]} ({status})", delete_command(user))
+    if status == "UPDATE_ROLLBACK_FAILED":
+        command = f"aws cloudformation continue-update-rollback --region {region} --stack-name probcomp-stack-{user}"
+        return Attention(user, "update failed", f"its update failed and could not be undone ({status})", command)
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        return Attention(user, "update undone", "its last update failed and was undone; it works as before")
+    if status.endswith("_IN_PROGRESS"):
+        return Attention(user, "busy", f"CloudFormation is at work on it ({status})")
+    return None
+
+
+def delete_command(user: str) -> str:
+    """Return the command that removes the machine of `user` and what is left of it."""
+    if user == IMAGE_MACHINE:
+        return "ansible-playbook ami_bake.yml -e cancel=yes"
+    return f"ansible-playbook stack_delete.yml -e user={user} -e confirm=yes"
+
+
+def create_command(users: list[str], machine: Machine, defaults: dict[str, str]) -> str:
+    """Return the command that makes the machines of `users` again, each like `machine`.
+
+    Owner, purpose and the other tags need not be said: create takes them from the stack that it replaces.
+    """
+    if users == [IMAGE_MACHINE]:
+        return delete_command(IMAGE_MACHINE)  # Nobody's machine: another run of ami_bake makes another.
+    wanted = {"instance": machine.type, "volume_size": machine.volume_size, "network": machine.network}
+    if machine.image_is_ours:
+        wanted["ami"] = machine.image
+    given = [
+        f"{name}={value}"
+        for name, value in wanted.items()
+        if _PLAIN.fullmatch(value) and value != defaults.get(name, "")
+    ]
+    settings = f' -e "{" ".join(given)}"' if len(given) > 1 else "".join(f" -e {one}" for one in given)
+    if len(users) == 1:
+        return f"ansible-playbook stack_create.yml -e user={users[0]}{settings}"
+    return f"ansible-playbook fleet_create.yml -e users={','.join(users)}{settings}"
+
+
+def repairs(machines: Iterable[Machine], found: list[Attention], defaults: dict[str, str]) -> list[str]:
+    """Return the commands that put everything right but what is only overdue; one create for machines of one kind."""
+    by_user = {machine.user: machine for machine in machines}
+    creates: dict[str, list[str]] = {}
+    others = []
+    for item in found:
+        if not item.command or item.short == "overdue":
+            continue
+        if "_create.yml" in item.command:
+            creates.setdefault(create_command(["_"], by_user[item.user], defaults), []).append(item.user)
+        else:
+            others.append(item.command)
+    together = [create_command(users, by_user[users[0]], defaults) for users in creates.values()]
+    return [*together, *dict.fromkeys(others)]
+
+
+def shown_state(machine: Machine) -> str:
+    """Return one word for the state of a machine."""
+    if machine.state != "none":
+        return machine.state
+    return "busy" if machine.stack_status.endswith("_IN_PROGRESS") else "failed"
+
+
+def lines(machines: list[Machine], networks: dict[str, str], found: list[Attention], today: date) -> list[str]:
+    """Return the table, and below it what it has no room for."""
+    if not machines:
+        return ["no user has a machine or a stack here", *_network_lines(networks, machines)]
+    images = {machine.image: machine.image_name for machine in machines if machine.image}
+    is_one_network = {machine.network for machine in machines} <= {"shared", ""}
+    rows = [
+        (
+            machine.user, shown_state(machine), machine.since, machine.type, machine.owner,
+            machine.organization, machine.purpose, machine.note, _shown_end(machine, today),
+            "" if is_one_network else machine.network,
+            "" if len(images) == 1 else _short_image(machine),
+        )
+        for machine in machines
+    ]  # fmt: skip
+    told = fitted(COLUMNS, rows)
+    told += ["", _count(machines)]
+    told += [
+        f"image {one_line(name or 'that is no longer there', 80)} ({image})" for image, name in sorted(images.items())
+    ]
+    told += _network_lines(networks, machines)
+    told += [f"URL {one_line(url)}" for url in url_patterns(machines)]
+    if found:
+        told += ["", *(f"{item.user}: {one_line(item.text)}" for item in found)]
+    return told
+
+
+def url_patterns(machines: list[Machine]) -> list[str]:
+    """Return the machines' addresses with `<user>` for the name, or those that follow no pattern."""
+    return list(dict.fromkeys(machine.url.replace(f"//{machine.user}.", "//<user>.", 1) for machine in machines))
+
+
+def _count(machines: list[Machine]) -> str:
+    states = Counter(shown_state(machine) for machine in machines)
+    number = f"{len(machines)} machines" if len(machines) > 1 else "1 machine"
+    return f"{number}: {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
+
+
+def _network_lines(networks: dict[str, str], machines: list[Machine]) -> list[str]:
+    users = Counter(machine.network for machine in machines)
+    return [f"network {name}: {users[name]} machines, stack {status}" for name, status in networks.items()]
+
+
+def _shown_end(machine: Machine, today: date) -> str:
+    return f"{machine.expires} overdue" if machine.is_overdue(today) else machine.expires[:20]
+
+
+def _short_image(machine: Machine) -> str:
+    return machine.image_name.rpartition("/")[2] or machine.image

@@ -1,0 +1,303 @@
+"""Does on a machine what a student does: opens the URL, logs in, and runs `1+1` in a kernel. Called by fleet_check.
+
+aiohttp carries it: HTTP, cookies and websockets in one event loop, so that forty machines cost the controller little.
+Machines are their users': nothing that one answers is passed on but numbers and our own words, and every answer is
+bounded in size and time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import secrets
+import socket
+import ssl
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from ..progress.reporter import Tally
+from .failures import REPAIRS, CheckFailed, explained, repair_command
+
+LARGEST_ANSWER = 1_000_000
+"""Bytes; a login page or a kernel's message is far below."""
+PAUSE = 3.0
+"""Seconds between two looks at a machine that is not ready. A load balancer looks every 10 s."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Whose machine, where it answers, and the password that must open it."""
+
+    user: str
+    url: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Seconds: for one answer, for the kernel from its start to its result, and for a machine to become ready."""
+
+    connect: float = 10
+    kernel: float = 60
+    wait: float = 0
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found. `kind` is "" when ok, else what failed; `repair` is the command for it, if there is one."""
+
+    user: str
+    url: str
+    ok: bool
+    seconds: float
+    kind: str = ""
+    reason: str = ""
+    repair: str = ""
+
+
+class LoopbackNames(aiohttp.abc.AbstractResolver):
+    """Resolves names below .localhost to 127.0.0.1, as browsers do (RFC 6761) and the C library does not."""
+
+    def __init__(self) -> None:
+        # Not aiodns, which aiohttp takes where it is installed: /etc/hosts and the system's ways shall count.
+        self._system = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[aiohttp.abc.ResolveResult]:
+        """Return the addresses of `host`."""
+        if not is_loopback_name(host):
+            return await self._system.resolve(host, port, family)
+        return [
+            aiohttp.abc.ResolveResult(
+                hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
+            )
+        ]
+
+    async def close(self) -> None:
+        """Release what the system's resolver holds."""
+        await self._system.close()
+
+
+def is_loopback_name(host: str) -> bool:
+    """Tell whether `host` is localhost or below it."""
+    return host == "localhost" or host.endswith(".localhost")
+
+
+async def check_all(
+    machines: list[Machine], limits: Limits, ca_bundle: str, concurrency: int, with_kernel: bool = True
+) -> list[Result]:
+    """Check all `machines`, `concurrency` at a time, and return the results in their order.
+
+    `ca_bundle` is a file with the authorities to trust, "" for the system's. Without `with_kernel` a check ends after
+    the login. Raises OSError when `ca_bundle` cannot be used.
+    """
+    context = ssl.create_default_context(cafile=ca_bundle or None)
+    resolver = LoopbackNames()
+    connector = aiohttp.TCPConnector(resolver=resolver, ssl=context, limit=0)
+    slots = asyncio.Semaphore(concurrency)
+
+    tally = Tally.of("checks", (machine.user for machine in machines), "passed")
+
+    async def one(machine: Machine) -> Result:
+        async with slots:
+            result = await _check(machine, limits, connector, with_kernel)
+        tally.end(machine.user, result.ok)
+        return result
+
+    try:
+        return list(await asyncio.gather(*(one(machine) for machine in machines)))
+    finally:
+        await connector.close()
+        await resolver.close()
+
+
+async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, with_kernel: bool) -> Result:
+    start = time.monotonic()
+    while True:
+        try:
+            await _Student(machine, limits, connector).check(with_kernel)
+        except CheckFailed as failure:
+            passed = time.monotonic() - start
+            if failure.is_passing and passed + PAUSE < limits.wait:
+                await asyncio.sleep(PAUSE)
+                continue
+            return _failed(machine, failure, passed, limits)
+        return Result(machine.user, machine.url, True, round(time.monotonic() - start, 2))
+
+
+def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limits) -> Result:
+    reason = str(failure)
+    if failure.is_passing and limits.wait:
+        reason += f" (waited {seconds:.0f} s for it)"
+    playbook = REPAIRS.get(failure.kind)
+    repair = repair_command(playbook, [machine.user]) if playbook else ""
+    return Result(machine.user, machine.url, False, round(seconds, 2), failure.kind, reason, repair)
+
+
+class _Student:
+    """One look at one machine."""
+
+    def __init__(self, machine: Machine, limits: Limits, connector: aiohttp.TCPConnector) -> None:
+        self._machine = machine
+        self._limits = limits
+        self._connector = connector
+        self._url = machine.url.rstrip("/")
+        self._host = urlsplit(machine.url).hostname or ""
+
+    async def check(self, with_kernel: bool) -> None:
+        """Raise CheckFailed unless a student can work on the machine, and nobody without the password."""
+        try:
+            async with self._session() as stranger:
+                await self._expect_closed(stranger)
+                await self._expect_refused(stranger)
+            async with self._session() as student:
+                token = await self._log_in(student)
+                if with_kernel:
+                    await self._run_kernel(student, token)
+        except aiohttp.ClientError as error:
+            raise explained(error, self._host) from error
+        except TimeoutError:
+            what = f"no answer from {self._host} within {self._limits.connect:g} s"
+            raise CheckFailed("connection", f"{what}: see whether the machine runs and its network", True) from None
+
+    def _session(self) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=self._connector,
+            connector_owner=False,
+            # What a websocket's opening may take: Jupyter answers it only when the kernel has started.
+            timeout=aiohttp.ClientTimeout(total=self._limits.kernel),
+            trust_env=not is_loopback_name(self._host),
+        )
+
+    async def _request(
+        self, session: aiohttp.ClientSession, method: str, path: str, **options: Any
+    ) -> tuple[int, bytes]:
+        options.setdefault("timeout", aiohttp.ClientTimeout(total=self._limits.connect))
+        async with session.request(method, self._url + path, allow_redirects=False, **options) as response:
+            status = response.status
+            if status in (502, 503, 504):
+                what = f"the load balancer answers {status}: Jupyter does not run, or is not healthy yet"
+                raise CheckFailed("unavailable", what, True)
+            body = await response.content.read(LARGEST_ANSWER)
+        return status, body
+
+    async def _expect_closed(self, session: aiohttp.ClientSession) -> None:
+        status, _ = await self._request(session, "GET", "/api/contents")
+        if status == 200:
+            raise CheckFailed("open", "the machine serves everybody without a password: set one at once")
+        if status == 404:
+            what = "the load balancer knows no machine of this name (404): create it again, which adds what is missing"
+            raise CheckFailed("rule", what, True)
+        if status not in (302, 401, 403):
+            raise CheckFailed("protocol", f"GET /api/contents answers {status}, unlike Jupyter: look at its journal")
+
+    async def _expect_refused(self, session: aiohttp.ClientSession) -> None:
+        if await self._post_login(session, secrets.token_urlsafe(18)) or await self._is_logged_in(session):
+            raise CheckFailed("open", "a wrong password opens the machine: set the password again at once")
+
+    async def _log_in(self, session: aiohttp.ClientSession) -> str:
+        accepted = await self._post_login(session, self._machine.password)
+        if not accepted or not await self._is_logged_in(session):
+            what = "the machine refuses the password of the password file: set it, or ask the user who changed it"
+            raise CheckFailed("password", what)
+        return self._token(session)
+
+    async def _post_login(self, session: aiohttp.ClientSession, password: str) -> bool:
+        status, _ = await self._request(session, "GET", "/login")
+        token = self._token(session)
+        if status != 200 or not token:
+            raise CheckFailed("protocol", f"GET /login answers {status} without Jupyter's form: look at its journal")
+        form = {"_xsrf": token, "password": password}
+        status, _ = await self._request(session, "POST", "/login", data=form)
+        if status not in (302, 401, 403):
+            raise CheckFailed("protocol", f"POST /login answers {status}, as no Jupyter does: look at its journal")
+        return status == 302
+
+    async def _is_logged_in(self, session: aiohttp.ClientSession) -> bool:
+        status, _ = await self._request(session, "GET", "/api/status")
+        return status == 200
+
+    def _token(self, session: aiohttp.ClientSession) -> str:
+        cookie = next((cookie for cookie in session.cookie_jar if cookie.key == "_xsrf"), None)
+        return cookie.value if cookie else ""
+
+    async def _run_kernel(self, session: aiohttp.ClientSession, token: str) -> None:
+        headers = {"X-XSRFToken": token}
+        options: dict[str, Any] = {"headers": headers, "timeout": aiohttp.ClientTimeout(total=self._limits.kernel)}
+        end = time.monotonic() + self._limits.kernel
+        late = CheckFailed("kernel", f"no kernel ran 1+1 within {self._limits.kernel:g} s: restart Jupyter")
+        try:
+            status, body = await self._request(session, "POST", "/api/kernels", json={}, **options)
+        except TimeoutError:
+            raise late from None
+        kernel = _kernel_id(body) if status == 201 else None
+        if kernel is None:
+            raise CheckFailed("kernel", f"Jupyter starts no kernel (POST /api/kernels answers {status}): restart it")
+        try:
+            async with asyncio.timeout(max(1.0, end - time.monotonic())):
+                await self._execute(session, kernel)
+        except TimeoutError:
+            raise late from None
+        finally:
+            # A check that found its answer is not spoiled by a kernel that stays: Jupyter culls it.
+            with contextlib.suppress(aiohttp.ClientError, TimeoutError, CheckFailed):
+                await self._request(session, "DELETE", f"/api/kernels/{kernel}", headers=headers)
+
+    async def _execute(self, session: aiohttp.ClientSession, kernel: str) -> None:
+        name, message = uuid.uuid4().hex, uuid.uuid4().hex
+        url = f"{self._url}/api/kernels/{kernel}/channels?session_id={name}"
+        try:
+            async with session.ws_connect(url, max_msg_size=LARGEST_ANSWER) as socket_:
+                await socket_.send_json(_execute_request(name, message))
+                async for frame in socket_:
+                    answer = _answer(frame, message)
+                    if answer == "2":
+                        return
+                    if answer is not None:
+                        raise CheckFailed("kernel", "the kernel's answer to 1+1 is not 2: restart Jupyter")
+        except aiohttp.WSServerHandshakeError as error:
+            what = f"the websocket to the kernel is refused ({error.status}): restart Jupyter"
+            raise CheckFailed("kernel", what) from error
+        raise CheckFailed("kernel", "the connection to the kernel was closed before its answer: restart Jupyter")
+
+
+def _kernel_id(body: bytes) -> str | None:
+    try:
+        return str(uuid.UUID(json.loads(body)["id"]))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _execute_request(session: str, message: str) -> dict[str, Any]:
+    header = {"msg_id": message, "msg_type": "execute_request", "session": session, "username": "", "version": "5.3"}
+    content = {"code": "1+1", "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
+    return {
+        "header": header,
+        "parent_header": {},
+        "metadata": {},
+        "content": content,
+        "channel": "shell",
+        "buffers": [],
+    }
+
+
+def _answer(frame: aiohttp.WSMessage, message: str) -> str | None:
+    """Return the text that the kernel answered to our `message`, "" for an error, None for everything else."""
+    if frame.type is not aiohttp.WSMsgType.TEXT:
+        return None
+    try:
+        data = json.loads(frame.data)
+        if data["parent_header"].get("msg_id") != message:
+            return None
+        if data["msg_type"] == "execute_result":
+            return str(data["content"]["data"]["text/plain"])
+        return "" if data["msg_type"] == "error" else None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

@@ -1,0 +1,63 @@
+"""How a check of a machine can fail, in words, and the command that mends it. Used by probcomp_jupyter_client."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from ..output.text import one_line
+
+CREATE = "stack_create.yml"
+"""Makes what is missing, the network too; takes its machines by name, not by -l."""
+START = "stack_start.yml"
+"""Starts what does not run, and puts the names right."""
+REPAIRS = {
+    "name": START,
+    "connection": CREATE,
+    "unavailable": "restart_jupyter.yml",
+    "password": "set_password.yml",
+    "open": "set_password.yml",
+    "kernel": "restart_jupyter.yml",
+}
+"""The command that mends each kind of failure; what is not here needs a person."""
+
+
+def repair_command(playbook: str, users: list[str]) -> str:
+    """Return what to type so that `playbook` mends just the machines of `users`."""
+    names = ",".join(users)
+    return (
+        f"ansible-playbook {playbook} -e users={names}"
+        if playbook == CREATE
+        else f"ansible-playbook -l {names} {playbook}"
+    )
+
+
+class CheckFailed(Exception):
+    """A step that did not go as it must; `is_passing` when it may be right a little later."""
+
+    def __init__(self, kind: str, reason: str, is_passing: bool = False) -> None:
+        super().__init__(reason)
+        self.kind = kind
+        self.is_passing = is_passing
+
+
+def explained(error: aiohttp.ClientError, host: str) -> CheckFailed:
+    """Return the failure in words for an error of the connection to `host`."""
+    no_name = CheckFailed("name", f"the name {host} does not resolve: {START} puts the names right", True)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return no_name
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        detail = getattr(error.certificate_error, "verify_message", "") or "not valid"
+        what = f"the certificate of {host} is not trusted ({one_line(str(detail), 100)})"
+        return CheckFailed("tls", f"{what}: check certificate_arn, and ca_bundle for an authority of your own")
+    if isinstance(error, aiohttp.ClientSSLError):
+        reason = getattr(error.os_error, "reason", "") or ""
+        # So answers a server that carries no such name; the rehearsal has it stand for a missing record.
+        if "UNRECOGNIZED_NAME" in reason:
+            return no_name
+        return CheckFailed("tls", f"no TLS connection to {host} ({one_line(reason, 100)}): check the listener", True)
+    if isinstance(error, aiohttp.ClientConnectorError):
+        detail = one_line(error.os_error.strerror or "", 100)
+        return CheckFailed("connection", f"cannot connect to {host} ({detail}): see whether its network stands", True)
+    if isinstance(error, aiohttp.ClientConnectionError | aiohttp.ClientPayloadError):
+        return CheckFailed("connection", f"{host} cut the connection: see whether Jupyter stays up", True)
+    return CheckFailed("protocol", f"{host} answers what no Jupyter does ({type(error).__name__}): look at its journal")

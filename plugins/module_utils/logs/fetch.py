@@ -1,0 +1,309 @@
+"""Fetches the logs of machines to the controller, by rsync over ssh with the pinned key only.
+
+A machine is its user's and may be hostile: whatever it answers with, its rsync, sudo and shell included, is data. It is
+received into a folder of its own below `incoming`, within bounds; what may be kept is moved from there when rsync has
+ended. Used by the module fetch_logs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shlex
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ..common.names import shown
+from ..output.text import size
+from ..progress.reporter import Tally
+from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
+from ..ssh.rsync import (
+    LATE,
+    Ran,
+    bounded,
+    reason,
+    remote_shell,
+    run,
+    with_status,
+    without_remarks,
+)
+from .folder import DEEPEST, Bounds, Content, Taken, excess, measure, take
+
+INCOMING = ".incoming"
+"""Folder in the folder of logs where files arrive."""
+NOT_THERE, NO_SUDO, NO_PROGRAM = 44, 45, 46
+"""Exit statuses by which our command on the machine says so."""
+SILENCE_SECONDS = 60
+"""Seconds without a byte after which rsync ends."""
+
+# 23: some files could not be read; 24: some vanished while it looked.
+_WITH_GAPS = (23, 24)
+_ADDRESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
+_SKIPPED = re.compile(r'skipping non-regular file "(?P<link>.*)"|(?P<large>.*) is over max-size')
+_FEW = 5
+_STATUS = "status"
+
+
+@dataclass(frozen=True)
+class Source:
+    """A folder on the machines. What is in it goes to `name`/ in the user's folder here.
+
+    It is read as `account`: a home belongs to its user, who may plant a link to a file of root's. With `program`, that
+    is called in rsync's place, as root.
+    """
+
+    name: str
+    folder: str
+    account: str = "root"
+    program: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where logs go, with which key, within which bounds, and how long one machine may take (seconds)."""
+
+    directory: Path
+    private_key_file: str
+    rsync: str
+    bounds: Bounds
+    seconds: float
+    dry: bool = False
+
+
+@dataclass
+class Fetched:
+    """What became of one machine's logs."""
+
+    user: str
+    problems: list[str] = field(default_factory=list)
+    new: Taken = field(default_factory=Taken)
+    content: Content = field(default_factory=Content)
+    seconds: float = 0.0
+
+    @property
+    def reason(self) -> str:
+        """Why some or all logs are missing, in one line; empty when none is."""
+        return "; ".join(self.problems)
+
+
+class FetchFailed(Exception):
+    """A machine that is not asked any further; str() is the reason in one line."""
+
+
+def fetch_all(machines: list[Machine], sources: list[Source], settings: Settings, forks: int) -> list[Fetched]:
+    """Fetch the logs of all `machines`, `forks` at a time, and return the results in their order."""
+    tally = Tally.of("logs", (machine.user for machine in machines), "fetched")
+
+    def one(machine: Machine) -> Fetched:
+        fetched = fetch(machine, sources, settings)
+        tally.end(machine.user, not fetched.problems)
+        return fetched
+
+    # Threads: each waits for its own rsync, which does the work.
+    with ThreadPoolExecutor(max_workers=forks) as pool:
+        return list(pool.map(one, machines))
+
+
+def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetched:
+    """Fetch the `sources` of one machine and return what became of it."""
+    start = time.monotonic()
+    fetched = Fetched(machine.user)
+    folder = settings.directory / machine.user
+    try:
+        if not machine.address:
+            raise FetchFailed("the machine has no address: start it first")
+        if not _ADDRESS.fullmatch(machine.address):
+            raise FetchFailed(f"{shown(machine.address)} is no address")
+        if not Path(machine.pin_file).is_file():
+            raise FetchFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
+        if folder.is_symlink():
+            raise FetchFailed(f"{folder} is a link: logs are kept in a folder of their own")
+        with _incoming(settings, machine.user) as incoming:
+            for source in sources:
+                place = incoming / source.name
+                fetched.problems += _fetch_source(machine, source, settings, place, start + settings.seconds, fetched)
+        if fetched.new.no_room:
+            bounds = settings.bounds
+            fetched.problems.append(
+                f"{folder} may hold {size(bounds.bytes)} and {bounds.entries} files and folders, and is full: "
+                f"{_some(fetched.new.no_room)} did not fit; move old logs elsewhere"
+            )
+    except FetchFailed as error:
+        fetched.problems.append(str(error))
+    except (OSError, subprocess.SubprocessError) as error:
+        words = getattr(error, "strerror", None) or type(error).__name__
+        fetched.problems.append(f"the logs cannot be written ({words})")
+    with contextlib.suppress(OSError):
+        # Read again from the disk, not summed up: this is what is said.
+        fetched.content = measure(folder, mend=not settings.dry)
+    fetched.seconds = round(time.monotonic() - start, 1)
+    return fetched
+
+
+@contextlib.contextmanager
+def _incoming(settings: Settings, user: str) -> Iterator[Path]:
+    """Yield a new folder for what arrives of `user`, removed afterwards. Raises FetchFailed if another run has it."""
+    if settings.dry:
+        # Nothing appears among the logs. It is moved nowhere, so it need not be in their file system.
+        with tempfile.TemporaryDirectory(prefix="probcomp-logs-") as folder:
+            inside = Path(folder) / user
+            inside.mkdir(mode=0o700)
+            try:
+                yield inside
+            finally:
+                _remove(inside)
+        return
+    base = settings.directory / INCOMING
+    for place in (settings.directory, base):
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(base / f"{user}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise FetchFailed("another command is fetching these logs right now: wait for its end") from None
+        inside = base / user
+        _remove(inside)  # What a run that was ended left.
+        inside.mkdir(mode=0o700)
+        try:
+            yield inside
+        finally:
+            _remove(inside)
+
+
+def _remove(folder: Path) -> None:
+    # Not shutil.rmtree: a machine can make trees so deep that recursion in Python ends.
+    subprocess.run(["rm", "-rf", "--", str(folder)], check=True, capture_output=True, timeout=300)
+
+
+def _fetch_source(
+    machine: Machine, source: Source, settings: Settings, incoming: Path, deadline: float, fetched: Fetched
+) -> list[str]:
+    """Fetch one source, add what came to `fetched`, and return what went wrong. Raises FetchFailed."""
+    for part in ("files", "parts"):
+        (incoming / part).mkdir(mode=0o700, parents=True)
+    here = settings.directory / machine.user / source.name
+    command = rsync_command(machine, source, settings, incoming, here)
+    # Both where files are put together and where they are put when they are whole.
+    ran = run(command, incoming, deadline, lambda: excess(incoming, settings.bounds))
+    if ran.stopped and ran.stopped != LATE:
+        # What a machine that must be stopped has sent is not looked at any further.
+        raise FetchFailed(f"{source.name}: stopped ({ran.stopped}); nothing of it was kept")
+    now = time.time()
+    stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
+    if not settings.dry:
+        here.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        here.parent.chmod(0o700)
+    content = measure(here.parent)
+    taken = take(incoming / "files", here, content, settings.bounds, stamp, now, settings.dry)
+    new = fetched.new
+    new.files += taken.files
+    new.bytes += taken.bytes
+    for names, more in ((new.aside, taken.aside), (new.no_room, taken.no_room)):
+        names += [f"{source.name}/{name}" for name in more]
+    new.skipped += [f"{source.name}/{name}" for name in [*taken.skipped, *skipped_there(ran.printed)]]
+    if ran.stopped:
+        raise FetchFailed(f"{source.name}: {ran.stopped}; the same command goes on where it was")
+    return _judge(machine, source, ran, _status_of_ssh(incoming / _STATUS))
+
+
+def _status_of_ssh(file: Path) -> int:
+    try:
+        return int(file.read_text()[:8])
+    except (OSError, ValueError):
+        return 0  # rsync's own status says what went wrong.
+
+
+def rsync_command(machine: Machine, source: Source, settings: Settings, incoming: Path, here: Path) -> list[str]:
+    """Return the command that receives `source` into the folder `files` of `incoming`, the working directory.
+
+    `here` has what was fetched before: what is the same is not sent, and of what has grown only the end.
+    """
+    options = [
+        "--recursive",
+        "--times",
+        "--omit-dir-times",
+        "--prune-empty-dirs",
+        # Nothing but plain files and folders, of ours, and readable by us alone.
+        "--no-links",
+        "--no-hard-links",
+        "--no-devices",
+        "--no-specials",
+        "--no-owner",
+        "--no-group",
+        "--no-perms",
+        "--chmod=D700,F600",
+        # The whole list first, so that the checks of names see all of it; nothing is deleted here, ever.
+        "--no-inc-recursive",
+        "--exclude=" + "/*" * (DEEPEST + 1),
+        f"--max-size={settings.bounds.file_bytes}",
+        f"--timeout={SILENCE_SECONDS}",
+        f"--temp-dir={incoming / 'parts'}",
+        "--info=nonreg1,skip1",
+        "--no-motd",
+    ]
+    if here.is_dir():
+        options.append(f"--compare-dest={here}")
+    shell = remote_shell(with_status(ssh_words(machine, settings.private_key_file), incoming / _STATUS))
+    words = [
+        settings.rsync,
+        *options,
+        f"--rsh={shell}",
+        f"--rsync-path={_remote_program(source, settings.dry)}",
+        "--",
+        f"{machine.address}:{source.folder}/",
+        "files/",
+    ]
+    return bounded(words, settings.bounds.file_bytes)
+
+
+def _remote_program(source: Source, dry: bool) -> str:
+    """Return shell text that stands for `rsync` on the machine; it ends with the words of a command."""
+    # In check mode nothing is written there either.
+    folder = shlex.quote(source.folder)
+    sudo = "sudo -n" if source.account == "root" else f"sudo -n -u {shlex.quote(source.account)}"
+    # From a folder that every account may enter. A sudo that fails must not look like a folder that is not there.
+    checks = f"cd /; sudo -n true && {sudo} true || exit {NO_SUDO}; "
+    if source.program and not dry:
+        program = shlex.quote(source.program)
+        return f"{checks}sudo -n test -x {program} || exit {NO_PROGRAM}; sudo -n {program}"
+    return f"{checks}{sudo} test -d {folder} || exit {NOT_THERE}; {sudo} rsync"
+
+
+def _judge(machine: Machine, source: Source, ran: Ran, ssh_status: int) -> list[str]:
+    """Return what went wrong with one source, and raise FetchFailed when nothing else will go."""
+    words = reason(ran.said)
+    if ran.status == 0 or ssh_status == NOT_THERE:
+        return []
+    if ssh_status == NO_CONNECTION:
+        raise FetchFailed(why_no_connection(machine, without_remarks(ran.said)))
+    if ssh_status == NO_SUDO:
+        raise FetchFailed(f"{machine.admin_user} may not use sudo there ({words})")
+    if ssh_status == NO_PROGRAM:
+        repair = f"fleet_create.yml -e users={machine.user} installs what is missing"
+        return [f"{source.name}: {source.program} is not on the machine; {repair}"]
+    if ran.status in _WITH_GAPS:
+        return [f"{source.name}: some files could not be fetched ({words})"]
+    return [f"{source.name}: rsync ended with status {ran.status} ({words})"]
+
+
+def skipped_there(printed: str) -> list[str]:
+    """Return what rsync (`printed` is its output) did not even ask for, with the reasons; as the machine names it."""
+    found = []
+    for line in printed.splitlines():
+        if match := _SKIPPED.fullmatch(line):
+            problem = "not a plain file" if match["link"] is not None else "larger than one file may be"
+            found.append(f"{shown(match['link'] or match['large'] or '', 120)}: {problem}")
+    return found
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - _FEW
+    return ", ".join(names[:_FEW]) + (f" and {rest} more" if rest > 0 else "")

@@ -1,0 +1,265 @@
+"""A user's folder of fetched logs: what is in it, and how a file from a machine gets into it.
+
+What arrived lies apart, where no machine and no rsync writes any more. From there only plain files with plain names go
+into the folder, as far as its bounds allow; nothing in it is ever deleted. Used by fetch_logs on the controller.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+
+from ..common.names import shown
+
+DEEPEST = 16
+"""Folders within each other, counted from a user's."""
+LONGEST_NAME = 200
+"""Bytes; the file system takes 255, and a file that is kept aside gets a longer name."""
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How many bytes one file may have, and how many bytes and entries all files of a user."""
+
+    file_bytes: int
+    bytes: int
+    entries: int
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Something below a folder, at `path` from there; `problem` says why nothing of it may be taken over."""
+
+    path: PurePath
+    status: os.stat_result
+    problem: str = ""
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, and no link to one."""
+        return stat.S_ISDIR(self.status.st_mode)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a plain file."""
+        return stat.S_ISREG(self.status.st_mode)
+
+
+@dataclass
+class Content:
+    """Sums over a folder: files, entries with folders, bytes, and the latest change in seconds since 1970."""
+
+    files: int = 0
+    entries: int = 0
+    bytes: int = 0
+    newest: float = 0.0
+
+    def add(self, entry: Entry) -> None:
+        """Count `entry`."""
+        self.entries += 1
+        if entry.is_file:
+            self.files += 1
+            self.bytes += entry.status.st_size
+            self.newest = max(self.newest, entry.status.st_mtime)
+
+
+@dataclass
+class Taken:
+    """What was taken over: new and grown files and their new bytes; what was kept aside, left out, and had no room."""
+
+    files: int = 0
+    bytes: int = 0
+    aside: list[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    no_room: list[str] = field(default_factory=list)
+
+
+def name_problem(name: str) -> str:
+    """Return why a file of this name is not kept, or an empty text. Such names lie to terminals and to programs."""
+    try:
+        length = len(name.encode("utf-8"))
+    except UnicodeEncodeError:
+        return "its name is no UTF-8"
+    if any(unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp") for character in name):
+        return "control characters in its name"
+    if name.startswith(("-", "~")):
+        return f"its name begins with {name[0]}"
+    return f"its name is longer than {LONGEST_NAME} bytes" if length > LONGEST_NAME else ""
+
+
+def walk(folder: Path, everywhere: bool = False) -> Iterator[Entry]:
+    """Yield what is below `folder`, following no link.
+
+    What may not be taken over is yielded, but not looked into, unless `everywhere` is set.
+    """
+    waiting = [PurePath()]
+    while waiting:
+        inside = waiting.pop()
+        with os.scandir(folder / inside) as listing:
+            for item in listing:
+                entry = _entry(inside / item.name, item)
+                yield entry
+                if entry.is_folder and (everywhere or not entry.problem):
+                    waiting.append(entry.path)
+
+
+def _entry(path: PurePath, item: os.DirEntry[str]) -> Entry:
+    status = item.stat(follow_symlinks=False)
+    problem = name_problem(item.name)
+    if stat.S_ISDIR(status.st_mode):
+        if len(path.parts) > DEEPEST:
+            problem = problem or f"folders more than {DEEPEST} deep"
+    elif not stat.S_ISREG(status.st_mode):
+        problem = problem or "not a plain file"
+    elif status.st_nlink != 1:
+        problem = problem or "a file with several names"
+    return Entry(path, status, problem)
+
+
+def measure(folder: Path, mend: bool = False) -> Content:
+    """Return the sums over `folder`, empty when it is not there; with `mend`, put right the modes of what is in it."""
+    content = Content()
+    if not folder.is_dir() or folder.is_symlink():
+        return content
+    if mend:
+        _mend(folder, folder.lstat(), 0o700)
+    for entry in walk(folder):
+        content.add(entry)
+        if mend and (entry.is_folder or entry.is_file):
+            _mend(folder / entry.path, entry.status, 0o700 if entry.is_folder else 0o600)
+    return content
+
+
+def _mend(path: Path, status: os.stat_result, mode: int) -> None:
+    if stat.S_IMODE(status.st_mode) != mode:
+        path.chmod(mode)
+
+
+def excess(folder: Path, bounds: Bounds) -> str:
+    """Return by what `folder`, into which a machine's files come right now, is beyond `bounds`; else an empty text."""
+    content = Content()
+    try:
+        for entry in walk(folder, everywhere=True):
+            content.add(entry)
+            if content.entries > bounds.entries:
+                return f"more than {bounds.entries} files and folders"
+            if content.bytes > bounds.bytes:
+                return f"more than {bounds.bytes} bytes"
+            if entry.is_folder and len(entry.path.parts) > DEEPEST:
+                return f"folders more than {DEEPEST} deep"
+    except FileNotFoundError:
+        return ""  # Finished files leave the place where they came in.
+    except OSError as error:
+        return f"paths that are too long ({error.strerror})"
+    return ""
+
+
+def take(
+    arrived: Path, folder: Path, content: Content, bounds: Bounds, stamp: str, now: float, dry: bool = False
+) -> Taken:
+    """Move what may be moved from `arrived` to `folder`, and return what was; both are in one file system.
+
+    `content` is what the user has here already, and what comes is added to it. A file that is the beginning of the new
+    one is replaced by it; one that is not is kept as `<name>.before-<stamp>`. No time of change is later than `now`.
+    With `dry` nothing is changed.
+    """
+    taken = Taken()
+    for entry in walk(arrived):
+        name = shown(str(entry.path).encode("utf-8", "surrogateescape").decode("utf-8", "replace"), 120)
+        if entry.problem:
+            taken.skipped.append(f"{name}: {entry.problem}")
+        elif entry.is_file:
+            _Arrival(arrived / entry.path, folder, entry.path, name).take(taken, content, bounds, stamp, now, dry)
+    return taken
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A plain file at `source`, for `path` in `folder`; `name` may be printed."""
+
+    source: Path
+    folder: Path
+    path: PurePath
+    name: str
+
+    def take(self, taken: Taken, content: Content, bounds: Bounds, stamp: str, now: float, dry: bool) -> None:
+        """Move it and count it in `taken` and in `content`."""
+        target = self.folder / self.path
+        with contextlib.ExitStack() as stack:
+            # What was looked at is what is opened: nobody else writes here, and this proves it.
+            handle = stack.enter_context(os.fdopen(os.open(self.source, os.O_RDONLY | os.O_NOFOLLOW), "rb"))
+            new = os.fstat(handle.fileno())
+            if not stat.S_ISREG(new.st_mode) or new.st_nlink != 1 or new.st_size > bounds.file_bytes:
+                taken.skipped.append(f"{self.name}: larger than {bounds.file_bytes} bytes, or no plain file any more")
+                return
+            missing = self._missing_folders()
+            if missing is None:
+                taken.skipped.append(f"{self.name}: a file, and a folder in {self.folder.name}/ here, or the reverse")
+                return
+            old = target.lstat() if target.exists() else None
+            grows = old is not None and _begins_with(self.source, target, old.st_size)
+            freed = old.st_size if old and grows else 0
+            more = 0 if grows else 1 + missing
+            if content.bytes + new.st_size - freed > bounds.bytes or content.entries + more > bounds.entries:
+                taken.no_room.append(self.name)
+                return
+            if not dry:
+                os.fchmod(handle.fileno(), 0o600)
+                changed = min(max(new.st_mtime_ns, 0), int(now * 1e9))
+                os.utime(handle.fileno(), ns=(changed, changed))
+        is_news = not (grows and old and old.st_size == new.st_size)
+        if old and not grows:
+            taken.aside.append(self.name)
+        taken.files += is_news
+        taken.bytes += new.st_size - freed if is_news else 0
+        content.bytes += new.st_size - freed
+        content.entries += more
+        if not dry:
+            self._move(target, stamp if old and not grows else "")
+
+    def _missing_folders(self) -> int | None:
+        """Return how many folders are to be made for it; None when a file or a link is where a folder must be."""
+        missing = 0 if self.folder.is_dir() else 1
+        place = self.folder
+        for part in self.path.parts[:-1]:
+            place = place / part
+            try:
+                if not stat.S_ISDIR(place.lstat().st_mode):
+                    return None
+            except FileNotFoundError:
+                missing += 1
+        target = self.folder / self.path
+        return None if target.is_symlink() or (target.exists() and not target.is_file()) else missing
+
+    def _move(self, target: Path, stamp: str) -> None:
+        place = self.folder
+        place.mkdir(mode=0o700, exist_ok=True)
+        for part in self.path.parts[:-1]:
+            place = place / part
+            with contextlib.suppress(FileExistsError):
+                place.mkdir(mode=0o700)
+        if stamp:
+            number, aside = 1, target.with_name(f"{target.name}.before-{stamp}")
+            while aside.exists() or aside.is_symlink():
+                number += 1
+                aside = target.with_name(f"{target.name}.before-{stamp}-{number}")
+            target.rename(aside)
+        self.source.replace(target)
+
+
+def _begins_with(longer: Path, shorter: Path, size: int) -> bool:
+    """Tell whether the `size` bytes of `shorter` are the first of `longer`."""
+    with longer.open("rb") as one, shorter.open("rb") as other:
+        while size > 0:
+            expected = other.read(min(_CHUNK, size))
+            if not expected or one.read(len(expected)) != expected:
+                return False
+            size -= len(expected)
+    return True

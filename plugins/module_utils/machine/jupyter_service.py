@@ -1,0 +1,141 @@
+"""How a machine's Jupyter stands: the hash of its password, and its service.
+
+Used by the modules jupyter_password and role_drift; runs on the machine. Python 3.10 and its standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import stat
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from .accounts import NOTES, MachineError, run_as
+
+CONFIG = Path(".jupyter/jupyter_server_config.json")
+"""Where Jupyter takes the hash from, below its account's home."""
+HOME_SECONDS = 30
+"""Seconds that reading or writing one file may take; a home can hang."""
+OTHER_HASHES = (("PasswordIdentityProvider", "hashed_password"), ("ServerApp", "password"))
+"""Settings that would win over the one we write."""
+PENDING = NOTES / "jupyter_restart_pending"
+"""Root's note that a hash was written and Jupyter has not answered with it yet."""
+_LARGEST_CONFIG = 1 << 20
+_SYSTEMCTL_SECONDS = 90
+
+
+def read_config(path: Path) -> dict[str, Any] | None:
+    """Return Jupyter's settings in the file `path`: empty without one, None when no JSON object can be read there.
+
+    Runs as the user.
+    """
+    try:
+        # Without O_NONBLOCK a pipe of that name would hold us for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return {}
+    except PermissionError:
+        return None
+    with os.fdopen(descriptor, "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            return None
+        text = stream.read(_LARGEST_CONFIG + 1)
+    if len(text) > _LARGEST_CONFIG:
+        return None
+    try:
+        config = json.loads(text)
+    except ValueError:
+        return None
+    return config if isinstance(config, dict) else None
+
+
+def hash_in(config: dict[str, Any] | None) -> str:
+    """Return the hash that Jupyter takes from `config`; empty when there is none, or another setting would win."""
+    config = config or {}
+    if any(isinstance(config.get(section), dict) and name in config[section] for section, name in OTHER_HASHES):
+        return ""
+    provider = config.get("IdentityProvider")
+    found = provider.get("hashed_password") if isinstance(provider, dict) else None
+    return found if isinstance(found, str) else ""
+
+
+def is_private(path: Path) -> bool:
+    """Tell whether none but its owner can read the file `path`. Runs as the user."""
+    try:
+        return not path.stat().st_mode & 0o077
+    except FileNotFoundError:
+        return True
+
+
+class Service:
+    """The unit of Jupyter."""
+
+    def __init__(self, name: str, port: int, timeout: int) -> None:
+        self._name, self._timeout = name, timeout
+        self._url = f"http://127.0.0.1:{port}/api"
+
+    def is_well(self) -> bool:
+        """Tell whether it runs and will run after a reboot. Raises MachineError when there is no such unit."""
+        state = self._state()
+        wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
+        return all(state[name] == value for name, value in wanted.items())
+
+    def _state(self) -> dict[str, str]:
+        names = "LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload"
+        text = self._systemctl("show", f"--property={names}", self._name)
+        state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+        if state.get("LoadState") != "loaded":
+            raise MachineError(f"there is no {self._name} on the machine: the role jupyter makes it")
+        return state
+
+    def start(self, anew: bool) -> None:
+        """Enable it, start it (`anew`: also when it runs) and wait until it answers. Raises MachineError."""
+        if self._state()["NeedDaemonReload"] == "yes":
+            self._systemctl("daemon-reload")
+            anew = True
+        self._systemctl("enable", "--quiet", self._name)
+        # Starts that failed before count against the unit's limit. Refused for a unit that never ran.
+        with contextlib.suppress(MachineError):
+            self._systemctl("reset-failed", self._name)
+        self._systemctl("restart" if anew else "start", self._name)
+        deadline = time.monotonic() + self._timeout
+        while not self._answers():
+            state = self._state()
+            what = f"{state['ActiveState']} ({state['SubState']}, {state['Result']})"
+            if time.monotonic() > deadline:
+                raise MachineError(
+                    f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: "
+                    f"journalctl -u {self._name} on the machine says why"
+                )
+            if state["ActiveState"] in ("inactive", "failed"):
+                raise MachineError(f"{self._name} is {what}: journalctl -u {self._name} on the machine says why")
+            time.sleep(0.3)
+
+    def _answers(self) -> bool:
+        # Straight to the machine itself, whatever proxy its environment names.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(self._url, timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    def _systemctl(self, *arguments: str) -> str:
+        command = ["systemctl", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_SYSTEMCTL_SECONDS, check=False)
+        if done.returncode != 0:
+            raise MachineError(f"systemctl {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")
+        return done.stdout
+
+
+def look(account: pwd.struct_passwd, service: Service) -> dict[str, Any]:
+    """Return the machine's hash, and whether nothing but a comparison of it is left to do."""
+    path = Path(account.pw_dir) / CONFIG
+    found = run_as(account, lambda: [hash_in(read_config(path)), is_private(path)], HOME_SECONDS, f"reading {path}")
+    return {"hash": found[0], "is_well": bool(found[1]) and not PENDING.exists() and service.is_well()}

@@ -1,0 +1,79 @@
+"""Tables of plain text for the terminal, narrow enough to be read: long values are cut, empty columns left out.
+
+Values may come from tags, which anybody with rights on the account writes, so all of them are made printable.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .text import one_line
+
+WIDTH = 118
+"""Columns of the terminal that a table may fill."""
+_GAP = "  "
+_CUT = "…"
+_UNBOUNDED = 10_000
+_NARROWEST = 4
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column: its head, the width below which it is never cut (None: never cut at all), numbers to the right."""
+
+    head: str
+    least: int | None = None
+    right: bool = False
+    optional: bool = True
+    """Whether it is left out when no row has a value."""
+
+
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+    """Return the table's lines, the first one with the heads. Columns that may be cut share what room there is."""
+    cells = [[one_line(cell, _UNBOUNDED) for cell in row] for row in rows]
+    kept = [n for n, column in enumerate(columns) if not column.optional or any(row[n] for row in cells)]
+    shown = [columns[n] for n in kept]
+    table = [[column.head for column in shown], *([row[n] for n in kept] for row in cells)]
+    widths = _widths(shown, table, width - len(_GAP) * (len(shown) - 1))
+    lines = []
+    for row in table:
+        fields = (_field(cell, room, column.right) for cell, room, column in zip(row, widths, shown, strict=True))
+        lines.append(_GAP.join(fields).rstrip())
+    return lines
+
+
+def text_width(text: str) -> int:
+    """Return how many columns of a terminal `text` takes: Chinese letters two, combining marks none."""
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+def shortened(text: str, room: int) -> str:
+    """Return `text` in at most `room` columns; a cut one ends in "…"."""
+    if text_width(text) <= room:
+        return text
+    kept = text
+    while kept and text_width(kept) > room - 1:
+        kept = kept[:-1]
+    return kept.rstrip() + _CUT
+
+
+def _widths(columns: Sequence[Column], table: Sequence[Sequence[str]], room: int) -> list[int]:
+    widths = [max(text_width(row[n]) for row in table) for n in range(len(columns))]
+    # As far as values can still be told apart; then as far as must be, the first column, which says whose, at last.
+    for floor, first in ((0, 0), (_NARROWEST, 1), (_NARROWEST, 0)):
+        while sum(widths) > room:
+            least = [width if c.least is None else floor or c.least for c, width in zip(columns, widths, strict=True)]
+            candidates = [n for n in range(first, len(widths)) if widths[n] > least[n]]
+            if not candidates:
+                break
+            # The widest gives first, so that a short value is not cut for the sake of a long one.
+            widths[max(candidates, key=lambda n: widths[n])] -= 1
+    return widths
+
+
+def _field(text: str, room: int, right: bool) -> str:
+    text = shortened(text, room)
+    filler = " " * (room - text_width(text))
+    return filler + text if right else text + filler

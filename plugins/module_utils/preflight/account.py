@@ -1,0 +1,103 @@
+"""Preflight: may we work here at all? Programs of this computer, the ssh network, credentials, account and region."""
+
+from __future__ import annotations
+
+import ipaddress
+import shutil
+from collections.abc import Iterable
+from contextlib import suppress
+
+from ..aws.client import Cloud
+from ..aws.errors import error_code, explain, is_credentials_error
+from ..common.names import InvalidZone, check_zone, nearest
+from .findings import Findings
+from .request import Settings
+
+with suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "rsync": "rsync", "tar": "tar"}
+"""Programs that the commands call, and the Debian package of each."""
+
+
+def check_programs(findings: Findings, programs: Iterable[str] = PROGRAMS) -> None:
+    """Find the programs that are missing on this computer."""
+    missing = [program for program in programs if shutil.which(program) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
+        findings.problem(f"not installed here: {', '.join(missing)}", f"apt-get install {packages}")
+
+
+NEEDED = {
+    "zone": "give your hosted zone of Route 53",
+    "certificate_arn": "give a certificate for *.stack.<zone> from AWS Certificate Manager, of the same region",
+    "key_name": "name an EC2 key pair of this region",
+}
+"""Settings that nothing goes without, and what each is."""
+
+
+def check_given(findings: Findings, settings: Settings) -> None:
+    """Find the settings that were never made, and a zone that is none; what else is wrong, only AWS can tell."""
+    missing = [name for name in NEEDED if getattr(settings, name) in (None, "")]
+    for name in missing:
+        findings.problem(f"{name} is not set", f"{NEEDED[name]} in group_vars/all/local.yml")
+    if "zone" not in missing:
+        try:
+            check_zone(settings.zone)
+        except InvalidZone as error:
+            findings.problem(error.what, error.fix)
+
+
+def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
+    """Find out whether `admin_cidr` says who may open an ssh connection."""
+    setting = f"admin_cidr {admin_cidr!r}"
+    wanted = "give your own network in CIDR notation, e.g. admin_cidr=203.0.113.7/32"
+    if not admin_cidr:
+        findings.problem("admin_cidr is not set: nobody could open an ssh connection", wanted)
+        return
+    try:
+        interface = ipaddress.ip_interface(admin_cidr)
+    except ValueError:
+        findings.problem(f"{setting} is no network", wanted)
+        return
+    if interface.version != 4:
+        findings.problem(f"{setting} is no IPv4 network, and the machines have IPv4 addresses only", wanted)
+    elif "/" not in admin_cidr or str(interface.network) != admin_cidr:
+        meant = f"{admin_cidr}/32" if "/" not in admin_cidr else str(interface.network)
+        findings.problem(f"{setting} is not the address of a network", f"did you mean {meant}?")
+    elif interface.network.prefixlen == 0:
+        findings.note("risk: admin_cidr 0.0.0.0/0 lets the whole Internet try ssh on every machine")
+
+
+def check_account(findings: Findings, cloud: Cloud, settings: Settings) -> str:
+    """Return the account that the credentials belong to, "" when AWS cannot be asked at all."""
+    try:
+        account = str(cloud.read("sts", "get_caller_identity")["Account"])
+    except (BotoCoreError, ClientError) as error:
+        fix = explain(error)
+        if error_code(error) in ("InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"):
+            fix += f"; a region like {settings.region} may also have to be enabled for the account first"
+        what = "AWS does not let us in" if is_credentials_error(error) else "AWS cannot be asked who we are"
+        findings.problem(what, fix)
+        return ""
+    if settings.account_id and settings.account_id != account:
+        findings.problem(
+            f"the credentials belong to account {account}, not to {settings.account_id}",
+            "change the profile, or account_id in group_vars/all/local.yml",
+        )
+    return account
+
+
+def check_region(findings: Findings, region: str, known: Iterable[str]) -> bool:
+    """Find out whether `region` is one of the `known`; without a region nothing else can be asked."""
+    if not region:
+        findings.problem("no AWS region is set", "set region in inventory/probcomp_ec2.yml, or AWS_REGION")
+        return False
+    regions = list(known)
+    if region in regions:
+        return True
+    alike = nearest(region, regions)
+    findings.problem(
+        f"there is no AWS region {region!r}", f"did you mean {', '.join(alike)}?" if alike else "see the AWS console"
+    )
+    return False

@@ -1,0 +1,192 @@
+"""Preflight: the names that browsers use (certificate, hosted zone), the users' passwords, and the content."""
+
+from __future__ import annotations
+
+import urllib.error
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from ansible.module_utils.urls import ConnectionError as UrlConnectionError
+from ansible.module_utils.urls import SSLValidationError, open_url
+
+from ..aws.client import Cloud
+from ..aws.errors import error_code
+from ..common.names import absolute_name, host_name
+from ..output.host_summary import people
+from ..output.text import one_line, redact_url
+from ..passwords.files import (
+    PasswordFileError,
+    password_file,
+    read_password,
+    vault_decrypter,
+)
+from .findings import Findings
+from .request import Asked, Settings
+
+EXPIRY_NOTE = timedelta(days=21)
+"""A certificate that ends sooner is named in the plan."""
+CONTENT_TIMEOUT = 15
+"""Seconds for the first bytes of the content."""
+
+
+def covers(pattern: str, host: str) -> bool:
+    """Tell whether a name in a certificate covers `host`; a wildcard stands for one label."""
+    pattern, host = pattern.lower(), host.lower()
+    return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
+
+
+def check_certificate(findings: Findings, cloud: Cloud, settings: Settings, users: Iterable[str]) -> None:
+    """Find out whether the load balancer can use the certificate for all `users`."""
+    arn = settings.certificate_arn
+    needed = f"request one in {settings.region} for *.{settings.stack_domain} with AWS Certificate Manager"
+    if not arn:
+        return
+    parts = arn.split(":")
+    if len(parts) != 6 or parts[2] != "acm":
+        findings.problem(f"certificate_arn {arn!r} is no ARN of AWS Certificate Manager", needed)
+        return
+    if parts[3] != settings.region:
+        findings.problem(
+            f"the certificate {arn} is of region {parts[3]}, the load balancer of {settings.region}", needed
+        )
+        return
+    with findings.checking(f"certificate {arn}"):
+        certificate = _certificate(cloud, arn)
+        if certificate is None:
+            findings.problem(f"there is no certificate {arn}", needed)
+            return
+        _check_validity(findings, arn, certificate)
+        names = {certificate.get("DomainName", ""), *certificate.get("SubjectAlternativeNames", [])} - {""}
+        zone = settings.usable_zone
+        # Without a zone, which is a problem of its own, nobody has a name.
+        hosts = {user: host_name(user, zone) for user in users} if zone else {}
+        uncovered = [user for user, host in hosts.items() if not any(covers(name, host) for name in names)]
+        if uncovered:
+            host = hosts[uncovered[0]]
+            what = f"the certificate {arn} is for {people(sorted(names))} and does not cover {host}"
+            findings.problem(what, needed, uncovered)
+
+
+def _certificate(cloud: Cloud, arn: str) -> dict[str, Any] | None:
+    try:
+        certificate: dict[str, Any] = cloud.read("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
+    except cloud.client("acm").exceptions.ClientError as error:
+        if error_code(error) in ("ResourceNotFoundException", "ValidationException", "InvalidArnException"):
+            return None
+        raise
+    return certificate
+
+
+def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -> None:
+    status, now = certificate.get("Status", ""), datetime.now(UTC)
+    end = certificate.get("NotAfter")
+    if status == "PENDING_VALIDATION":
+        fix = "make the validation record that AWS Certificate Manager shows, and wait until it is ISSUED"
+        findings.problem(f"the certificate {arn} is not validated yet", fix)
+    elif status == "EXPIRED" or (end is not None and end <= now):
+        day = f" on {end:%Y-%m-%d}" if end is not None else ""
+        findings.problem(f"the certificate {arn} expired{day}", "renew it, or name another in certificate_arn")
+    elif status != "ISSUED":
+        findings.problem(f"the certificate {arn} is {status or 'in an unknown state'}", "name one that is ISSUED")
+    elif end is not None and end - now < EXPIRY_NOTE:
+        findings.note(f"risk: the certificate {arn} ends on {end:%Y-%m-%d}")
+
+
+def check_zone(findings: Findings, cloud: Cloud, zone: str) -> None:
+    """Find out whether Route 53 has one public hosted zone `zone`; "" is not looked for."""
+    if not zone:
+        return
+    name = absolute_name(zone)
+    fix = "create it, or correct zone in group_vars/all/local.yml"
+    with findings.checking(f"hosted zone {name}"):
+        # The answer is sorted by name and begins at ours.
+        answer = cloud.read("route53", "list_hosted_zones_by_name", DNSName=name, MaxItems="100")
+        zones = [item for item in answer["HostedZones"] if item["Name"] == name]
+        public = [item for item in zones if not item.get("Config", {}).get("PrivateZone")]
+        if not zones:
+            findings.problem(f"Route 53 has no hosted zone {name}", fix)
+        elif not public:
+            findings.problem(f"the hosted zone {name} is private, so browsers do not see it", "use a public one")
+        elif len(public) > 1:
+            ids = ", ".join(item["Id"].rpartition("/")[2] for item in public)
+            findings.problem(
+                f"Route 53 has {len(public)} public hosted zones {name} ({ids})", "delete the one not in use"
+            )
+
+
+def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:
+    """Find the users whose password file cannot be used; all that have none are one problem."""
+    decrypt = vault_decrypter(settings.vault_password_file)
+    missing = []
+    for user in users:
+        path = password_file(settings.password_directory, user)
+        if not path.exists():
+            missing.append(user)
+            continue
+        try:
+            read_password(path, settings.password_min_length, findings.notes, decrypt=decrypt)
+        except PasswordFileError as error:
+            findings.problem(error.what, error.fix, user)
+    if missing:
+        names = f"user={missing[0]}" if len(missing) == 1 else f"users={','.join(missing)}"
+        folder = settings.password_directory
+        findings.problem(f"no password file in {folder}", f"ansible-playbook create_passwords.yml -e {names}", missing)
+
+
+def check_content(findings: Findings, settings: Settings) -> None:
+    """Find out whether the content can be had, by its first bytes; skipped parts are notes."""
+    if not settings.apt_repository_url:
+        findings.note("skipped: the lab's Debian packages, for no apt repository is set")
+    url = settings.content_url
+    if not url:
+        findings.note("skipped: content and what it installs, for no content_url is set")
+        return
+    fix = "correct content_url, or publish the archive there"
+    shown = redact_url(url)
+    try:
+        # Not HEAD: a presigned address of S3 is signed for GET alone.
+        answer = open_url(
+            url,
+            headers={"Range": "bytes=0-511"},
+            timeout=CONTENT_TIMEOUT,
+            http_agent="probcomp-stack",
+        )
+        with answer:
+            start = answer.read(512)
+            kind = answer.headers.get("Content-Type", "")
+    except urllib.error.HTTPError as error:
+        findings.problem(f"the content {shown} answers {error.code}", fix)
+    except (urllib.error.URLError, UrlConnectionError, SSLValidationError, OSError, ValueError) as error:
+        reason = one_line(str(getattr(error, "reason", error)), 120)
+        findings.problem(f"the content {shown} cannot be reached ({reason})", fix)
+    else:
+        if kind.startswith("text/html") or start.lstrip()[:1] == b"<":
+            findings.problem(f"the content {shown} is a web page, not an archive", fix)
+
+
+def check_collisions(findings: Findings, asked: list[Asked], existing: dict[str, str]) -> None:
+    """Find users and fleets that would share a name, and users whose machine belongs to another fleet.
+
+    `existing` is the fleet ("" for none) of each user who has a machine.
+    """
+    fix = "take another name"
+    fleets: dict[str, list[str]] = {}
+    for user, fleet in [*existing.items(), *((machine.user, machine.fleet) for machine in asked)]:
+        if fleet and user not in fleets.setdefault(fleet, []):
+            fleets[fleet].append(user)
+    users = {machine.user for machine in asked}
+    for user in sorted(users & fleets.keys()):
+        findings.problem(f"user {user} has the name of the fleet {user} ({people(fleets[user])})", fix, user)
+    for fleet in sorted(({machine.fleet for machine in asked} & existing.keys()) - users):
+        findings.problem(f"the fleet {fleet} has the name of the user {fleet}, who has a machine", fix, fleet)
+    for machine in asked:
+        fleet = existing.get(machine.user, machine.fleet)
+        if fleet == machine.fleet:
+            continue
+        whose = f"belongs to the fleet {fleet}" if fleet else "was made alone and belongs to no fleet"
+        if machine.fleet:
+            what = f"the machine {whose}, not to {machine.fleet}"
+            findings.problem(what, "leave it out, delete it first, or take another base", machine.user)
+        else:
+            findings.note(f"{machine.user}: the machine exists and {whose}; it stays there")

@@ -1,0 +1,103 @@
+"""Preflight: what is there already. Stacks, machines and networks, seen in a few requests for all, and what follows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..aws.client import Cloud, tags_of
+from ..aws.region_state import MADE_ANEW, Survey
+from ..common.names import network_stack_name, stack_name
+from ..output.host_summary import people
+from .findings import Findings
+from .request import Asked
+
+_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
+
+
+def check_machines(findings: Findings, cloud: Cloud, seen: Survey, asked: list[Asked]) -> set[str]:
+    """Return the users whose machine exists; find the stacks that create cannot go on with."""
+    existing = set()
+    gone, busy, undone = [], [], []
+    for machine in asked:
+        name, user = stack_name(machine.user), machine.user
+        status, instance = seen.status(name), seen.machine(machine.user)
+        if status in _COMPLETE or (status.endswith("_IN_PROGRESS") and status not in MADE_ANEW):
+            if instance is not None:
+                existing.add(user)
+                _note_differences(findings, seen, machine, instance)
+            elif status in _COMPLETE:
+                gone.append(user)
+            if status == "UPDATE_ROLLBACK_COMPLETE":
+                undone.append(user)
+        elif status and status not in MADE_ANEW:
+            _refuse(findings, cloud, name, status, user)
+        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+            busy.append(user)
+        if not status and instance is not None:
+            what = f"instance {instance['InstanceId']} has the name of this user's machine but no stack made it"
+            findings.problem(what, "terminate it, or change its Name tag", user)
+    if gone:
+        findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
+    if busy:
+        findings.note(f"{people(busy)}: the stack is busy; create waits for it")
+    if undone:
+        findings.note(f"{people(undone)}: the last update failed and was undone")
+    return existing
+
+
+def check_network(findings: Findings, cloud: Cloud, seen: Survey, network: str) -> None:
+    """Find out whether create can go on with the stack of `network`."""
+    name = network_stack_name(network)
+    status = seen.status(name)
+    if not status or status in _COMPLETE or status in MADE_ANEW:
+        return
+    if status.endswith("_IN_PROGRESS"):
+        findings.note(f"network {network}: the stack is busy ({status}); create waits for it")
+        return
+    _refuse(findings, cloud, name, status, "", f"network_delete.yml -e network={network}")
+
+
+def _refuse(findings: Findings, cloud: Cloud, name: str, status: str, user: str, delete: str = "") -> None:
+    """Add the problem of a stack in a state that needs a person."""
+    delete = f"ansible-playbook {delete or f'stack_delete.yml -e user={user}'} -e confirm=yes"
+    if status == "UPDATE_ROLLBACK_FAILED":
+        what, fix = (
+            "its last update failed and could not be undone",
+            (f"aws cloudformation continue-update-rollback --region {cloud.region} --stack-name {name}"),
+        )
+    elif status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
+        what, fix = f"its creation failed and left {_leftovers(findings, cloud, name)}", f"delete it first: {delete}"
+    elif status == "DELETE_FAILED":
+        what, fix = (
+            f"its deletion failed and left {_leftovers(findings, cloud, name)}",
+            f"delete the rest first: {delete}",
+        )
+    else:
+        what, fix = "it needs a person", "look at its events in the AWS console"
+    findings.problem(f"stack {name} is {status}: {what}", fix, user)
+
+
+def _leftovers(findings: Findings, cloud: Cloud, name: str) -> str:
+    found: list[dict[str, Any]] = []
+    with findings.checking(f"what stack {name} left"):
+        found = cloud.read_all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
+    left = [item for item in found if item.get("PhysicalResourceId") and item["ResourceStatus"] != "DELETE_COMPLETE"]
+    return people([f"{item['LogicalResourceId']} {item['PhysicalResourceId']}" for item in left]) or "nothing"
+
+
+def _note_differences(findings: Findings, seen: Survey, machine: Asked, instance: dict[str, Any]) -> None:
+    """Say what create does not do to a machine that exists."""
+    state = instance["State"]["Name"]
+    if state in ("stopping", "stopped"):
+        findings.note(
+            f"{machine.user}: the machine is {state}; start it first: "
+            f"ansible-playbook -l {machine.user} stack_start.yml"
+        )
+    if instance["InstanceType"] != machine.instance:
+        findings.note(
+            f"{machine.user}: the machine exists and stays a {instance['InstanceType']}, not {machine.instance}: "
+            f"ansible-playbook -l {machine.user} stack_update.yml -e instance={machine.instance}"
+        )
+    network = seen.parameters(stack_name(machine.user)).get("Network") or tags_of(instance).get("network", "")
+    if network and network != machine.network:
+        findings.note(f"{machine.user}: the machine exists and stays in the network {network}, not {machine.network}")

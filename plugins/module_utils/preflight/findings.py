@@ -1,0 +1,56 @@
+"""What preflight found: problems that must be put right first, and notes. Nothing here changes anything at AWS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+from ..aws.errors import explain
+from ..output.host_summary import people
+
+with suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that must be put right first: what is wrong, whose it is ("" for everybody's), what to do."""
+
+    what: str
+    fix: str
+    user: str = ""
+
+    @property
+    def text(self) -> str:
+        """The problem in one line."""
+        return f"{self.user}: {self.what}: {self.fix}" if self.user else f"{self.what}: {self.fix}"
+
+    def as_data(self) -> dict[str, str]:
+        """Return the problem as plain data."""
+        return {"what": self.what, "user": self.user, "fix": self.fix, "text": self.text}
+
+
+@dataclass
+class Findings:
+    """What was found so far. `notes` need nobody's hand: risks, skipped parts, what could not be looked at."""
+
+    problems: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def problem(self, what: str, fix: str, users: str | Iterable[str] = "") -> None:
+        """Add a problem; of many users only the first are named."""
+        self.problems.append(Problem(what, fix, users if isinstance(users, str) else people(users)))
+
+    def note(self, text: str) -> None:
+        """Add a note, once."""
+        if text not in self.notes:
+            self.notes.append(text)
+
+    @contextmanager
+    def checking(self, subject: str) -> Iterator[None]:
+        """Make a problem of an error of AWS within: `subject` could not be looked at, nor what depends on it."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            self.problem(f"{subject} cannot be checked", explain(error))

@@ -1,0 +1,144 @@
+"""Instance types and images: what exists, where it is offered, what fits together. Reads only; used by preflight."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from ..aws.client import Cloud
+from ..common.names import nearest
+from .findings import Findings
+from .request import Asked
+
+TYPES_PER_REQUEST = 100
+"""Most names that DescribeInstanceTypes takes at once."""
+
+_SSM_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
+_IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
+
+
+def offerings(cloud: Cloud, types: Iterable[str]) -> dict[str, set[str]]:
+    """Return the availability zones of the region that offer each of `types`; a type that none offers is not in it."""
+    found: dict[str, set[str]] = {}
+    filters = [{"Name": "instance-type", "Values": sorted(set(types))}]
+    for item in cloud.read_all(
+        "ec2",
+        "describe_instance_type_offerings",
+        "InstanceTypeOfferings",
+        LocationType="availability-zone",
+        Filters=filters,
+    ):
+        found.setdefault(item["InstanceType"], set()).add(item["Location"])
+    return found
+
+
+def describe(cloud: Cloud, types: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return EC2's description of each of `types`, all of which must be offered in the region."""
+    names = sorted(set(types))
+    described: list[dict[str, Any]] = []
+    for start in range(0, len(names), TYPES_PER_REQUEST):
+        part = names[start : start + TYPES_PER_REQUEST]
+        described += cloud.read_all("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=part)
+    return {item["InstanceType"]: item for item in described}
+
+
+def vcpus(description: dict[str, Any]) -> int:
+    """Return how many vCPUs a machine of a described type has."""
+    return int(description["VCpuInfo"]["DefaultVCpus"])
+
+
+def check_types(findings: Findings, cloud: Cloud, asked: list[Asked], offered: dict[str, set[str]]) -> None:
+    """Find the types that the region does not have."""
+    users: dict[str, list[str]] = {}
+    for machine in asked:
+        if machine.instance not in offered:
+            users.setdefault(machine.instance, []).append(machine.user)
+    if not users:
+        return
+    # botocore's model names all types of all regions; the region's own are asked for only now, when something is wrong.
+    everywhere = set(cloud.client("ec2").meta.service_model.shape_for("InstanceType").enum)
+    here = {
+        item["InstanceType"]
+        for item in cloud.read_all("ec2", "describe_instance_type_offerings", "InstanceTypeOfferings")
+    }
+    for name, whose in sorted(users.items()):
+        alike = nearest(name, here)
+        fix = f"take another, e.g. {', '.join(alike)}" if alike else "take another, e.g. t3.medium"
+        if name in everywhere:
+            findings.problem(f"instance type {name} is not offered in {cloud.region}", fix, whose)
+        else:
+            findings.problem(f"there is no instance type {name!r}", fix, whose)
+
+
+def zones_of_new_network(cloud: Cloud) -> list[str]:
+    """Return the two zones in which a new network has its subnets: the region's first two, as Fn::GetAZs has them."""
+    filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
+    zones = cloud.read("ec2", "describe_availability_zones", Filters=filters)["AvailabilityZones"]
+    return sorted(zone["ZoneName"] for zone in zones)[:2]
+
+
+def default_images(cloud: Cloud, parameter: str, architectures: Iterable[str]) -> dict[str, str]:
+    """Return the default image of each of EC2's `architectures`; one that SSM has no image for is not in it.
+
+    `parameter` is the SSM parameter's name with `{architecture}` in place of amd64 or arm64.
+    """
+    names = {
+        parameter.replace("{architecture}", _SSM_ARCHITECTURES[architecture]): architecture
+        for architecture in sorted(set(architectures))
+        if architecture in _SSM_ARCHITECTURES
+    }
+    if not names:
+        return {}
+    found = cloud.read("ssm", "get_parameters", Names=sorted(names))["Parameters"]
+    # Without the placeholder one image is the default of every architecture, and is judged as a given one is.
+    if len(names) == 1 and "{architecture}" not in parameter:
+        return {architecture: item["Value"] for item in found for architecture in architectures}
+    return {names[item["Name"]]: item["Value"] for item in found}
+
+
+def architecture(description: dict[str, Any]) -> str:
+    """Return which images a described type runs: x86_64 or arm64, else what EC2 says first."""
+    supported: list[str] = description["ProcessorInfo"]["SupportedArchitectures"]
+    return next((name for name in _SSM_ARCHITECTURES if name in supported), supported[0] if supported else "")
+
+
+def images(cloud: Cloud, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """Return EC2's description of the images that exist among `ids`."""
+    names = sorted({name for name in ids if _IMAGE_ID.fullmatch(name)})
+    if not names:
+        return {}
+    # A filter, for an id that does not exist would fail the whole request.
+    filters = [{"Name": "image-id", "Values": names}]
+    found = cloud.read_all("ec2", "describe_images", "Images", Filters=filters, IncludeDeprecated=True)
+    return {item["ImageId"]: item for item in found}
+
+
+def image_fault(image: dict[str, Any] | None, name: str, machine: Asked, description: dict[str, Any]) -> str:
+    """Return why `machine` cannot be made from the image `name`, "" when it can."""
+    if image is None:
+        return f"there is no image {name!r} in this region that the account may use"
+    supported = description["ProcessorInfo"]["SupportedArchitectures"]
+    if image.get("Architecture") not in supported:
+        return f"image {name} is for {image.get('Architecture')}, {machine.instance} for {' or '.join(supported)}"
+    if image.get("State", "available") != "available":
+        return f"image {name} is {image['State']}"
+    if image.get("RootDeviceType") != "ebs":
+        return f"image {name} has no EBS root disk"
+    if image.get("Platform", "").lower() == "windows":
+        return f"image {name} is a Windows image"
+    kinds = description.get("SupportedVirtualizationTypes", [])
+    if kinds and image.get("VirtualizationType") not in kinds:
+        return f"image {name} is of virtualization {image.get('VirtualizationType')}, {machine.instance} of {kinds[0]}"
+    smallest = root_size(image)
+    if smallest > machine.volume_size:
+        return f"volume_size {machine.volume_size} is less than the {smallest} GiB of image {name}"
+    return ""
+
+
+def root_size(image: dict[str, Any]) -> int:
+    """Return the GiB of the image's root disk, 0 when it does not say."""
+    for mapping in image.get("BlockDeviceMappings", []):
+        if mapping.get("DeviceName") == image.get("RootDeviceName"):
+            return int(mapping.get("Ebs", {}).get("VolumeSize", 0))
+    return 0

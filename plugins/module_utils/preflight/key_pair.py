@@ -1,0 +1,135 @@
+"""Preflight: does the private key that ssh will use belong to the key pair that the machines will have?
+
+The key is read to compute what AWS shows of it, in memory only; nothing of it is kept, printed or passed on.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import stat
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+
+from ..aws.client import Cloud
+from .findings import Findings
+from .request import Settings
+
+Marks = set[str]
+"""What tells a key: its public blob as `ssh-...` files have it (base64), and the fingerprints that AWS may show."""
+
+
+def own_marks(findings: Findings, settings: Settings) -> Marks | None:
+    """Return what tells the private key that ssh will use; None, and a problem found, when it cannot be told."""
+    return file_marks(findings, settings.private_key_file) if settings.private_key_file else agent_marks(findings)
+
+
+def check_key_pair(findings: Findings, cloud: Cloud, settings: Settings, own: Marks | None) -> None:
+    """Find out whether the key pair exists and `own` (of own_marks) is its private key."""
+    if not settings.key_name:
+        return
+    with findings.checking(f"key pair {settings.key_name}"):
+        pair = find_pair(cloud, settings.key_name)
+        if pair is None:
+            findings.problem(
+                f"there is no key pair {settings.key_name!r} in {settings.region}",
+                "import your public key there: aws ec2 import-key-pair, or correct key_name",
+            )
+        elif own is not None and not own & pair_marks(pair):
+            holder = (
+                f"the private key {settings.private_key_file}"
+                if settings.private_key_file
+                else "no key of the ssh agent"
+            )
+            verb = "does not belong" if settings.private_key_file else "belongs"
+            findings.problem(
+                f"{holder} {verb} to key pair {settings.key_name} ({pair.get('KeyFingerprint', 'no fingerprint')})",
+                "correct private_key_file or key_name, or add the key to the agent with ssh-add",
+            )
+
+
+def find_pair(cloud: Cloud, name: str) -> dict[str, Any] | None:
+    """Return EC2's description of the key pair `name`."""
+    filters = [{"Name": "key-name", "Values": [name]}]
+    pairs = cloud.read("ec2", "describe_key_pairs", Filters=filters, IncludePublicKey=True)["KeyPairs"]
+    return next((pair for pair in pairs if pair["KeyName"] == name), None)
+
+
+def pair_marks(pair: dict[str, Any]) -> Marks:
+    """Return what tells the key of a key pair."""
+    words = pair.get("PublicKey", "").split()
+    blob = {words[1]} if len(words) > 1 else set()
+    return blob | {pair.get("KeyFingerprint", "").rstrip("=")} - {""}
+
+
+def public_marks(key: Any) -> Marks:
+    """Return what tells `key` by its public half.
+
+    AWS shows the SHA-256 of the blob for ed25519 keys, the MD5 of the DER form for RSA keys that were imported.
+    """
+    line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    blob = line.split()[1]
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    digest = base64.b64encode(hashlib.sha256(base64.b64decode(blob)).digest()).decode().rstrip("=")
+    return {blob.decode(), digest, hashlib.md5(der, usedforsecurity=False).digest().hex(":")}
+
+
+def private_marks(key: Any) -> Marks:
+    """Return what tells `key`; AWS shows the SHA-1 of the private DER form for RSA keys that it made itself."""
+    form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    digest = hashlib.sha1(key.private_bytes(*form), usedforsecurity=False).digest()
+    return public_marks(key.public_key()) | {digest.hex(":")}
+
+
+def file_marks(findings: Findings, path: str) -> Marks | None:
+    """Return what tells the private key in the file `path`; None, and a problem found, when it cannot be told."""
+    where = f"private_key_file {path}"
+    file = Path(path).expanduser()
+    try:
+        data = file.read_bytes()
+        mode = stat.S_IMODE(file.stat().st_mode)
+    except OSError as error:
+        findings.problem(
+            f"{where} cannot be read ({error.strerror})", "correct it, or leave it empty to use the ssh agent"
+        )
+        return None
+    if mode & 0o077:
+        findings.problem(
+            f"{where} can be read by others (mode {mode:04o}), so ssh will not use it", f"chmod 0600 {path}"
+        )
+    try:
+        load = serialization.load_ssh_private_key if b"OPENSSH" in data[:64] else serialization.load_pem_private_key
+        return private_marks(load(data, password=None))
+    except TypeError:
+        # The public half of an encrypted key is only where somebody put it: beside the key, or in the agent.
+        findings.note(f"{where} has a pass phrase: add it to the ssh agent with ssh-add, nothing can ask for it")
+        return agent_marks(findings)
+    except (ValueError, UnsupportedAlgorithm):
+        findings.problem(f"{where} is no private key that ssh can use", "give the file that ssh-keygen or AWS made")
+        return None
+
+
+def agent_marks(findings: Findings) -> Marks | None:
+    """Return what tells the keys of the ssh agent; None without any, which is found as a problem."""
+    fix = "start one and add the key with ssh-add, or set private_key_file"
+    try:
+        listed = subprocess.run(["ssh-add", "-L"], capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        findings.problem("no ssh agent answers", fix)
+        return None
+    if listed.returncode != 0:
+        findings.problem("the ssh agent holds no key" if listed.returncode == 1 else "no ssh agent answers", fix)
+        return None
+    marks: Marks = set()
+    for line in listed.stdout.splitlines():
+        try:
+            marks |= public_marks(serialization.load_ssh_public_key(line.encode()))
+        except (ValueError, UnsupportedAlgorithm, binascii.Error):
+            # A key on a token or of another kind: EC2 has no key pairs of it.
+            continue
+    return marks

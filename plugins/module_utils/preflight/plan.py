@@ -1,0 +1,139 @@
+"""Preflight: the plan for people. What it costs, and tables of machines, quotas and prices as plain text."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from typing import Any
+
+from ..aws import prices
+from ..output.text import one_line, redact_url
+from .findings import Findings
+from .machines import Choice
+from .quotas import Room
+from .request import Settings
+
+VOLUME_TYPE = "gp3"
+"""Of the root disks in the template `stack`."""
+ZONES_PER_NETWORK = 2
+"""Zones of a network's load balancer, with a public address in each."""
+
+
+def bill(listed: prices.PriceList, machines: Iterable[Choice], networks: int) -> prices.Bill:
+    """Return what `machines`, while they run, and the load balancers of so many `networks` cost."""
+    machines = list(machines)
+    types = Counter(machine.instance for machine in machines)
+    disks = sum(machine.asked.volume_size for machine in machines)
+    addresses = len(machines) + ZONES_PER_NETWORK * networks
+    items = [(name, count, prices.instance(name)) for name, count in sorted(types.items())]
+    items.append((f"{VOLUME_TYPE} disks, GiB", disks, prices.volume(VOLUME_TYPE)))
+    items.append(("public IPv4 addresses", addresses, prices.PUBLIC_ADDRESS))
+    items.append(("load balancers", networks, prices.LOAD_BALANCER))
+    items = [item for item in items if item[1]]
+    lines = tuple(prices.Line(what, count, listed.per_hour(item)) for what, count, item in items)
+    return prices.Bill(lines, listed.as_of(item for _, _, item in items))
+
+
+def cost_in_words(total: prices.Bill) -> str:
+    """Return what a bill comes to per hour, in a few words."""
+    unknown = f" and the unknown price of {', '.join(total.unknown)}" if total.unknown else ""
+    return f"${prices.dollars(total.per_hour, 4)} per hour{unknown}"
+
+
+def plan(
+    place: str, settings: Settings, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room,
+    total: prices.Bill, new: prices.Bill, findings: Findings,
+) -> list[str]:  # fmt: skip
+    """Return the plan's lines; `total` is for all that is asked, `new` for what does not exist yet."""
+    lines = [place, "", *table(("setting", "value"), setting_rows(settings)), ""]
+    lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(choices))
+    rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
+    lines += ["", *table(("network", "state"), rows)] if rows else []
+    if room.needs:
+        lines += ["", *table(("quota", "needed", "free", "limit"), quota_rows(room))]
+    if total.lines:
+        lines += ["", *table(("price per hour in dollars", "count", "each", "together"), price_rows(total))]
+        lines += ["", f"{'at least' if total.unknown else 'together'} {_sums(total)}{_dated(total)}"]
+        if new.per_hour != total.per_hour:
+            lines.append(f"of which new {_sums(new)}")
+    lines += ["", *findings.notes] if findings.notes else []
+    return lines
+
+
+def setting_rows(settings: Settings) -> list[tuple[str, str]]:
+    """Return a row for each setting of the account: what is in force, wherever it was set."""
+    return [
+        ("account_id", settings.account_id or "- (any)"),
+        ("zone", one_line(str(settings.zone or "-"), 120)),
+        ("certificate_arn", settings.certificate_arn or "-"),
+        ("key_name", settings.key_name or "-"),
+        ("private_key_file", settings.private_key_file or "- (the ssh agent's)"),
+        ("admin_cidr", settings.admin_cidr or "-"),
+        ("apt_probcomp_repository_url", redact_url(settings.apt_repository_url) or "-"),
+        ("apt_probcomp_key", _key(settings.apt_repository_key)),
+        ("content_url", redact_url(settings.content_url) or "-"),
+    ]
+
+
+def _key(given: str) -> str:
+    """Return where a repository's key comes from; one that was given as text shows as such."""
+    return "given as text" if given.lstrip().startswith("-----BEGIN") else one_line(redact_url(given), 120) or "-"
+
+
+def machine_rows(choices: dict[str, Choice]) -> list[tuple[str, ...]]:
+    """Return a row for each kind of machine, with the names of all that are of it."""
+    kinds: dict[tuple[str, ...], list[str]] = {}
+    for user, choice in choices.items():
+        disk = f"{choice.asked.volume_size} GiB" if not choice.exists else "as it is"
+        state = _state(choice.exists, choice.stack_status)
+        kind = (choice.instance, str(choice.vcpus or "?"), disk, choice.image or "?", choice.asked.network, state)
+        kinds.setdefault(kind, []).append(user)
+    return [(_names(users), *kind) for kind, users in kinds.items()]
+
+
+def quota_rows(room: Room) -> list[tuple[str, ...]]:
+    """Return a row for each quota that is needed."""
+    rows: list[tuple[str, ...]] = []
+    for data in room.as_data():
+        limit = data["limit"]
+        free = "?" if limit is None else str(limit - data["used"])
+        rows.append((data["name"], str(data["needed"]), free, "?" if limit is None else str(limit)))
+    return rows
+
+
+def price_rows(total: prices.Bill) -> list[tuple[str, ...]]:
+    """Return a row for each line of a bill."""
+    rows: list[tuple[str, ...]] = []
+    for line in total.lines:
+        each = "unknown" if line.unit_price is None else prices.dollars(line.unit_price, 6)
+        together = "unknown" if line.per_hour is None else prices.dollars(line.per_hour, 4)
+        rows.append((line.what, str(line.count), each, together))
+    return rows
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a plain table with aligned columns."""
+    widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
+    aligned = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows])
+    return [line.rstrip() for line in aligned]
+
+
+def _names(users: list[str]) -> str:
+    return ", ".join(users) if len(users) <= 3 else f"{users[0]} ... {users[-1]} ({len(users)})"
+
+
+def _state(exists: bool, status: str) -> str:
+    return f"exists ({status})" if exists else f"new (after {status})" if status else "new"
+
+
+def _sums(total: prices.Bill) -> str:
+    day = total.per_hour * 24
+    sums = f"${prices.dollars(total.per_hour, 4)} per hour, ${prices.dollars(day)} per day"
+    month = f"${prices.dollars(day * Decimal(30))} if forgotten for 30 days"
+    unknown = f", and what is unknown: {', '.join(total.unknown)}" if total.unknown else ""
+    return f"{sums}, {month}{unknown}"
+
+
+def _dated(total: prices.Bill) -> str:
+    return f" (list prices of {total.as_of}; traffic is not in it)" if total.as_of else ""

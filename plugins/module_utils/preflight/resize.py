@@ -1,0 +1,213 @@
+"""Looks at machines that shall become others before anything is stopped: can they, is there room, what will it cost?
+
+Reads only. Used by the module cloudformation_stack_updates, with preflight's own eyes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from ..aws import prices, quotas
+from ..aws.client import Cloud, tags_of
+from ..aws.errors import explain
+from ..aws.region_state import Survey
+from ..cloudformation.job import parameters_of
+from ..cloudformation.update import INSTEAD, UpdateJob, wanted_tags
+from ..common.names import shown
+from ..output.host_summary import people
+from . import instance_types as types
+from .findings import Findings
+from .machines import Choice, Types, look_at_types
+from .plan import table
+from .quotas import COUNTING_STATES, judge, vcpu_needs
+from .request import Asked
+
+
+@dataclass
+class Outlook:
+    """What was found: `problems` stop all, `faults` one machine each, by user; `lines` tell people what would be."""
+
+    problems: list[str] = field(default_factory=list)
+    faults: dict[str, str] = field(default_factory=dict)
+    resting: list[str] = field(default_factory=list)
+    """Users whose machine is let alone, for it does not run, and no update is why."""
+    lines: list[str] = field(default_factory=list)
+
+
+def look(
+    cloud: Cloud, seen: Survey, jobs: list[UpdateJob], parameter: str, logical_id: str, price_list: prices.PriceList
+) -> Outlook:
+    """Return what stands against the jobs, and let those that may be resized know it.
+
+    `parameter` is the stacks' parameter for the type of the machine whose logical id is `logical_id`.
+    """
+    outlook = Outlook()
+    _find_machines(outlook, seen, jobs, logical_id)
+    outlook.resting = [job.user for job in jobs if _is_resting(job, seen)]
+    jobs = [job for job in jobs if job.user not in outlook.resting]
+    resized = [job for job in jobs if job.instance and _is_resized(job, seen, parameter)]
+    if resized:
+        findings = Findings()
+        asked = [Asked(job.user, job.parameters[parameter], "", 0) for job in resized]
+        known = look_at_types(findings, cloud, seen, asked)
+        for job in resized:
+            wanted = job.parameters[parameter]
+            if description := known.described.get(wanted):
+                current = known.described.get(job.instance["InstanceType"])
+                fault = resize_fault(job.instance, description, current, known.offered[wanted])
+                job.may_resize = not fault
+                if fault:
+                    outlook.faults[job.user] = fault
+        fitting = [job for job in resized if job.may_resize]
+        with findings.checking("quotas"):
+            _check_room(findings, cloud, seen, fitting, known, parameter)
+        outlook.problems = [problem.text for problem in findings.problems]
+        outlook.lines = _resizes(fitting, known, parameter, price_list) + findings.notes + price_list.notes
+    outlook.lines += _tag_changes(jobs, seen)
+    return outlook
+
+
+def resize_fault(
+    instance: dict[str, Any], wanted: dict[str, Any], current: dict[str, Any] | None, zones: Iterable[str]
+) -> str:
+    """Return why `instance` cannot be stopped and started as the type that `wanted` describes, "" when it can.
+
+    `current` describes the type that it is of, `zones` are those that offer the wanted one. The rules are those of
+    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resize-limitations.html
+    """
+    name, architecture = wanted["InstanceType"], instance.get("Architecture", "x86_64")
+    supported = wanted["ProcessorInfo"]["SupportedArchitectures"]
+    if architecture not in supported:
+        what = f"{name} runs {' and '.join(supported)}, the machine is {architecture}"
+        return f"{what}: take a type for {architecture}, or {INSTEAD}"
+    kinds = wanted.get("SupportedVirtualizationTypes", [])
+    kind = instance.get("VirtualizationType", "hvm")
+    if kinds and kind not in kinds:
+        return f"{name} is of virtualization {' or '.join(kinds)}, the machine of {kind}: {INSTEAD}"
+    if instance.get("RootDeviceType", "ebs") != "ebs":
+        return f"the machine's root disk is not on EBS and would be lost: {INSTEAD}"
+    # An image whose owner says that it has the driver for ENA was made for the same machines that need that for NVMe.
+    if not instance.get("EnaSupport"):
+        if wanted.get("NetworkInfo", {}).get("EnaSupport") == "required":
+            return f"{name} needs the ENA driver, and the machine's image does not say that it has it: {INSTEAD}"
+        has_nvme = (current or {}).get("EbsInfo", {}).get("NvmeSupport") == "required"
+        if wanted.get("EbsInfo", {}).get("NvmeSupport") == "required" and not has_nvme:
+            return f"{name} needs the NVMe driver, and the machine's image does not say that it has it: {INSTEAD}"
+    mode, modes = instance.get("BootMode", ""), wanted.get("SupportedBootModes", [])
+    if modes and mode in ("uefi", "legacy-bios") and mode not in modes:
+        return f"{name} boots by {' or '.join(modes)}, the machine's image by {mode}: {INSTEAD}"
+    zone = instance["Placement"]["AvailabilityZone"]
+    if zone not in zones:
+        where = ", ".join(sorted(zones))
+        what = f"{name} is not offered in {zone}, where the machine is, only in {where}"
+        return f"{what}: take another type, or {INSTEAD}"
+    return ""
+
+
+def _find_machines(outlook: Outlook, seen: Survey, jobs: list[UpdateJob], logical_id: str) -> None:
+    """Give each job its machine; one that is gone is found in EC2, not in the stack."""
+    machines = {}
+    for instance in seen.instances:
+        tags = tags_of(instance)
+        if tags.get("aws:cloudformation:logical-id") == logical_id and instance["State"]["Name"] != "shutting-down":
+            machines[tags.get("aws:cloudformation:stack-id")] = instance
+    for job in jobs:
+        stack = seen.stacks.get(job.name)
+        if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
+            continue  # The updater says so.
+        job.instance = machines.get(stack["StackId"], {})
+        if not job.instance:
+            outlook.faults[job.user] = f"its machine was terminated: stack_create.yml -e user={job.user} makes it again"
+
+
+def _is_resting(job: UpdateJob, seen: Survey) -> bool:
+    """Tell whether a machine does not run though its stack is at rest: somebody stopped it, or is starting it."""
+    if not job.instance or job.instance["State"]["Name"] == "running":
+        return False
+    # A resize stops its machine; one that was interrupted is gone on with.
+    return not seen.stacks[job.name]["StackStatus"].endswith("_IN_PROGRESS")
+
+
+def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
+    if parameter not in job.parameters:
+        return False
+    stack = seen.stacks[job.name]
+    # While somebody's update runs, the parameters may be put back.
+    is_busy = stack["StackStatus"].endswith("_IN_PROGRESS")
+    types_now = {job.instance["InstanceType"], parameters_of(stack).get(parameter)}
+    return is_busy or types_now != {job.parameters[parameter]}
+
+
+def _check_room(
+    findings: Findings, cloud: Cloud, seen: Survey, jobs: list[UpdateJob], known: Types, parameter: str
+) -> None:
+    """Find the vCPU quotas that do not suffice; a machine that is resized gives back what it has."""
+    running = [job for job in jobs if job.instance["State"]["Name"] in COUNTING_STATES]
+    own = {job.instance["InstanceId"] for job in running}
+    others = Survey(seen.stacks, tuple(item for item in seen.instances if item["InstanceId"] not in own))
+    new = []
+    given_back: Counter[quotas.Quota | None] = Counter()
+    for job in running:
+        name = job.parameters[parameter]
+        new.append(Choice(Asked(job.user, name, "", 0), False, instance=name, vcpus=_vcpus(known, name)))
+        given_back[quotas.vcpu_quota(job.instance["InstanceType"])] += _vcpus(known, job.instance["InstanceType"])
+    limits = quotas.Quotas(cloud.client("service-quotas"), explain, cloud.errors)
+    for need in vcpu_needs(findings, others, new, known):
+        if need.needed > given_back[need.quota]:
+            judge(findings, need, limits.limit(need.quota), "")
+    for note in limits.notes:
+        findings.note(note)
+
+
+def _vcpus(known: Types, name: str) -> int:
+    description = known.described.get(name)
+    return types.vcpus(description) if description else 0
+
+
+def _resizes(jobs: list[UpdateJob], known: Types, parameter: str, listed: prices.PriceList) -> list[str]:
+    """Return a table of the machines that would become of another type, and what that costs more or less."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for job in jobs:
+        kinds.setdefault((job.instance["InstanceType"], job.parameters[parameter]), []).append(job.user)
+    rows, more, unknown = [], Decimal(0), False
+    for (old, new), users in kinds.items():
+        amounts = [listed.per_hour(prices.instance(name)) for name in (old, new)]
+        each = ["unknown" if amount is None else prices.dollars(amount, 4) for amount in amounts]
+        if amounts[0] is None or amounts[1] is None:
+            unknown = True
+        else:
+            more += (amounts[1] - amounts[0]) * len(users)
+        sizes = f"{_vcpus(known, old)} -> {_vcpus(known, new)}"
+        rows.append((people(users), f"{old} -> {new}", sizes, f"{each[0]} -> {each[1]}"))
+    if not rows:
+        return []
+    lines = table(("machines", "instance", "vCPUs", "dollars per hour, each"), rows)
+    if unknown:
+        return [*lines, "a price is unknown"]
+    word = "more" if more >= 0 else "less"
+    return [*lines, f"together ${prices.dollars(abs(more), 4)} per hour {word} while they run"]
+
+
+def _tag_changes(jobs: list[UpdateJob], seen: Survey) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for job in jobs:
+        if stack := seen.stacks.get(job.name):
+            old, new = tags_of(stack), wanted_tags(job, stack)
+            for key in sorted(job.tags):
+                if old.get(key, "") != new.get(key, ""):
+                    line = f"{key}: {shown(old.get(key, ''))} -> {shown(new.get(key, ''))}"
+                    kinds.setdefault(line, []).append(job.user)
+    return [f"{people(users)}: {line}" for line, users in kinds.items()]
+
+
+def price_list(cloud: Cloud, cache: str | None) -> prices.PriceList:
+    """Return the prices of the cloud's region, kept in the file `cache`."""
+    file = Path(cache) if cache else None
+    return prices.PriceList(
+        lambda: cloud.client("pricing", prices.PRICE_LIST_REGION), cloud.region, file, explain, cloud.errors
+    )

@@ -1,0 +1,140 @@
+"""Preflight: the sweep. Calls every check, each of which finds what it can, and puts the answers together."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from ..aws import prices, quotas
+from ..aws.account import banner, is_rehearsal
+from ..aws.client import Cloud
+from ..aws.errors import explain
+from ..aws.region_state import Survey, survey
+from ..common.names import network_stack_name
+from .account import (
+    check_account,
+    check_admin_cidr,
+    check_given,
+    check_programs,
+    check_region,
+)
+from .endpoints import (
+    check_certificate,
+    check_collisions,
+    check_content,
+    check_passwords,
+    check_zone,
+)
+from .existing import check_machines, check_network
+from .findings import Findings
+from .key_pair import check_key_pair, own_marks
+from .machines import Choice, choose, look_at_types
+from .plan import bill, cost_in_words, plan
+from .quotas import Room, check_room
+from .request import Asked, Settings
+
+with suppress(ImportError):  # AnsibleAWSModule reports it.
+    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.session import Session
+
+
+def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str | None) -> dict[str, Any]:
+    """Return everything that fleet_preflight answers, see its RETURN."""
+    findings = Findings()
+    users = [machine.user for machine in asked]
+    check_programs(findings)
+    check_given(findings, settings)
+    check_admin_cidr(findings, settings.admin_cidr)
+    check_passwords(findings, settings, [machine.user for machine in asked if machine.has_password])
+    own = own_marks(findings, settings)
+    check_content(findings, settings)
+    account, rehearsal = "", False
+    found = _Fleet({machine.user: Choice(machine, False, instance=machine.instance) for machine in asked})
+    if check_region(findings, settings.region, known_regions()):
+        account = check_account(findings, cloud, settings)
+    if account:
+        rehearsal = is_rehearsal(cloud.client("sts").meta.endpoint_url)
+        check_certificate(findings, cloud, settings, users)
+        check_zone(findings, cloud, settings.usable_zone)
+        check_key_pair(findings, cloud, settings, own)
+        found = _look_at_fleet(findings, cloud, settings, asked, price_cache)
+    return {
+        "problems": [problem.as_data() for problem in findings.problems],
+        "notes": findings.notes,
+        "account": account,
+        "region": settings.region,
+        "rehearsal": rehearsal,
+        "machines": {user: choice.as_data() for user, choice in found.choices.items()},
+        "networks": found.networks,
+        "quotas": found.room.as_data(),
+        "cost": {**found.total.as_data(), "new": found.new.as_data()},
+        "plan_lines": plan(
+            banner(account, settings.region, rehearsal), settings,
+            found.choices, found.networks, found.room, found.total, found.new, findings,
+        ),
+    }  # fmt: skip
+
+
+def known_regions() -> list[str]:
+    """Return all regions that botocore knows, of all partitions."""
+    session = Session()
+    partitions = session.get_available_partitions()
+    return [region for name in partitions for region in session.get_available_regions("ec2", partition_name=name)]
+
+
+class _Fleet:
+    """What was found about machines and networks; empty where AWS could not be asked."""
+
+    def __init__(self, choices: dict[str, Choice]) -> None:
+        self.choices = choices
+        self.networks: dict[str, dict[str, Any]] = {}
+        self.room = Room()
+        self.total = prices.Bill(())
+        self.new = prices.Bill(())
+
+
+def _look_at_fleet(
+    findings: Findings, cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str | None
+) -> _Fleet:
+    errors = (BotoCoreError, ClientError)
+    seen, is_seen = Survey(), False
+    with findings.checking("what exists already"):
+        seen, is_seen = survey(cloud), True
+    existing = check_machines(findings, cloud, seen, asked)
+    networks = sorted({machine.network for machine in asked})
+    for network in networks:
+        check_network(findings, cloud, seen, network)
+    check_collisions(findings, asked, seen.fleets())
+    known = look_at_types(findings, cloud, seen, asked)
+    fleet = _Fleet(choose(findings, cloud, settings, seen, asked, existing, known))
+    if is_seen:
+        names = {name: network_stack_name(name) for name in networks}
+        fleet.networks = {
+            name: {
+                "exists": seen.has_network(name),
+                "stack_status": seen.status(stack),
+                "outputs": seen.outputs(stack),
+            }
+            for name, stack in names.items()
+        }
+    listed = prices.PriceList(
+        lambda: cloud.client("pricing", prices.PRICE_LIST_REGION),
+        settings.region,
+        Path(price_cache) if price_cache else None,
+        explain,
+        errors,
+    )
+    new = [choice for choice in fleet.choices.values() if not choice.exists]
+    fleet.total = bill(listed, fleet.choices.values(), len(networks))
+    fleet.new = bill(listed, new, sum(not seen.has_network(name) for name in networks))
+    if is_seen:
+        limits = quotas.Quotas(cloud.client("service-quotas"), explain, errors)
+        fleet.room = check_room(findings, cloud, seen, fleet.choices, known, limits, cost_in_words(fleet.total))
+    for note in listed.notes:
+        findings.note(note)
+    try:
+        listed.save()
+    except OSError as error:
+        findings.note(f"prices cannot be kept in {price_cache} ({error.strerror})")
+    return fleet

@@ -1,0 +1,233 @@
+"""The status line of a command that runs: how much of a long task is done, and which machines are late.
+
+Used by the callback `fleet`. On a terminal one line is written again and again in its place, and erased before
+anything else is displayed. On a pipe and with -v it is an ordinary line now and then.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ..output.host_summary import by_number
+from ..output.text import one_line
+from .report import ENVIRONMENT, NAMES_IN_A_LINE, Report, parse_report, status_line
+
+_TICK_SECONDS = 0.5
+_MOST_READ = 64 << 10
+"""Bytes read at a time; of more only the end, for the last report alone matters."""
+_WIDTH_UNKNOWN = 80
+_WIDTH_OF_PLAIN_LINES = 160
+_INDENT = "  "
+_ERASE = "\r\x1b[K"
+
+
+class ProgressFile:
+    """The file in which modules report; private, and removed with its folder, which is Ansible's for this command."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make the file and name it in the environment. Raises OSError."""
+        path = folder / "probcomp-progress"
+        self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        os.environ[ENVIRONMENT] = str(path)
+
+    def size(self) -> int:
+        """Return its size in bytes."""
+        return os.fstat(self._handle).st_size
+
+    def read(self, offset: int) -> tuple[int, Report | None]:
+        """Return the last report that was appended after `offset`, and the offset for the next time."""
+        size = self.size()
+        if size <= offset:
+            return size, None
+        start = max(offset, size - _MOST_READ)
+        text = os.pread(self._handle, size - start, start)
+        whole, end, _ = text.rpartition(b"\n")
+        reports = (parse_report(line) for line in reversed(whole.splitlines()))
+        return start + len(whole) + len(end), next((report for report in reports if report), None)
+
+
+@dataclass
+class _Running:
+    """One task that runs."""
+
+    name: str
+    offset: int
+    """Where its reports begin in the progress file."""
+    since: float = field(default_factory=time.monotonic)
+    pending: dict[str, None] = field(default_factory=dict)
+    """Hosts that were started and have no result."""
+    started: int = 0
+    failed: int = 0
+    told_at: float = 0.0
+    """Seconds after `since` of the last plain line."""
+    reported: Report | None = None
+
+    def report(self) -> Report:
+        """Return what its module reported, or else what its hosts' results say."""
+        if self.reported:
+            return self.reported
+        late = list(self.pending)  # In one step: the main thread changes it meanwhile.
+        if self.started <= 1:
+            return Report(self.name)
+        ready = max(0, self.started - len(late) - self.failed)
+        names = tuple(one_line(host, 63) for host in sorted(late, key=by_number)[:NAMES_IN_A_LINE])
+        return Report(self.name, "done", self.started, ready, self.failed, names)
+
+
+class Status:
+    """Shows how far the running task is.
+
+    Its methods are called in the main process; a thread of its own writes. All writing is under the lock under which
+    Ansible's Display writes and forks its workers: no line is written into another, and no worker inherits the thread's
+    half-done output.
+    """
+
+    def __init__(self, display: Any, folder: Path, delay: float, interval: float) -> None:
+        """Show a line on a terminal after `delay` seconds, elsewhere every `interval` seconds; 0 shows none."""
+        self._display = display
+        self._lock = display._lock
+        self._delay, self._interval = delay, interval
+        # With -v lines come quickly, and people keep them.
+        self._is_in_place = _is_terminal() and display.verbosity == 0
+        self._shown = ""
+        self._task: _Running | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._file: ProgressFile | None = None
+        if (delay if self._is_in_place else interval) > 0:
+            self._start(folder)
+
+    def begin(self, name: str) -> None:
+        """Remember that a task begins."""
+        if self._thread:
+            self._task = _Running(one_line(name, 80), self._file.size() if self._file else 0)
+            self.erase()
+
+    def start_host(self, host: str) -> None:
+        """Remember that the task begins on `host`."""
+        if self._task:
+            self._task.pending[host] = None
+            self._task.started += 1
+
+    def end_host(self, host: str, is_failed: bool = False) -> None:
+        """Remember that the task has ended on `host`."""
+        task = self._task
+        if task and host in task.pending:
+            task.failed += is_failed
+            del task.pending[host]
+
+    def erase(self) -> None:
+        """Take the line away, if there is one."""
+        with self._lock:
+            if self._shown:
+                self._shown = ""
+                sys.stdout.write(_ERASE)
+                sys.stdout.flush()
+
+    def stop(self) -> None:
+        """End the thread and take the line away."""
+        thread, self._thread, self._task = self._thread, None, None
+        if thread:
+            self._stopping.set()
+            thread.join(5)
+            os.environ.pop(ENVIRONMENT, None)
+            _quietly(self.erase)
+
+    def _start(self, folder: Path) -> None:
+        try:
+            self._file = ProgressFile(folder)
+        except OSError:
+            self._file = None  # Then the modules report nothing, and hosts are counted as ever.
+        if self._is_in_place:
+            self._erase_before_output()
+        self._thread = threading.Thread(target=self._run, name="status", daemon=True)
+        self._thread.start()
+        # Also when the command is interrupted: a thread that writes while Python ends can abort it.
+        atexit.register(self.stop)
+
+    def _erase_before_output(self) -> None:
+        """Let Display erase the line before it writes anything: results, warnings of core's and of workers, prompts.
+
+        Everything that Ansible shows passes through this one method of the only Display.
+        """
+        show, process = self._display.display, os.getpid()
+
+        @functools.wraps(show)
+        def display(*args: Any, **options: Any) -> None:
+            if os.getpid() != process:
+                show(*args, **options)  # A worker sends it to the main process, which comes by here.
+                return
+            with self._lock:
+                _quietly(self.erase)
+                show(*args, **options)
+
+        self._display.display = display
+
+    def _run(self) -> None:
+        while not self._stopping.wait(_TICK_SECONDS):
+            try:
+                self._tick()
+            except (OSError, ValueError):
+                return  # Nobody reads any more; the main thread ends the command in its own words.
+
+    def _tick(self) -> None:
+        task = self._task
+        if task is None or not task.pending:
+            self.erase()
+            return
+        if self._file:
+            task.offset, reported = self._file.read(task.offset)
+            task.reported = reported or task.reported
+        seconds = time.monotonic() - task.since
+        if self._is_in_place and seconds >= self._delay:
+            # Not in the last column: some terminals go to the next line then.
+            self._draw(task, _INDENT + status_line(task.report(), seconds, _width() - len(_INDENT) - 1))
+        elif not self._is_in_place and seconds >= task.told_at + self._interval:
+            task.told_at = seconds
+            self._print(task, _INDENT + status_line(task.report(), seconds, _WIDTH_OF_PLAIN_LINES))
+
+    def _draw(self, task: _Running, line: str) -> None:
+        # Other characters may be wider than one column, and then the line would not be erased whole.
+        line = line.encode("ascii", "replace").decode()
+        with self._lock:
+            if self._is_current(task) and line != self._shown:
+                self._shown = line
+                sys.stdout.write(_ERASE + line)
+                sys.stdout.flush()
+
+    def _print(self, task: _Running, line: str) -> None:
+        with self._lock:
+            if self._is_current(task):
+                self._display.display(line)
+                sys.stdout.flush()
+
+    def _is_current(self, task: _Running) -> bool:
+        """Tell whether the task still runs: it may have ended while its line was made."""
+        return self._task is task and bool(task.pending)
+
+
+def _is_terminal() -> bool:
+    return sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+
+
+def _width() -> int:
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or _WIDTH_UNKNOWN
+    except (OSError, ValueError):
+        return _WIDTH_UNKNOWN
+
+
+def _quietly(call: Any) -> None:
+    """Call what writes, and leave it to others to find out that nobody reads."""
+    try:
+        call()
+    except (OSError, ValueError):
+        return

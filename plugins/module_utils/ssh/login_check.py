@@ -1,0 +1,46 @@
+"""Whether the administrator can log in to machines: the pinned host key answers, and lets our key in."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+from ..progress.reporter import Tally
+from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
+
+
+def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
+    """Return, by user, why there is no ssh connection to a machine; the others are not in it."""
+    tally = Tally.of("ssh logins", (machine.user for machine in machines), "accepted")
+
+    def one(machine: Machine) -> str:
+        reason = refusal(machine, private_key_file)
+        tally.end(machine.user, not reason)
+        return reason
+
+    # Threads: each waits for its own ssh, which does the work.
+    with ThreadPoolExecutor(max_workers=concurrency) as pool:
+        reasons = pool.map(one, machines)
+        return {machine.user: reason for machine, reason in zip(machines, reasons, strict=True) if reason}
+
+
+def refusal(machine: Machine, private_key_file: str) -> str:
+    """Return why there is no ssh connection to `machine`, or "" when there is one."""
+    if not machine.address:
+        return "it has no address to ssh to"
+    command = [*ssh_words(machine, private_key_file), "--", machine.address, "true"]
+    try:
+        # The key exchange and the login have a bound of their own; this one is for a machine that then says nothing.
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=3 * CONNECT_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"its ssh server at {machine.address} did not finish within {3 * CONNECT_SECONDS} s"
+    if done.returncode != NO_CONNECTION:
+        return ""
+    return why_no_connection(machine, done.stderr.decode("utf-8", "replace"))
