@@ -51,16 +51,16 @@ class ActionModule(ActionBase):
             given = {name: value or "" for name, value in options["machine"].items()}
             found = image_run.plan(run, image_run.Machine(**given), options["cancel"])
             return {"changed": False, **image_run.as_data(run, found)}
-        run = image_run.read(path)
+        kept = image_run.read(path)
         if options["step"] == "end":
             if not is_checking:
                 path.unlink(missing_ok=True)
-            return {"changed": False, **(image_run.as_data(run) if run else {})}
-        if run is None:
+            return {"changed": False, **(image_run.as_data(kept) if kept else {})}
+        if kept is None:
             raise image_run.RunError(f"{path} is gone or damaged: the same command begins anew")
-        run.stage = options["step"]
-        run.launched = (options["machine"]["launched"] or "")[:10]
-        run.versions = {**run.versions, **{str(name): str(value) for name, value in options["versions"].items()}}
+        kept.stage = options["step"]
+        kept.launched = (options["machine"]["launched"] or "")[:10]
+        kept.versions = {**kept.versions, **{str(name): str(value) for name, value in options["versions"].items()}}
         if not is_checking:
-            image_run.save(path, run)
-        return {"changed": False, **image_run.as_data(run)}
+            image_run.save(path, kept)
+        return {"changed": False, **image_run.as_data(kept)}

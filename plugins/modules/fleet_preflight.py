@@ -231,8 +231,10 @@ def main() -> None:
         options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
         return boto3_inventory_conn(conn_type="client", resource=service, **options)
 
-    texts = {name: parameters[name] or "" for name in Settings.__dataclass_fields__.keys() - {"region", "zone"}}
-    settings = Settings(region=region or "", zone=parameters["zone"], **texts)
+    given: dict[str, Any] = {
+        name: parameters[name] or "" for name in Settings.__dataclass_fields__ if name not in ("region", "zone")
+    }
+    settings = Settings(region=region or "", zone=parameters["zone"], **given)
     asked = [Asked(**machine) for machine in parameters["machines"]]
     cache = None if module.check_mode else parameters["price_cache"]
     found = sweep(Cloud(client, region or ""), settings, asked, cache)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ..common.names import absolute_name
@@ -84,7 +85,7 @@ class Zone:
         progress = Progress("records")
         for change_id in change_ids:
             while (
-                patiently(lambda c=change_id: self.client.get_change(Id=c), clock=self.clock)["ChangeInfo"]["Status"]
+                patiently(partial(self.client.get_change, Id=change_id), clock=self.clock)["ChangeInfo"]["Status"]
                 != "INSYNC"
             ):
                 if self.clock.now() > end:

@@ -18,16 +18,16 @@ _LIVING = ["pending", "running", "stopping", "stopped"]
 _TAGS_PER_FILTER = 200
 
 
-class Worker(Protocol):
-    """Maker or Remover."""
+class Worker[AnyJob: Job](Protocol):
+    """Maker, Remover or Updater."""
 
-    def step(self, job: Job, stacks: dict[str, Stack]) -> None:
+    def step(self, job: AnyJob, stacks: dict[str, Stack]) -> None:
         """Look once and act."""
 
 
-def work_off(
-    jobs: Iterable[Job],
-    worker: Worker,
+def work_off[AnyJob: Job](
+    jobs: Iterable[AnyJob],
+    worker: Worker[AnyJob],
     api: StackApi,
     stacks: dict[str, Stack],
     clock: Clock,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..aws.client import Cloud, tags_of
@@ -129,10 +130,10 @@ class ImageMaker:
             if not image and self.clock.now() > unseen_until:
                 raise ImageError(f"image {identity} is gone: somebody else removed it")
             if self.clock.now() > deadline:
-                progress = ", ".join(f"snapshot {item['SnapshotId']} {item.get('Progress', '')}" for item in snapshots)
+                pending = ", ".join(f"snapshot {item['SnapshotId']} {item.get('Progress', '')}" for item in snapshots)
                 raise ImageError(
                     f"image {identity} is not available after {timeout:.0f} s"
-                    f" ({progress or 'no snapshot yet'}): the same command goes on waiting"
+                    f" ({pending or 'no snapshot yet'}): the same command goes on waiting"
                 )
             progress.report_state(_state(image, snapshots))
             self.clock.sleep(_SECONDS_BETWEEN)
@@ -162,7 +163,7 @@ class ImageMaker:
         try:
             patiently(lambda: ec2.deregister_image(ImageId=image["ImageId"]), clock=self.clock)
             for name in snapshots_of(image):
-                patiently(lambda name=name: ec2.delete_snapshot(SnapshotId=name), clock=self.clock)
+                patiently(partial(ec2.delete_snapshot, SnapshotId=name), clock=self.clock)
         except (BotoCoreError, ClientError) as error:
             left = " and ".join([image["ImageId"], *snapshots_of(image)])
             raise ImageError(f"the failed {left} could not be removed and may cost: {explain(error)}") from error
