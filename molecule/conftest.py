@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.scenario import Machine, by_engine, by_ssh, has_rehearsal, users, write_ssh_config
+from tests.support.scenario import Machine, by_engine, by_ssh, has_rehearsal, users, write_ssh_config
 
 
 @pytest.fixture(scope="session")

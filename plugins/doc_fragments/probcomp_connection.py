@@ -1,6 +1,6 @@
 """What is said of options by which modules connect to machines, from the controller and with the pinned key only.
 
-The options themselves are in module_utils/probcomp_arguments.py; tests/unit/test_layout.py holds one against the other.
+The options themselves are in module_utils/common/argument_specs.py; a test of the layout holds one against the other.
 """
 
 from textwrap import indent

@@ -17,8 +17,8 @@ from botocore.exceptions import ClientError
 
 from tests.bench import processes
 from tests.bench.measure import Figures, Recorder, Shell, say
-from tests.e2e.door import ROOT
-from tests.e2e.workshop import Workshop, aws_client
+from tests.support.door import ROOT
+from tests.support.workshop import Workshop, aws_client
 
 REGION = "us-east-1"
 INVENTORY, AWS_EC2 = "inventory", "inventory by aws_ec2"

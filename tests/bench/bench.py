@@ -18,7 +18,7 @@ from tests.bench import accounts, bare_loop, processes, report, tasks
 from tests.bench.fleet import FleetBench
 from tests.bench.measure import Recorder, say
 from tests.bench.targets import targets
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.support.workshop import OUTPUT, Workshop
 
 _ONCE_AFTER, _NOTHING_AFTER = 2100.0, 3000.0
 """Seconds after which nothing is repeated, and after which no row is begun: forty machines in an hour on two cores."""

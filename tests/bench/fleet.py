@@ -11,8 +11,8 @@ from functools import partial
 
 from tests.bench import processes
 from tests.bench.measure import Figures, Recorder, Shell
-from tests.e2e.door import ROOT
-from tests.e2e.workshop import Workshop
+from tests.support.door import ROOT
+from tests.support.workshop import Workshop
 
 CREATE, AGAIN, DELETE = "create from an image", "create again, nothing to do", "delete, homes saved"
 SAME, NEW = "set_password, unchanged", "set_password, new"

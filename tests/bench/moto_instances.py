@@ -13,7 +13,6 @@ from typing import Any
 # Read by moto when it is imported: its own list of images would only take time.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
-# isort: split
 import boto3
 from moto import mock_aws
 from moto.core import DEFAULT_ACCOUNT_ID

@@ -15,7 +15,7 @@ from typing import Any
 
 from tests.bench.measure import Row
 from tests.bench.targets import FULL, Target, free_wall, ratio
-from tests.e2e.door import ROOT
+from tests.support.door import ROOT
 
 FILE = ROOT / "reports/bench.json"
 _PACKAGES = ("ansible-core", "boto3", "moto")

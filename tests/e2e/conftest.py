@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.door import write_settings
-from tests.e2e.workshop import Workshop, used_workshop
+from tests.support.door import write_settings
+from tests.support.workshop import Workshop, used_workshop
 
 # What makes more machines than the demo's three, then the end of all.
 LAST = ["test_rehearsal_machines", "test_workshop", "test_workshop_end"]

@@ -23,7 +23,7 @@ import yaml
 
 from rehearsal import images
 from rehearsal.inputs.wheels import for_python
-from tests.e2e.workshop import OUTPUT, ROOT, Workshop
+from tests.support.workshop import OUTPUT, ROOT, Workshop
 
 NAMESPACE = "probcomp-test"
 OWNER = (4321, 8765)

@@ -7,8 +7,8 @@ import shlex
 
 import pytest
 
-from tests.e2e.living import calls_since, keeps_everything, mark, record_of, wait_until
-from tests.e2e.workshop import Workshop
+from tests.support.living import calls_since, keeps_everything, mark, record_of, wait_until
+from tests.support.workshop import Workshop
 
 USER = "ws-3"
 UPDATE = f"-l {USER} stack_update.yml"

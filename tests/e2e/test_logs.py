@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from rehearsal.images import ensure
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 SESSIONS = "/home/jupyter/.iventure_logs"
 # A host of the lab: an ssh server, and the account that logs go to.

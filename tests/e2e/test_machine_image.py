@@ -12,7 +12,7 @@ import docker
 import pytest
 from docker.models.containers import Container
 
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.support.workshop import OUTPUT, Workshop
 
 CANARY = "canary-5f1c9e4a"
 PLANT = f"""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.support.workshop import OUTPUT, Workshop
 
 USER = "ws-3"
 CONFIG = "/home/jupyter/.jupyter/jupyter_server_config.json"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from rehearsal.inputs import apt_repository, content_archive
-from tests.e2e.workshop import OUTPUT, Result, Workshop
-from tests.unit.content_world import files, member, tar
+from tests.support.content_world import files, member, tar
+from tests.support.workshop import OUTPUT, Result, Workshop
 
 THREE = "-l ws-1,ws-2,ws-3"
 PACKAGE = "python-cgpm"

@@ -8,8 +8,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.living import wait_until
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.support.living import wait_until
+from tests.support.workshop import OUTPUT, Workshop
 
 HOURS = 730
 # List prices of us-east-1 as rehearsal/data/prices.yml has them, written down again: dollars per hour, GiB per month.

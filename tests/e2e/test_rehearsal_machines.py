@@ -18,7 +18,7 @@ import docker
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.e2e.workshop import aws_client
+from tests.support.workshop import aws_client
 
 pytestmark = pytest.mark.docker
 ROOT = Path(__file__).resolve().parents[2]

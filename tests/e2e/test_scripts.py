@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 ODD = ["a b.ipynb", "-dash", "st*r[1]", "it's $(touch PWNED)", "host:x"]
 HOSTILE = "ubuntu -oProxyCommand=touch${IFS}PWNED {{ lookup('pipe', 'touch PWNED') }}"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import OUTPUT, Workshop
-from tests.unit.cards_pages import read, text
+from tests.support.cards_pages import read, text
+from tests.support.workshop import OUTPUT, Workshop
 
 CLASS = 39
 CARDS = f'url_cards.yml -e "base=desk low=1 high={CLASS}"'

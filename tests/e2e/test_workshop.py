@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.workshop import OUTPUT, Workshop
+from tests.support.workshop import OUTPUT, Workshop
 
 
 def plain(value: Any) -> Any:

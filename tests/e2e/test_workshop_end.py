@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.e2e.living import wait_until
-from tests.e2e.workshop import Workshop
+from tests.support.living import wait_until
+from tests.support.workshop import Workshop
 
 
 def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from rehearsal import moto_settings as moto_settings  # before all of moto, which reads it when first imported
-from tests.e2e.workshop import Workshop, used_workshop
+from tests.support.workshop import Workshop, used_workshop
 
 # The unit tests' stand-ins and servers, for promises that need no machines.
-sys.path.append(str(Path(__file__).resolve().parents[1] / "unit"))
 
 
 @pytest.fixture(scope="session")

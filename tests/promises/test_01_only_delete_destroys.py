@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from cloudformation_fakes import FakeTime
-from cloudformation_machine import ALTERED, MACHINE, machine, make_place
-from cloudformation_server import Cloud, running_cloud
 
 from rehearsal.cloudformation import schema
 from rehearsal.cloudformation.resources import RESOURCE_TYPES
-from tests.e2e.workshop import Workshop
+from tests.support.cloudformation_fakes import FakeTime
+from tests.support.cloudformation_machine import ALTERED, MACHINE, machine, make_place
+from tests.support.cloudformation_server import Cloud, running_cloud
+from tests.support.workshop import Workshop
 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip

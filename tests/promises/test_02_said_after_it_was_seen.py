@@ -12,12 +12,11 @@ from itertools import count
 from typing import Any
 
 import pytest
-import rehearsal_process
 
-from tests.e2e.living import record_of, wait_until
-from tests.e2e.workshop import Workshop
-from tests.promises import in_process
-from tests.promises.in_process import Account
+from tests.support import in_process, rehearsal_process
+from tests.support.in_process import Account
+from tests.support.living import record_of, wait_until
+from tests.support.workshop import Workshop
 
 COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 MOST_CALLS = 120

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USER = "ws-2"
 OTHERS = ("ws-1", "ws-3")

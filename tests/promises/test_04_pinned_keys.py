@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USER = "ws-2"
 # Everything that connects to a machine: by Ansible, by ssh and rsync of our modules, and by hand.

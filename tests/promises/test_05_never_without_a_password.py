@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USER = "ws-1"
 CONFIG = "/home/jupyter/.jupyter/jupyter_server_config.json"

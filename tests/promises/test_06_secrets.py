@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USER = "ws-1"
 COMMANDS = [

@@ -6,8 +6,8 @@ import shlex
 
 import pytest
 
-from tests.e2e.workshop import Workshop
-from tests.promises.refused import extra, refuses
+from tests.support.refused import extra, refuses
+from tests.support.workshop import Workshop
 
 # What is typed as a name, and a word that the answer must hold. Nothing of it may be evaluated, nor become a path.
 NAMES = {

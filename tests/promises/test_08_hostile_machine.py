@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.workshop import ROOT, Workshop
-from tests.promises.hostile import raw_control_characters, replaced
+from tests.support.hostile import raw_control_characters, replaced
+from tests.support.workshop import ROOT, Workshop
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred\x9b2J\r\x08"
 COMMANDS = ["set_password.yml", "restart_jupyter.yml", "grab_content.yml", "deb_upgrade.yml", "marco_install.yml"]

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.living import calls_since, mark
-from tests.e2e.workshop import Workshop
-from tests.promises.interrupted import begun, end_workers, interrupt, kill_all, kill_alone, wait_while_it_runs
+from tests.support.interrupted import begun, end_workers, interrupt, kill_all, kill_alone, wait_while_it_runs
+from tests.support.living import calls_since, mark
+from tests.support.workshop import Workshop
 
 USER = "cut"
 CREATE = f"fleet_create.yml -e user={USER}"

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.e2e.living import calls_since, mark
-from tests.e2e.workshop import Workshop
+from tests.support.living import calls_since, mark
+from tests.support.workshop import Workshop
 
 FLEET = '-e "base=ws low=1 high=3"'
 # Every command that may be run again as it is; those that delete, bake and publish have tests of their own.

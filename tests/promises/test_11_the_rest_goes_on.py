@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.living import calls_since, mark
-from tests.e2e.workshop import Workshop
+from tests.support.living import calls_since, mark
+from tests.support.workshop import Workshop
 
 NAMES = '-e "base=cap low=1 high=3"'
 # The first failed event of each that fails, in CloudFormation's words, and what is said of it.

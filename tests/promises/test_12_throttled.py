@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.living import record_of
-from tests.e2e.workshop import Workshop
+from tests.support.living import record_of
+from tests.support.workshop import Workshop
 
 USER = "slow"
 FAULT = {"code": "Throttling", "message": "Rate exceeded", "rate": 0.3, "seed": 12}

@@ -9,9 +9,9 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.e2e.living import calls_since, mark, wait_until
-from tests.e2e.workshop import Workshop
-from tests.promises.hostile import broken
+from tests.support.hostile import broken
+from tests.support.living import calls_since, mark, wait_until
+from tests.support.workshop import Workshop
 
 USER = "gone"
 LIVING = "ws-3"

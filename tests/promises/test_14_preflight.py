@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.e2e.workshop import Workshop
-from tests.promises.refused import extra, refuses
+from tests.support.refused import extra, refuses
+from tests.support.workshop import Workshop
 
 FLEET = "fleet_create.yml"
 USER = "ws-9"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.e2e.living import calls_since, keeps_everything, mark, record_of, wait_until
-from tests.e2e.workshop import Workshop
+from tests.support.living import calls_since, keeps_everything, mark, record_of, wait_until
+from tests.support.workshop import Workshop
 
 USER = "ws-2"
 SECONDS = 60

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from cloudformation_fakes import FakeTime
-from cloudformation_machine import make_place
-from cloudformation_server import IMAGE, OTHER_IMAGE, running_cloud
-
-from tests.e2e.living import calls_since, keeps_everything, mark
-from tests.e2e.workshop import Workshop
-from tests.promises.interrupted import begun, end_workers, kill_alone, wait_while_it_runs
+from tests.support.cloudformation_fakes import FakeTime
+from tests.support.cloudformation_machine import make_place
+from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, running_cloud
+from tests.support.interrupted import begun, end_workers, kill_alone, wait_while_it_runs
+from tests.support.living import calls_since, keeps_everything, mark
+from tests.support.workshop import Workshop
 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip

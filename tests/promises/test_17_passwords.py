@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USER = "ws-1"
 STARTED = "systemctl show -p ExecMainStartTimestampMonotonic jupyter"

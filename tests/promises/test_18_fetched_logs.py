@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.workshop import ROOT, Workshop
-from tests.promises.hostile import raw_control_characters, replaced
+from tests.support.hostile import raw_control_characters, replaced
+from tests.support.workshop import ROOT, Workshop
 
 SESSIONS = "/home/jupyter/.iventure_logs"
 FETCH = "-l ws-3 fetch_logs.yml"
@@ -103,7 +103,7 @@ def test_a_folder_of_logs_that_is_a_link_to_roots_files(workshop: Workshop) -> N
     ids=["parent", "absolute", "escape"],
 )
 def test_an_rsync_that_sends_what_nobody_asked_for(workshop: Workshop, name: str, words: str) -> None:
-    sender = (ROOT / "tests/unit/hostile_sender.py").read_text().replace("sys.argv[1:]", repr([name]))
+    sender = (ROOT / "tests/support/hostile_sender.py").read_text().replace("sys.argv[1:]", repr([name]))
     with replaced(workshop, "ws-3", "/usr/bin/rsync", f"#!/usr/bin/python3\n{sender}"):
         result = workshop.play(FETCH)
     assert result.status != 0

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from content_world import account_with, load_module, member, serving, tar
 
-# Loading a module makes our module_utils importable by the name that machines know them by.
+from tests.support.content_world import account_with, load_module, member, serving, tar
+
 content_archive = load_module("content_archive")
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import one_at_a_time
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 # The web server is a thread of this process, and takes no lock that the module's child would wait for.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")

@@ -12,8 +12,8 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
-from tests.e2e.workshop import Workshop
-from tests.promises.hostile import broken
+from tests.support.hostile import broken
+from tests.support.workshop import Workshop
 
 USER = "ws-3"
 LIMIT = 5

@@ -21,7 +21,8 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_rep
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from botocore.exceptions import ClientError
-from preflight_world import READING, REGION, World, world
+
+from tests.support.preflight_world import READING, REGION, World, world
 
 PRICES = {
     "BoxUsage:t3.medium": "0.048",

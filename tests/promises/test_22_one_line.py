@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.e2e.workshop import Workshop
-from tests.promises.refused import extra, failures, refuses
+from tests.support.refused import extra, failures, refuses
+from tests.support.workshop import Workshop
 
 CREATE = "stack_create.yml"
 FLEET = "fleet_create.yml"

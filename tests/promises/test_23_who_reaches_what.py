@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.workshop import Workshop
+from tests.support.workshop import Workshop
 
 USERS = ("ws-1", "ws-2", "ws-3")
 PORTS = (22, 8888)

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.workshop import Workshop
-from tests.promises.hostile import broken
+from tests.support.hostile import broken
+from tests.support.workshop import Workshop
 
 USER = "ws-3"
 KERNEL = "/opt/jupyter/share/jupyter/kernels/python3/kernel.json"

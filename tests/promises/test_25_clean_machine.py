@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from rehearsal import images
-from tests.e2e.door import readme_settings, working_tree
+from tests.support.door import readme_settings, working_tree
 
 # What the README asks for; git is how the files come, and certificates are how pip trusts its index.
 DOCUMENTED = "make python3 git ca-certificates"

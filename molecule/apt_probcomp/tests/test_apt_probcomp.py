@@ -7,7 +7,7 @@ import re
 import pytest
 
 from rehearsal.inputs import apt_repository
-from tests.scenario import HOME, Machine
+from tests.support.scenario import HOME, Machine
 
 PACKAGES = (
     *("probcomp-ubuntu-keyring", "python-bayeslite", "python-cgpm", "python-crosscat"),

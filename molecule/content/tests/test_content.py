@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenario import Machine
+from tests.support.scenario import Machine
 
 
 def test_what_the_user_changed_is_kept_and_what_she_deleted_is_back(machine: Machine) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import urllib3
 
-from tests.scenario import STATE, Machine, facts
+from tests.support.scenario import STATE, Machine, facts
 
 
 def test_the_check_is_green_for_it(machine: Machine) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from tests.scenario import STATE, Machine
+from tests.support.scenario import STATE, Machine
 
 
 def test_every_pinned_key_is_one_that_it_has(machine: Machine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenario import Machine
+from tests.support.scenario import Machine
 
 
 def test_it_came_back_after_the_reboot(machine: Machine) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenario import HOME, Machine
+from tests.support.scenario import HOME, Machine
 
 LOGIN = """
 import http.cookiejar, re, sys, urllib.error, urllib.parse, urllib.request

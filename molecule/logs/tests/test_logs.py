@@ -5,7 +5,7 @@ from __future__ import annotations
 import stat
 from pathlib import Path
 
-from tests.scenario import STATE, Machine
+from tests.support.scenario import STATE, Machine
 
 
 def fetched(machine: Machine) -> list[Path]:

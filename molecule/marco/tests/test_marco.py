@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.scenario import Machine
+from tests.support.scenario import Machine
 
 
 def test_what_it_installs_imports_in_a_kernel(machine: Machine) -> None:

@@ -132,7 +132,7 @@ def absolute_name(name: str) -> str:
     return f"{domain_name(name)}."
 
 
-# These five are also expressions in group_vars; tests/unit/test_derived_names.py holds them equal.
+# These five are also expressions in group_vars; tests/unit/repository/test_derived_names.py holds them equal.
 def stack_domain(zone: str) -> str:
     """Return the domain below which users have their host names."""
     return f"stack.{domain_name(zone)}"

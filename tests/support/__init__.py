@@ -1,0 +1,5 @@
+"""What tests use: fakes, servers, machines, workshops. `ROOT` is the repository's root."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]

@@ -1,0 +1,125 @@
+"""Machines in one network on the rehearsal's CloudFormation, made and deleted in process."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any
+
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
+    read_again,
+    without_instance,
+    work_off,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
+
+from tests.support import ROOT
+from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, Cloud
+
+NETWORK = "probcomp-network-shared"
+POLICY = json.dumps(
+    {
+        "Statement": [
+            {"Effect": "Allow", "Action": "Update:*", "Principal": "*", "Resource": "*"},
+            {
+                "Effect": "Deny",
+                "Action": ["Update:Replace", "Update:Delete"],
+                "Principal": "*",
+                "Resource": "LogicalResourceId/Instance",
+            },
+        ]
+    }
+)
+# Runs a module by itself, with its arguments as JSON on standard input; what Ansible does around it takes seconds.
+RUNNER = """
+import runpy, sys
+from ansible.module_utils import basic
+root, name = sys.argv[1:]
+sys.path.append(root + "/collections")
+basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
+sys.argv = [name]
+runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")
+"""
+
+
+class Lab:
+    """Batches of machines in one network; waiting is shortened, for the engine needs no time."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.cloud = cloud
+        self.clock = Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, 0.05)))
+        self.api = StackApi(cloud.stacks, self.clock, submissions_per_second=10)
+        self.network: dict[str, str] = {}
+        self.warnings: list[str] = []
+
+    def make_network(self, cidr: str) -> dict[str, Any]:
+        certificates = self.cloud.certificates.list_certificates()["CertificateSummaryList"]
+        parameters = {"Network": "shared", "CertificateArn": certificates[0]["CertificateArn"], "AdminCidr": cidr}
+        job = Job(NETWORK, "shared", parameters, {"owner": "lab"})
+        self._work([job], Maker(self.api, Wanted(NETWORK_TEMPLATE, update=True), self.clock))
+        self.network = job.result["outputs"]
+        return job.result
+
+    def make(self, *users: str, instance_type: str = "t3.medium") -> dict[str, dict[str, Any]]:
+        jobs = [Job(f"probcomp-stack-{user}", user, self._parameters(user, instance_type)) for user in users]
+        maker = Maker(self.api, Wanted(STACK_TEMPLATE, POLICY, termination_protection=True), self.clock)
+        maker.priorities = Priorities(self.cloud.balancing, "RulePriority", "ListenerArn", self.clock)
+        stacks = self.api.all()
+        ours = [stacks[job.name] for job in jobs if job.name in stacks]
+        maker.dead = without_instance(self.cloud.ec2, self.api, ours, "Instance", self.clock)
+        self._work(jobs, maker)
+        self.warnings = maker.warnings
+        return {job.user: job.result for job in jobs}
+
+    def remove(self, *users: str) -> dict[str, dict[str, Any]]:
+        jobs = [Job(f"probcomp-stack-{user}", user) for user in users]
+        self._work(jobs, Remover(self.api, self.clock))
+        return {job.user: job.result for job in jobs}
+
+    def _work(self, jobs: list[Job], worker: Maker | Remover) -> None:
+        work_off(jobs, worker, self.api, self.api.all(), self.clock, timeout=30)
+        read_again(jobs, self.api)
+
+    def _parameters(self, user: str, instance_type: str) -> dict[str, str]:
+        return {
+            "User": user,
+            "HostName": f"{user}.stack.example.org",
+            "Network": "shared",
+            "VpcId": self.network["VpcId"],
+            "SubnetId": self.network["SubnetAId"],
+            "ListenerArn": self.network["ListenerArn"],
+            "LoadBalancerSecurityGroupId": self.network["LoadBalancerSecurityGroupId"],
+            "SshSecurityGroupId": self.network["SshSecurityGroupId"],
+            "ImageId": IMAGE,
+            "RootDeviceName": "/dev/sda1",
+            "InstanceType": instance_type,
+            "KeyName": "lab",
+            "VolumeSize": "30",
+        }
+
+
+def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> dict[str, Any]:
+    """Run a module itself, that of stacks unless another is named."""
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
+        "AWS_ENDPOINT_URL": lab.cloud.stacks.meta.endpoint_url,
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_REGION": REGION,
+    }
+    command = [sys.executable, "-c", RUNNER, str(ROOT), _module]
+    text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
+    result = subprocess.run(
+        command, input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert result.stdout, result.stderr
+    answer: dict[str, Any] = json.loads(result.stdout)
+    return answer

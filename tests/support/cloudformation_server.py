@@ -1,0 +1,171 @@
+"""An in-process AWS for the tests of the stack engine: our CloudFormation in front of moto, on a free port."""
+
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import boto3
+from botocore.config import Config
+from moto.moto_api._internal.models import moto_api_backend
+from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import WSGIRequestHandler, make_server
+from werkzeug.wrappers import Response
+
+from rehearsal import amis, faults
+from rehearsal.cloudformation.api import CloudFormationApi
+from rehearsal.cloudformation.stacks import STACKS
+from rehearsal.lock import LOCK
+from rehearsal.settings import SETTINGS
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+IMAGE, OTHER_IMAGE = "ami-0a000000000024041", "ami-0a000000000022041"
+"""Two of the rehearsal's images, both of Ubuntu and x86_64."""
+from tests.support import ROOT
+
+NETWORK_TEMPLATE = (ROOT / "roles/network/files/network.cfn.yml").read_text()
+STACK_TEMPLATE = (ROOT / "roles/stack/files/stack.cfn.yml").read_text()
+_END = ("_COMPLETE", "_FAILED")
+
+
+class Cloud:
+    """Clients of the server, and what the tests do with them again and again."""
+
+    def __init__(self, endpoint: str) -> None:
+        def client(service: str) -> Any:
+            return boto3.session.Session().client(
+                service,
+                region_name=REGION,
+                endpoint_url=endpoint,
+                aws_access_key_id="testing",
+                aws_secret_access_key="testing",
+                config=Config(retries={"total_max_attempts": 1}),
+            )
+
+        self.stacks, self.ec2, self.balancing = client("cloudformation"), client("ec2"), client("elbv2")
+        self.certificates, self.parameters = client("acm"), client("ssm")
+
+    def create(self, name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
+        """Make a stack and answer how it ended."""
+        stack_id = self.stacks.create_stack(
+            StackName=name, TemplateBody=template, Parameters=parameter_list(parameters), **more
+        )["StackId"]
+        return self.ended(stack_id)
+
+    def update(self, name: str, template: str | None, parameters: dict[str, str] | None = None, **more: Any) -> Any:
+        """Change a stack and answer how it ended; parameters that are not given keep their value."""
+        source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
+        given = parameters or {}
+        previous = [
+            {"ParameterKey": item["ParameterKey"], "UsePreviousValue": True}
+            for item in self.describe(name).get("Parameters", [])
+            if item["ParameterKey"] not in given
+        ]
+        self.stacks.update_stack(StackName=name, Parameters=[*parameter_list(given), *previous], **source, **more)
+        return self.ended(name)
+
+    def delete(self, name: str, **more: Any) -> dict[str, Any]:
+        """Delete a stack and answer how it ended."""
+        stack_id = self.describe(name)["StackId"]
+        self.stacks.delete_stack(StackName=name, **more)
+        return self.ended(stack_id)
+
+    def describe(self, name: str) -> dict[str, Any]:
+        """The stack as DescribeStacks shows it."""
+        stack: dict[str, Any] = self.stacks.describe_stacks(StackName=name)["Stacks"][0]
+        return stack
+
+    def ended(self, name: str) -> dict[str, Any]:
+        """Wait until the stack's operation has ended and describe it."""
+        end = time.monotonic() + 20
+        while time.monotonic() < end:
+            stack = self.describe(name)
+            if stack["StackStatus"].endswith(_END):
+                return stack
+            time.sleep(0.02)
+        raise AssertionError(f"{name} is still {stack['StackStatus']}: {self.events(name)}")
+
+    def events(self, name: str) -> list[tuple[str, str, str]]:
+        """Logical id, status and reason of all events, oldest first."""
+        pages = self.stacks.get_paginator("describe_stack_events").paginate(StackName=name)
+        newest_first = [event for page in pages for event in page["StackEvents"]]
+        return [
+            (event["LogicalResourceId"], event["ResourceStatus"], event.get("ResourceStatusReason", ""))
+            for event in reversed(newest_first)
+        ]
+
+    def physical_id(self, name: str, logical_id: str) -> str:
+        """Id of a stack's resource."""
+        answer = self.stacks.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
+        return str(answer["StackResourceDetail"]["PhysicalResourceId"])
+
+    def instance(self, instance_id: str) -> dict[str, Any]:
+        """The machine as DescribeInstances shows it."""
+        answer = self.ec2.describe_instances(InstanceIds=[instance_id])
+        machine: dict[str, Any] = answer["Reservations"][0]["Instances"][0]
+        return machine
+
+    def changes(self, name: str, template: str | None, parameters: dict[str, str] | None = None) -> dict[str, Any]:
+        """The ResourceChange of each resource that a change set names."""
+        source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
+        given = parameters or {}
+        previous = [
+            {"ParameterKey": item["ParameterKey"], "UsePreviousValue": True}
+            for item in self.describe(name).get("Parameters", [])
+            if item["ParameterKey"] not in given
+        ]
+        change_set = f"look-{time.monotonic_ns()}"
+        self.stacks.create_change_set(
+            StackName=name, ChangeSetName=change_set, Parameters=[*parameter_list(given), *previous], **source
+        )
+        answer = self.stacks.describe_change_set(StackName=name, ChangeSetName=change_set)
+        self.stacks.delete_change_set(StackName=name, ChangeSetName=change_set)
+        changes = [change["ResourceChange"] for change in answer["Changes"]]
+        return {change["LogicalResourceId"]: change for change in changes}
+
+
+class _QuietHandler(WSGIRequestHandler):
+    def log_request(self, *_: Any) -> None:
+        """Say nothing of single requests."""
+
+
+def parameter_list(values: dict[str, str] | None) -> list[dict[str, str]]:
+    """Parameters as the API takes them."""
+    return [{"ParameterKey": key, "ParameterValue": value} for key, value in (values or {}).items()]
+
+
+def tags_of(resource: dict[str, Any]) -> dict[str, str]:
+    """Tags of a described resource."""
+    return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+@contextmanager
+def running_cloud() -> Iterator[Cloud]:
+    """Serve until the block ends."""
+    moto = DomainDispatcherApplication(create_backend_app)
+
+    def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        with LOCK:
+            if "/cloudformation/aws4_request" not in environ.get("HTTP_AUTHORIZATION", ""):
+                return Response.from_app(moto, environ, buffered=True)(environ, start_response)
+            status, headers, body = CloudFormationApi.dispatch(BackendRequest(environ))
+            return Response(body, int(status), headers=headers)(environ, start_response)
+
+    # Nothing of another file's tests in the same process may show.
+    moto_api_backend.reset()
+    amis.install(ACCOUNT, REGION)
+    STACKS.clear()
+    faults.clear()
+    before = SETTINGS.seconds_per_resource
+    SETTINGS.seconds_per_resource = 0.0
+    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=_QuietHandler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield Cloud(f"http://127.0.0.1:{server.server_port}")
+    finally:
+        server.shutdown()
+        thread.join()
+        SETTINGS.seconds_per_resource = before

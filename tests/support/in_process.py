@@ -1,0 +1,150 @@
+"""Our AWS modules run within the test's process, against a rehearsal without machines: a hundred runs in seconds.
+
+The module's own `main` runs, and its answer is read as Ansible reads it. Only its clock is another: it sleeps less.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import time
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from ansible.module_utils.testing import patch_module_args
+
+from tests.support.content_world import load_module
+from tests.support.door import ROOT
+from tests.support.rehearsal_process import Server
+
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock  # isort: skip
+
+_LONGEST_SLEEP = 0.05
+NETWORK_TEMPLATE = (ROOT / "roles/network/files/network.cfn.yml").read_text()
+STACK_TEMPLATE = (ROOT / "roles/stack/files/stack.cfn.yml").read_text()
+IMAGE = "ami-0a000000000024041"
+
+
+def environment(server: Server) -> dict[str, str]:
+    """The variables that point modules at `server`, and away from any other account."""
+    return {
+        "AWS_ENDPOINT_URL": server.api,
+        "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL0000000",
+        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "AWS_REGION": "us-east-1",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+
+
+@cache
+def module(name: str) -> ModuleType:
+    """Load the module `name` of plugins/modules, with a clock that sleeps less."""
+    loaded = load_module(name)
+    clock = Clock(time.monotonic, lambda seconds: time.sleep(min(seconds, _LONGEST_SLEEP)))
+    loaded.Clock = lambda: clock  # type: ignore[attr-defined]
+    return loaded
+
+
+def run(name: str, **arguments: Any) -> dict[str, Any]:
+    """Run a module and return its answer; an error of ours that got through is raised."""
+    said = io.StringIO()
+    with patch_module_args(arguments), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        module(name).main()
+    answer: dict[str, Any] = json.loads(said.getvalue())
+    return answer
+
+
+class Account:
+    """A network and the machines of alice and bob in `server`, made by our own modules."""
+
+    users = ("alice", "bob")
+
+    def __init__(self, server: Server) -> None:
+        self.server = server
+        self.ec2, self.stacks, self.route53 = (server.client(name) for name in ("ec2", "cloudformation", "route53"))
+        parameters = {
+            "Network": "shared",
+            "CertificateArn": server.described["certificate_arn"],
+            "AdminCidr": "127.0.0.1/32",
+        }
+        stack = {"name": "probcomp-network-shared", "user": "shared", "parameters": parameters}
+        made = run("cloudformation_stacks", stacks=[stack], template_body=NETWORK_TEMPLATE)
+        self.network: dict[str, str] = made["stacks"]["shared"]["outputs"]
+        self.ids: dict[str, str] = {}
+        self.create()
+
+    def create(self) -> dict[str, Any]:
+        """Make the machines that are missing."""
+        return run(
+            "cloudformation_stacks",
+            stacks=[
+                {"name": f"probcomp-stack-{user}", "user": user, "parameters": self._parameters(user)}
+                for user in self.users
+            ],
+            template_body=STACK_TEMPLATE,
+            allocate_priority={"parameter": "RulePriority", "listener_parameter": "ListenerArn"},
+            instance_logical_id="Instance",
+            termination_protection=True,
+            submissions_per_second=10,
+        )
+
+    def delete(self) -> dict[str, Any]:
+        """Delete the machines."""
+        stacks = [{"name": f"probcomp-stack-{user}", "user": user} for user in self.users]
+        return run("cloudformation_stacks", state="absent", stacks=stacks, submissions_per_second=10)
+
+    def power(self, state: str) -> dict[str, Any]:
+        """Start or stop the machines that `note_ids` has seen."""
+        machines = [{"user": user, "instance_id": instance} for user, instance in self.ids.items()]
+        return run("machine_power", state=state, machines=machines)
+
+    def note_ids(self) -> None:
+        """Keep word of which instance is whose, as an inventory does before a module begins."""
+        self.ids = {user: machine["InstanceId"] for user, machine in self.machines().items()}
+
+    def update(self, note: str) -> dict[str, Any]:
+        """Give the machines a note."""
+        stacks = [{"name": f"probcomp-stack-{user}", "user": user, "tags": {"note": note}} for user in self.users]
+        return run("cloudformation_stack_updates", stacks=stacks, submissions_per_second=10)
+
+    def point(self, address: str, state: str = "present") -> dict[str, Any]:
+        """Point the ssh names at an address, or take them away."""
+        zone = self.server.described["zone"]
+        records = [{"name": f"ssh.{user}.stack.{zone}", "type": "A", "values": [address]} for user in self.users]
+        return run("dns_records", zone=zone, state=state, records=records)
+
+    def machines(self) -> dict[str, dict[str, Any]]:
+        """Every machine that is not terminated, by its user, as EC2 describes it."""
+        found = {}
+        for reservation in self.ec2.describe_instances()["Reservations"]:
+            for instance in reservation["Instances"]:
+                tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
+                if instance["State"]["Name"] != "terminated":
+                    found[tags["Name"].removesuffix("/instance")] = {**instance, "Tags": tags}
+        return found
+
+    def addresses(self) -> set[str]:
+        """Where the ssh names point."""
+        zone = self.route53.list_hosted_zones()["HostedZones"][0]["Id"]
+        sets = self.route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+        return {item["ResourceRecords"][0]["Value"] for item in sets if item["Name"].startswith("ssh.")}
+
+    def _parameters(self, user: str) -> dict[str, str]:
+        names = ("VpcId", "ListenerArn", "LoadBalancerSecurityGroupId", "SshSecurityGroupId")
+        return {
+            **{name: self.network[name] for name in names},
+            "User": user,
+            "HostName": f"{user}.stack.{self.server.described['zone']}",
+            "Network": "shared",
+            "SubnetId": self.network["SubnetAId"],
+            "ImageId": IMAGE,
+            "RootDeviceName": "/dev/sda1",
+            "InstanceType": "t3.medium",
+            "KeyName": self.server.described["key_name"],
+            "VolumeSize": "30",
+        }

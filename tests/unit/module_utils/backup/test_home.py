@@ -1,0 +1,226 @@
+"""Saving homes: a whole archive or none, within bounds, from machines that may send anything.
+
+The connection is a stand-in for ssh that runs the remote command here, or plays a hostile machine; what it is given on
+its command line is looked at too. A real ssh server carries the same command in the end-to-end test.
+"""
+
+import gzip
+import io
+import itertools
+import json
+import os
+import random
+import stat
+import subprocess
+import sys
+import tarfile
+import time
+from pathlib import Path
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
+from ansible_collections.probcomp.stack.plugins.module_utils.backup.tar_check import DamagedArchive, count_members
+
+from tests.support import ROOT
+
+SSH = """#!/bin/bash
+printf '%s\\n' "$@" > "$STANDIN/arguments"
+address="${@: -2:1}"
+command="${@: -1}"
+case "$address" in
+  whole) exec bash -c "$command" ;;
+  cut) bash -c "$command" | head -c 2000 ;;
+  refused) echo 'Permission denied (publickey).' >&2; exit 255 ;;
+  swapped) echo 'WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!' >&2; exit 255 ;;
+  silent) sleep 60 ;;
+  endless) exec cat /dev/zero ;;
+  rubbish) echo 'not an archive'; exit 0 ;;
+  loud) printf '\\033]0;owned\\007\\033[31mred\\n%.0s' {1..5000} >&2; exit 3 ;;
+  bomb) head -c 100000000 /dev/zero | gzip -1; exit 0 ;;
+esac
+"""
+SUDO = """#!/bin/bash
+[ "$1" = -n ] || exit 99
+shift
+exec "$@"
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home with files of all sorts, and the stand-ins on the path."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name, text in (("ssh", SSH), ("sudo", SUDO)):
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("STANDIN", str(tmp_path))
+    (tmp_path / "pin").write_text("a key")
+    folder = tmp_path / "it's a home"
+    (folder / "notebook" / ("long" * 30) / ("name" * 40)).mkdir(parents=True)
+    (folder / "notebook" / "data").write_bytes(random.Random(1).randbytes(300_000))
+    (folder / "link").symlink_to("/etc/passwd")
+    (folder / "empty").touch()
+    return folder
+
+
+def save(home: Path, address: str, **limits: float) -> backup.Saved:
+    """Return what becomes of the home at `address`."""
+    machine = backup.Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", str(home.parent / "pin"))
+    bounds = backup.Limits(int(limits.get("bytes", 10**9)), limits.get("seconds", 30))
+    return backup.save(machine, "/keys/lab", str(home), home.parent / "backups", bounds)
+
+
+def test_a_whole_home_is_saved_and_can_be_unpacked(home: Path) -> None:
+    saved = save(home, "whole")
+    assert saved.status == "saved" and saved.bytes > 300_000
+    path = Path(saved.file)
+    assert path.parent == home.parent / "backups" / "alice" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+    with tarfile.open(path) as archive:
+        names = archive.getnames()
+        assert len(names) == saved.members
+        content = archive.extractfile("./notebook/data")
+        assert content is not None and content.read() == (home / "notebook" / "data").read_bytes()
+
+
+def test_the_connection_accepts_the_pinned_key_only(home: Path) -> None:
+    save(home, "whole")
+    arguments = (home.parent / "arguments").read_text().splitlines()
+    options = {word for before, word in itertools.pairwise(arguments) if before == "-o"}
+    assert {
+        "StrictHostKeyChecking=yes",
+        "HostKeyAlias=ssh.alice.stack.example.org",
+        f'UserKnownHostsFile="{home.parent / "pin"}"',
+        "GlobalKnownHostsFile=/dev/null",
+        "UpdateHostKeys=no",
+        "BatchMode=yes",
+        "ForwardAgent=no",
+        "Port=2222",
+        "IdentitiesOnly=yes",
+    } <= options
+    # ssh itself understands all of them.
+    line = ["/usr/bin/ssh", "-G", *arguments[:-2], "whole"]
+    assert "stricthostkeychecking true" in subprocess.run(line, check=True, capture_output=True, text=True).stdout
+
+
+def test_no_home_is_nothing_to_save_and_no_sudo_is_a_failure(home: Path) -> None:
+    missing = home.parent / "none"
+    machine = backup.Machine("alice", "whole", 22, "ubuntu", "x", str(home.parent / "pin"))
+    limits = backup.Limits(10**6, 30)
+    assert backup.save(machine, "", str(missing), home.parent / "backups", limits).status == "nothing_to_save"
+    (home.parent / "bin" / "sudo").write_text("#!/bin/bash\necho 'a password is required' >&2\nexit 1\n")
+    saved = save(home, "whole")
+    assert saved.status == "failed" and saved.reason == "ubuntu may not use sudo there (a password is required)"
+    assert not (home.parent / "backups" / "alice").exists(), "an empty folder looks like a backup"
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("cut", "it ends in the middle"),
+        ("refused", "no ssh connection to ubuntu@refused:2222 (Permission denied (publickey).)"),
+        ("swapped", "another host key than the one in"),
+        ("rubbish", "no whole gzip file"),
+        ("endless", "larger than 1000000 bytes"),
+        ("bomb", "it is empty"),
+        ("loud", "tar ended with status 3 there (red red"),
+        ("silent", "did not arrive in time"),
+        ("", "no address: start it first"),
+    ],
+)
+def test_what_is_not_whole_leaves_nothing(home: Path, address: str, words: str) -> None:
+    start = time.monotonic()
+    saved = save(home, address, bytes=10**6, seconds=3 if address == "silent" else 60)
+    assert saved.status == "failed"
+    assert words in saved.reason, saved.reason
+    assert "\x1b" not in saved.reason and len(saved.reason) < 400 and "\n" not in saved.reason
+    folder = home.parent / "backups" / "alice"
+    assert not folder.exists() or list(folder.iterdir()) == []
+    assert time.monotonic() - start < 30
+
+
+def test_a_machine_that_was_never_pinned_is_not_asked(home: Path) -> None:
+    (home.parent / "pin").unlink()
+    assert "no host key is pinned" in save(home, "whole").reason
+    assert not (home.parent / "arguments").exists()
+
+
+def archive(path: Path, members: int) -> bytes:
+    """Return a tar in GNU's format, and write it to `path` with gzip."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w", format=tarfile.GNU_FORMAT) as tar:
+        for number in range(members):
+            member = tarfile.TarInfo(f"{'deep/' * 40}file-{number}")
+            member.size = 700 * number
+            tar.addfile(member, io.BytesIO(bytes(700 * number)))
+    path.write_bytes(gzip.compress(buffer.getvalue()))
+    return buffer.getvalue()
+
+
+def test_every_cut_and_every_broken_header_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.tar.gz"
+    plain = archive(path, 5)
+    end = time.monotonic() + 60
+    assert count_members(path, end) == 5
+    whole = path.read_bytes()
+    for cut in range(1, len(whole), 17):
+        path.write_bytes(whole[:cut])
+        with pytest.raises(DamagedArchive):
+            count_members(path, end)
+    path.write_bytes(b"")
+    with pytest.raises(DamagedArchive):
+        count_members(path, end)
+    body = plain.rstrip(b"\0")
+    for size in (512, 1024, len(body) // 1024 * 512):
+        path.write_bytes(gzip.compress(plain[:size]))
+        with pytest.raises(DamagedArchive, match="ends in the middle"):
+            count_members(path, end)
+    path.write_bytes(gzip.compress(b"x" + plain[1:]))
+    with pytest.raises(DamagedArchive, match="no whole tar file"):
+        count_members(path, end)
+    path.write_bytes(gzip.compress(plain[:1000]) + gzip.compress(plain[1000:]))
+    assert count_members(path, end) == 5
+    with pytest.raises(DamagedArchive, match="too long"):
+        count_members(path, time.monotonic() - 1)
+
+
+def test_sizes_that_ask_for_memory_get_none(tmp_path: Path) -> None:
+    member = tarfile.TarInfo("x")
+    member.type, member.size = tarfile.XHDTYPE, 10**12
+    path = tmp_path / "x.tar.gz"
+    path.write_bytes(gzip.compress(member.tobuf(tarfile.GNU_FORMAT) + bytes(4096)))
+    with pytest.raises(DamagedArchive, match="ends in the middle"):
+        count_members(path, time.monotonic() + 60)
+
+
+def test_the_module_names_the_failed_and_checks_names(home: Path) -> None:
+    machine = {"address": "whole", "admin_user": "ubuntu", "ssh_name": "x", "pin_file": str(home.parent / "pin")}
+    arguments = {
+        "machines": [{**machine, "user": "alice"}, {**machine, "user": "bob", "address": "refused"}],
+        "directory": str(home.parent / "backups"),
+        "remote_home": str(home),
+    }
+    programs = Path(sys.executable).parent
+    environment = {
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "HOME": str(home.parent),
+        "STANDIN": str(home.parent),
+        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+
+    def run(*more: str) -> dict[str, object]:
+        command = [str(programs / "ansible"), "localhost", "-m", "home_backup", "-a", json.dumps(arguments), *more]
+        done = subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, check=False)
+        answer = done.stdout[done.stdout.index("localhost | ") :]
+        found: dict[str, object] = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
+        return found
+
+    assert run("--check")["machines"] == {} and not (home.parent / "backups").exists()
+    found = run()
+    assert found["failed_users"] == ["bob"] and found["changed"]
+    arguments["machines"] = [{**machine, "user": "../x"}]
+    assert "user name '../x'" in str(run()["msg"])

@@ -1,0 +1,278 @@
+"""Publishing content: the machines' own checks first, one put where it is new, and proof over plain HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+# Importing content_world made our module_utils importable by the name that modules know them by.
+from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
+    MIB,
+    Archive,
+    Shelf,
+    check_archive,
+    publish,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
+from botocore import UNSIGNED
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.moto_api._internal.models import moto_api_backend
+from werkzeug.serving import make_server
+
+from rehearsal import faults, presets
+from rehearsal.accounting import Counts
+from rehearsal.control import ControlEndpoints
+from rehearsal.gate import Gate
+from rehearsal.settings import SETTINGS, Settings
+from tests.support.content_world import files, member, tar
+from tests.support.hostile_archives import HOSTILE
+
+PLACE = Place("lab", "folder/content.tgz")
+ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
+
+
+# The archive itself
+
+
+def test_a_good_archive(tmp_path: Path) -> None:
+    path = tmp_path / "content.tgz"
+    path.write_bytes(ONE)
+    found = check_archive(path, MIB, MIB)
+    assert (found.size, found.files) == (len(ONE), 1)
+    assert check_archive(path, MIB, MIB, known=found.sha256).files is None
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_what_machines_would_refuse_is_refused_here(name: str, tmp_path: Path) -> None:
+    path = tmp_path / "content.tgz"
+    path.write_bytes(HOSTILE[name][0])
+    with pytest.raises(MachineError, match=r"^archive content\.tgz") as raised:
+        check_archive(path, 10 * MIB, 4 * MIB)
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"), [((1000, MIB), "larger than 0 MiB"), ((MIB, 100), "content_max_unpacked")]
+)
+def test_too_large(setting: tuple[int, int], words: str, tmp_path: Path) -> None:
+    path = tmp_path / "content.tgz"
+    path.write_bytes(tar(member("a", bytes(range(256)) * 40), mode="w"))
+    with pytest.raises(MachineError, match=words):
+        check_archive(path, *setting)
+
+
+def test_no_such_file(tmp_path: Path) -> None:
+    for path in (tmp_path / "nothing.tgz", tmp_path):
+        with pytest.raises(MachineError, match=r"No such file|Is a directory"):
+            check_archive(path, MIB, MIB)
+
+
+# Bringing it to S3, here the rehearsal's
+
+
+class World:
+    """The rehearsal's S3 with the bucket `lab`, and what is asked of it."""
+
+    def __init__(self, folder: Path, api: str, counts: Counts) -> None:
+        self.folder, self.api, self._counts = folder, api, counts
+        self.s3 = self._client(retries={"total_max_attempts": 1})
+        self.anonymous = self._client(signature_version=UNSIGNED)
+
+    def _client(self, **settings: Any) -> Any:
+        keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": "x"}
+        return boto3.client("s3", region_name=SETTINGS.region, endpoint_url=self.api, config=Config(**settings), **keys)
+
+    def shelf(self, **settings: Any) -> Shelf:
+        url = f"{self.api}/{PLACE.bucket}/{PLACE.key}"
+        given = {"place": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings}
+        return Shelf(s3=self.s3, anonymous=self.anonymous, **given)
+
+    def archive(self, content: bytes) -> Archive:
+        path = self.folder / "Kurs änderung.tgz"
+        path.write_bytes(content)
+        return check_archive(path, MIB, MIB)
+
+    def publish(self, content: bytes, pinned: str = "", check_mode: bool = False, **settings: Any) -> bool:
+        shelf = self.shelf(**settings)
+        return publish(self.archive(content), shelf, shelf.version(), pinned, check_mode)
+
+    def open(self, bucket: str = PLACE.bucket) -> None:
+        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(presets.public_policy(bucket)))
+
+    def puts(self) -> int:
+        return len([call for call in self._counts.calls_since(0) if call["call"] == "s3:PutObject"])
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[World]:
+    moto_api_backend.reset()
+    counts = Counts()
+    settings = Settings(home=tmp_path)
+    gate = Gate(settings, counts, {}, ControlEndpoints(settings, counts, dict, lambda: None))
+    server = make_server("127.0.0.1", 0, gate, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    made = World(tmp_path, f"http://127.0.0.1:{server.port}", counts)
+    made.s3.create_bucket(Bucket=PLACE.bucket)
+    made.open()
+    yield made
+    server.shutdown()
+    moto_api_backend.reset()
+
+
+def test_new_unchanged_and_newer(world: World) -> None:
+    assert world.publish(ONE, check_mode=True)
+    assert world.puts() == 0
+    assert world.publish(ONE)
+    assert not world.publish(ONE)
+    assert world.puts() == 1
+    assert world.publish(TWO)
+    head = world.s3.head_object(Bucket=PLACE.bucket, Key=PLACE.key)
+    assert head["ContentType"] == "application/gzip"
+    assert head["Metadata"]["sha256"] == world.archive(TWO).sha256
+    assert head["Metadata"]["name"] == "Kurs%20%C3%A4nderung.tgz"
+    assert head["Metadata"]["published"].startswith("20")
+
+
+def test_what_was_put_by_hand_is_put_again_with_its_version(world: World) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE)
+    assert world.shelf().version() == ""
+    assert world.publish(ONE)
+    assert not world.publish(ONE)
+
+
+def test_no_bucket(world: World) -> None:
+    with pytest.raises(MachineError, match=r"there is no bucket nobodys: .* make it: aws s3 mb"):
+        world.publish(ONE, place=Place("nobodys", "k"))
+
+
+def test_no_policy_is_seen_before_anything_is_put(world: World) -> None:
+    world.publish(ONE)
+    world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
+    with pytest.raises(MachineError, match=r"nothing was put: .*has no policy") as raised:
+        world.publish(TWO)
+    assert json.loads(str(raised.value).partition("admits it: ")[2])["Statement"][0]["Principal"] == "*"
+    assert world.puts() == 1
+
+
+@pytest.mark.parametrize("principal", [{"AWS": "arn:aws:iam::111122223333:root"}, {"Service": "x.amazonaws.com"}])
+def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str], world: World) -> None:
+    policy = presets.public_policy(PLACE.bucket)
+    policy["Statement"][0]["Principal"] = principal
+    world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
+    with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden.*s3:GetObject"):
+        world.publish(ONE)
+    # The same again after the policy was mended puts nothing, and proves it.
+    world.open()
+    assert not world.publish(ONE)
+
+
+def test_an_address_that_gives_another_file(world: World) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key="other", Body=TWO)
+    with pytest.raises(MachineError, match=r"gives another file"):
+        world.publish(ONE, url=f"{world.api}/{PLACE.bucket}/other")
+
+
+def test_another_checksum_is_pinned(world: World) -> None:
+    archive = world.archive(ONE)
+    with pytest.raises(MachineError, match=f"content_checksum .*sha256:{archive.sha256}"):
+        world.publish(ONE, pinned="0" * 64)
+    assert world.puts() == 0
+    assert world.publish(ONE, pinned=archive.sha256)
+
+
+def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> None:
+    archive = world.archive(ONE)
+    archive.path.write_bytes(TWO)
+    with pytest.raises(ClientError, match=r"BadDigest|checksum"):
+        world.shelf().put(archive)
+    assert world.shelf().version() is None
+
+
+# What lies there stays readable
+
+
+OTHERS_ONLY = {**presets.public_policy(PLACE.bucket)}
+OTHERS_ONLY["Statement"] = [{**OTHERS_ONLY["Statement"][0], "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]
+
+
+@pytest.fixture
+def forbid() -> Iterator[Callable[[str], object]]:
+    """Takes the right to a call of S3 away."""
+    faults.clear()
+    yield lambda action: faults.add(
+        {"service": "s3", "action": action, "code": "AccessDenied", "message": "no", "status": 403}
+    )
+    faults.clear()
+
+
+def public_by_acl(world: World, content: bytes, policy: dict[str, Any] | None = OTHERS_ONLY) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=content, ACL="public-read")
+    world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
+    if policy:
+        world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
+    assert world.shelf().is_public()
+
+
+@pytest.mark.parametrize("policy", [OTHERS_ONLY, None])
+def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, Any] | None, world: World) -> None:
+    public_by_acl(world, ONE, policy)
+    puts = world.puts()
+    assert world.publish(TWO, check_mode=True) and world.puts() == puts
+    assert world.publish(TWO) and world.puts() == puts + 1
+    assert world.shelf().read() == world.archive(TWO).sha256
+    assert not world.publish(TWO)
+
+
+def test_no_new_acl_where_the_policy_admits_machines(world: World) -> None:
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
+    assert world.publish(TWO)
+    grants = world.s3.get_object_acl(Bucket=PLACE.bucket, Key=PLACE.key)["Grants"]
+    assert [grant["Permission"] for grant in grants] == ["FULL_CONTROL"]
+
+
+@pytest.mark.parametrize("call", ["GetObjectAcl", "PutObject"])
+def test_what_machines_read_is_not_replaced_by_what_they_cannot(
+    call: str, world: World, forbid: Callable[[str], object]
+) -> None:
+    public_by_acl(world, ONE)
+    forbid(call)
+    with pytest.raises(
+        MachineError, match=rf"^nothing was put: .*s3:{call}.* on arn:aws:s3:::lab/folder/content\.tgz"
+    ) as raised:
+        world.publish(TWO)
+    assert str(raised.value).isprintable() and world.shelf().is_public()
+    assert world.shelf().read() == hashlib.sha256(ONE).hexdigest()
+
+
+def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
+    """Block Public Access ignores it and refuses a new one; a cache in front reads by the policy for itself."""
+    world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
+    policy = {**OTHERS_ONLY, "Statement": [*OTHERS_ONLY["Statement"], {**json.loads(PLACE.policy)["Statement"][0]}]}
+    policy["Statement"][1]["Effect"] = "Deny"
+    world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
+    assert not world.shelf().is_public() and world.shelf().acl_to_keep(is_taken=True) == ""
+
+
+def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: Callable[[str], object]) -> None:
+    world.publish(ONE)
+    world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(OTHERS_ONLY))
+    forbid("GetObjectAcl")
+    with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden"):
+        world.publish(TWO)
+    assert world.shelf().version() == world.archive(TWO).sha256
+
+
+def test_without_the_right_to_look_nothing_is_put(world: World, forbid: Callable[[str], object]) -> None:
+    forbid("HeadObject")
+    with pytest.raises(MachineError, match=r"^nothing was put: .*s3:GetObject on .* s3:ListBucket on ") as raised:
+        world.publish(ONE)
+    assert str(raised.value).isprintable() and world.puts() == 0

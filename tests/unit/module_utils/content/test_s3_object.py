@@ -1,0 +1,93 @@
+"""Where content_url takes its file from, and whether a bucket's policy lets machines read it there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place, place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
+
+PLACE = Place("lab", "folder/content.tgz")
+
+
+@pytest.mark.parametrize(
+    "host_and_path",
+    [
+        "bbb.s3.amazonaws.com/k/e y",
+        "bbb.s3.eu-west-1.amazonaws.com/k/e%20y",
+        "bbb.s3-eu-west-1.amazonaws.com/k/e%20y",
+        "BBB.s3.dualstack.eu-west-1.amazonaws.com/k/e%20y?X-Amz-Signature=1",
+        "bbb.s3-accelerate.amazonaws.com/k/e%20y",
+        "bbb.s3-website.eu-west-1.amazonaws.com/k/e%20y",
+        "bbb.s3-website-eu-west-1.amazonaws.com/k/e%20y",
+        "s3.amazonaws.com/bbb/k/e%20y",
+        "s3.eu-west-1.amazonaws.com:443/bbb/k/e%20y",
+        "s3-eu-west-1.amazonaws.com/bbb/k/e%20y",
+        "s3.cn-north-1.amazonaws.com.cn/bbb/k/e%20y",
+    ],
+)
+def test_addresses_of_s3(host_and_path: str) -> None:
+    assert place_of(f"https://{host_and_path}") == Place("bbb", "k/e y")
+
+
+def test_a_bucket_with_dots_and_one_of_an_odd_name() -> None:
+    assert place_of("https://a.lab.org.s3.amazonaws.com/k").bucket == "a.lab.org"
+    assert place_of("https://my.s3.x.s3.amazonaws.com/k").bucket == "my.s3.x"
+
+
+@pytest.mark.parametrize(
+    ("url", "settings", "words"),
+    [
+        ("", {}, "no content_url is set"),
+        ("ftp://bb.s3.amazonaws.com/k", {}, "no http or https"),
+        ("https://content.example.org/k?token=hush", {}, "set content_bucket and content_key"),
+        ("https://bbb.s3.amazonaws.com.example.org/k", {}, "set content_bucket and content_key"),
+        ("https://bbb.s3.amazonaws.com/", {}, "names no file"),
+        ("https://s3.amazonaws.com/bbb", {}, "names no file"),
+        ("https://bbb.s3.amazonaws.com/k?versionId=3", {}, "one version"),
+        ("https://x.org/k", {"bucket": "bbb"}, "only one is set"),
+    ],
+)
+def test_addresses_that_name_no_place(url: str, settings: dict[str, str], words: str) -> None:
+    with pytest.raises(MachineError, match=words) as raised:
+        place_of(url, **settings)
+    assert "hush" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_another_address_with_its_bucket_given() -> None:
+    assert place_of("https://content.example.org/x", "bbb", "k") == Place("bbb", "k")
+
+
+def statement(**changes: Any) -> str:
+    return json.dumps({"Statement": [{**json.loads(PLACE.policy)["Statement"][0], **changes}]})
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        *(PLACE.policy, statement(Principal={"AWS": ["*"]}), statement(Action=["s3:List*", "s3:Get*"])),
+        *(statement(Resource="arn:aws:s3:::lab/*"), statement(Action="*", Resource=["x", "arn:aws:s3:::l?b/folder/*"])),
+    ],
+)
+def test_policies_that_admit_everybody(policy: str) -> None:
+    assert PLACE.is_admitted_by(policy)
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        *(
+            "",
+            "{}",
+            statement(Effect="Deny"),
+            statement(Principal={"AWS": "111122223333"}),
+            statement(Action="s3:Put*"),
+        ),
+        *(statement(Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}), statement(Principal="arn:x")),
+        *(statement(Resource="arn:aws:s3:::lab"), statement(Resource="arn:aws:s3:::lab/folder/content.tg[z]")),
+    ],
+)
+def test_policies_that_do_not(policy: str) -> None:
+    assert not PLACE.is_admitted_by(policy)

@@ -1,0 +1,347 @@
+"""Fetching logs: all of them, only what is new, and nothing but plain files within bounds from a hostile machine."""
+
+import fcntl
+import gzip
+import itertools
+import json
+import os
+import stat
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, bounded, require_rsync
+
+from tests.support import ROOT
+from tests.support.log_world import World, make
+
+
+@pytest.fixture
+def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """A machine with two sessions' logs."""
+    world, environment = make(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (world.there / "a b").mkdir()
+    (world.there / "a b" / "one.json").write_text("one\n" * 1000)
+    (world.there / "two.json").write_text("two\n")
+    return world
+
+
+def modes(folder: Path) -> set[tuple[bool, int]]:
+    """The kinds and modes of all that is below `folder`."""
+    paths = [folder, *folder.rglob("*")]
+    assert all(stat.S_ISDIR(path.lstat().st_mode) or stat.S_ISREG(path.lstat().st_mode) for path in paths)
+    return {(path.is_dir(), stat.S_IMODE(path.lstat().st_mode)) for path in paths}
+
+
+def test_all_comes_and_then_only_what_is_new(world: World) -> None:
+    first = world.fetch()
+    assert first.problems == [] and (first.new.files, first.new.bytes) == (2, 4004)
+    assert world.names() == {"a b", "a b/one.json", "two.json"}
+    assert modes(world.logs) == {(True, 0o700), (False, 0o600)}
+    again = world.fetch()
+    assert again.problems == [] and again.new.files == 0 and again.content.files == 2
+    with (world.there / "two.json").open("a") as log:
+        log.write("more\n")
+    (world.there / "three.json").write_text("3")
+    third = world.fetch()
+    assert (third.new.files, third.new.bytes, third.new.aside) == (2, 6, [])
+    assert (world.here / "two.json").read_text() == "two\nmore\n"
+    assert not list((world.logs / ".incoming").glob("alice/*"))
+
+
+def test_what_is_gone_there_stays_here(world: World) -> None:
+    world.fetch()
+    (world.there / "two.json").unlink()
+    (world.there / "a b" / "one.json").unlink()
+    (world.there / "a b").rmdir()
+    fetched = world.fetch()
+    assert fetched.problems == [] and fetched.content.files == 2
+    world.there.rmdir()
+    assert world.fetch().problems == [] and world.names() == {"a b", "a b/one.json", "two.json"}
+
+
+@pytest.mark.parametrize("text", ["tw", "", "TWO\n", "other, and longer than before\n"])
+def test_a_rewritten_file_does_not_replace_the_former_one(world: World, text: str) -> None:
+    world.fetch()
+    (world.there / "two.json").write_text(text)
+    os.utime(world.there / "two.json", (time.time() + 5, time.time() + 5))
+    fetched = world.fetch()
+    assert fetched.new.aside == ["sessions/'two.json'"]
+    assert (world.here / "two.json").read_text() == text
+    kept = [path for path in world.here.iterdir() if path.name.startswith("two.json.before-")]
+    assert [path.read_text() for path in kept] == ["two\n"]
+    assert world.fetch().new.aside == []
+
+
+def test_a_hostile_tree_leaves_plain_files_only(world: World) -> None:
+    there = world.there
+    (there / "link").symlink_to("/etc/passwd")
+    (there / "folder-link").symlink_to("/etc")
+    (there / "dangling").symlink_to("../../../pin")
+    os.mkfifo(there / "pipe")
+    if os.geteuid() == 0:
+        os.mknod(there / "device", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    (there / "setuid").write_text("#!/bin/sh\n")
+    (there / "setuid").chmod(0o6777)
+    (there / "hard").hardlink_to(there / "two.json")
+    for name in ("-rf", "~root", "a\nb", "\x1b]0;owned\x07", "right\u202eleft", "x" * 220, os.fsdecode(b"\xff\xfe")):
+        (there / name).write_text("x")
+    (there / "bad\nfolder").mkdir()
+    (there / "bad\nfolder" / "inside").write_text("x")
+    with (there / "huge").open("wb") as huge:
+        huge.truncate(10**12)
+    os.utime(there / "two.json", (2**40, 2**40))
+    deep = there
+    for _ in range(40):
+        deep = deep / "d"
+        deep.mkdir()
+    (deep / "deepest").write_text("x")
+    fetched = world.fetch()
+    assert fetched.problems == []
+    assert world.names() == {"a b", "a b/one.json", "two.json", "setuid", "hard"}
+    assert modes(world.logs / "alice") == {(True, 0o700), (False, 0o600)}
+    left_out = "\n".join(fetched.new.skipped)
+    for name in ("link", "dangling", "pipe", "huge", "-rf", r"a\nb", r"\x1b]0;owned\x07", r"bad\nfolder"):
+        assert name in left_out, left_out
+    assert left_out.isprintable() is False and all(line.isprintable() for line in fetched.new.skipped)
+    assert all(line.isprintable() for line in table([fetched], time.time()))
+    assert fetched.content.newest <= time.time() + 1
+
+
+def test_bounds_hold_for_what_comes_and_for_what_is_kept(world: World) -> None:
+    for number in range(300):
+        (world.there / f"log-{number}").touch()
+    fetched = world.fetch(seconds=60)
+    assert "more than 200 files and folders" in fetched.reason or "is full" in fetched.reason
+    assert fetched.content.entries <= 200
+    for path in world.there.glob("log-*"):
+        path.unlink()
+    for number in range(6):
+        (world.there / f"large-{number}").write_bytes(bytes(900_000))
+    fetched = world.fetch()
+    assert fetched.problems
+    assert fetched.content.bytes <= 3_000_000
+
+
+def test_a_full_folder_gets_no_folder_more(world: World) -> None:
+    """However quickly the machine sends: nothing of what comes may be beyond the bound, but all here together is."""
+    for number in range(150):
+        (world.there / f"log-{number}").touch()
+    assert world.fetch().problems == []
+    for number in range(150):
+        (world.there / f"log-{number}").rename(world.there / f"more-{number}")
+    assert "is full" in world.fetch().reason
+    for source in ("jupyter", "others"):
+        assert "is full" in world.fetch(source=source).reason
+    assert sum(1 for _ in (world.logs / "alice").rglob("*")) == 200
+
+
+def test_a_machine_that_rewrites_at_each_fetch_fills_no_disk(world: World) -> None:
+    for number in range(6):
+        (world.there / "two.json").write_text(f"{number}" * 900_000)
+        os.utime(world.there / "two.json", (number, number))
+        fetched = world.fetch()
+    assert "is full" in fetched.reason and "two.json" in fetched.reason and "move old logs" in fetched.reason
+    assert fetched.content.bytes <= 3_000_000
+
+
+def test_files_beyond_the_bound_cannot_be_written(tmp_path: Path) -> None:
+    command = bounded(["head", "-c", "5000000", "/dev/zero"], 1_000_000)
+    with (tmp_path / "file").open("wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0
+    assert (tmp_path / "file").stat().st_size <= 1_000_512
+
+
+@pytest.mark.parametrize(
+    ("address", "words"), [("names", "unsafe pathname"), ("absolute", "unsafe pathname"), ("newline", "rsync ended")]
+)
+def test_names_that_nobody_asked_for_go_nowhere(world: World, address: str, words: str) -> None:
+    fetched = world.fetch(address, seconds=20)
+    assert words in fetched.reason and fetched.reason.isprintable()
+    assert not list(world.folder.rglob("escaped"))
+    assert world.names() == set()
+    assert not list((world.logs / ".incoming").glob("alice"))
+
+
+@pytest.mark.parametrize(
+    ("address", "words"),
+    [
+        ("refused", "no ssh connection to ubuntu@refused:2222 (Permission denied (publickey).)"),
+        ("swapped", "another host key than the one in"),
+        ("garbage", "rsync ended with status"),
+        ("endless", "rsync ended with status"),
+        ("loud", "red red"),
+        ("louder", "the machine says too much"),
+        ("silent", "it did not end in time"),
+        ("", "no address: start it first"),
+        ("-oProxyCommand=touch", "is no address"),
+    ],
+)
+def test_a_machine_that_fails_is_named_in_one_line(world: World, address: str, words: str) -> None:
+    start = time.monotonic()
+    fetched = world.fetch(address, seconds=2 if address == "silent" else 40)
+    assert words in fetched.reason, fetched.reason
+    assert fetched.reason.isprintable() and len(fetched.reason) < 500
+    assert time.monotonic() - start < 35
+    assert not list((world.logs / ".incoming").glob("alice"))
+
+
+def test_a_cut_connection_leaves_whole_files_only(world: World) -> None:
+    (world.there / "long").write_bytes(os.urandom(900_000))
+    fetched = world.fetch("cut")
+    assert "rsync ended with status" in fetched.reason, fetched.reason
+    assert world.names() <= {"a b", "a b/one.json", "two.json"}
+    assert world.fetch().problems == [] and (world.here / "long").stat().st_size == 900_000
+
+
+def test_a_program_there_sends_in_rsyncs_place_but_not_in_check_mode(world: World) -> None:
+    program = world.folder / "send"
+    assert "is not on the machine; fleet_create.yml -e users=alice" in world.fetch(program=str(program)).reason
+    program.write_text(f'#!/bin/sh\necho line >>"{world.there}/journal"\nexec rsync "$@"\n')
+    program.chmod(0o755)
+    assert world.fetch(program=str(program), dry=True).problems == [] and not (world.there / "journal").exists()
+    assert world.fetch(program=str(program)).problems == []
+    assert (world.here / "journal").read_text() == "line\n"
+
+
+def test_no_sudo_is_told_from_missing_logs(world: World) -> None:
+    (world.folder / "bin" / "sudo").write_text("#!/bin/bash\necho 'a password is required' >&2\nexit 1\n")
+    assert world.fetch().reason == "ubuntu may not use sudo there (a password is required)"
+
+
+def test_the_connection_accepts_the_pinned_key_only(world: World) -> None:
+    world.fetch()
+    arguments = (world.folder / "arguments").read_text().splitlines()
+    options = {word for before, word in itertools.pairwise(arguments) if before == "-o"}
+    assert {
+        "StrictHostKeyChecking=yes",
+        "HostKeyAlias=ssh.alice.stack.example.org",
+        f'UserKnownHostsFile="{world.folder / "pin"}"',
+        "GlobalKnownHostsFile=/dev/null",
+        "UpdateHostKeys=no",
+        "BatchMode=yes",
+        "ForwardAgent=no",
+        "Port=2222",
+        "IdentitiesOnly=yes",
+        'IdentityFile="/keys/lab"',
+    } <= options
+    (world.folder / "arguments").unlink()
+    (world.folder / "pin").unlink()
+    assert "no host key is pinned" in world.fetch().reason
+    assert not (world.folder / "arguments").exists()
+
+
+def test_files_and_folders_do_not_take_each_others_place(world: World) -> None:
+    world.fetch()
+    (world.there / "two.json").unlink()
+    (world.there / "two.json").mkdir()
+    (world.there / "two.json" / "inside").write_text("x")
+    (world.there / "a b" / "one.json").unlink()
+    (world.there / "a b").rmdir()
+    (world.there / "a b").write_text("x")
+    fetched = world.fetch()
+    assert world.names() == {"a b", "a b/one.json", "two.json"}
+    assert len(fetched.new.skipped) == 2
+
+
+def test_a_link_planted_here_is_not_followed(world: World) -> None:
+    outside = world.folder / "outside"
+    outside.mkdir()
+    world.here.mkdir(parents=True)
+    (world.here / "a b").symlink_to(outside)
+    fetched = world.fetch()
+    assert list(outside.iterdir()) == [] and any("one.json" in line for line in fetched.new.skipped)
+
+
+def test_check_mode_says_what_would_come_and_leaves_nothing(world: World) -> None:
+    fetched = world.fetch(dry=True)
+    assert fetched.new.files == 2 and not world.logs.exists()
+    assert "would come" in table([fetched], time.time(), dry=True)[0]
+    world.fetch()
+    assert world.fetch(dry=True).new.files == 0
+
+
+def test_two_commands_at_once_do_not_mix(world: World) -> None:
+    world.fetch()
+    with (world.logs / ".incoming" / "alice.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert "another command is fetching" in world.fetch().reason
+
+
+def test_what_an_ended_run_left_is_removed(world: World) -> None:
+    left = world.logs / ".incoming" / "alice" / "sessions" / "files"
+    left.mkdir(parents=True)
+    (left / "half").write_text("x")
+    assert world.fetch().problems == [] and "half" not in world.names()
+
+
+@pytest.mark.parametrize(
+    ("version", "changelog", "is_safe"),
+    [
+        ("rsync  version 3.5.0  protocol version 32", "", True),
+        ("rsync  version 3.10.1  protocol version 32", "", True),
+        ("rsync  version 3.4.1  protocol version 32", "", False),
+        ("rsync  version 3.4.1  protocol version 32", "CVE-2024-12084", False),
+        ("rsync  version 3.2.7  protocol version 31", "  * fix CVE-2026-70458", True),
+        ("openrsync: protocol version 29, rsync version 2.6.9 compatible", "", False),
+    ],
+)
+def test_an_rsync_with_known_holes_is_refused(
+    world: World, version: str, changelog: str, is_safe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = world.folder / "other"
+    programs.mkdir()
+    (programs / "rsync").write_text(f"#!/bin/sh\necho '{version}'\n")
+    (programs / "rsync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin")
+    (programs / "changelog.Debian.gz").write_bytes(gzip.compress(changelog.encode()))
+    if is_safe:
+        assert require_rsync(True, programs, programs / "rsync") == str(programs / "rsync")
+    else:
+        with pytest.raises(NoRsync, match=r"upgrade the package rsync"):
+            require_rsync(True, programs, programs / "rsync")
+    monkeypatch.setenv("PATH", str(world.there))
+    with pytest.raises(NoRsync, match="install the package rsync"):
+        require_rsync(False)
+
+
+def test_the_module_names_the_failed_and_checks_names(world: World) -> None:
+    machine = {"address": "whole", "admin_user": "ubuntu", "ssh_name": "x", "pin_file": str(world.folder / "pin")}
+    source = {"name": "sessions", "folder": str(world.there)}
+    arguments: dict[str, Any] = {
+        "machines": [{**machine, "user": "alice"}, {**machine, "user": "bob", "address": "refused"}],
+        "sources": [source],
+        "directory": str(world.logs),
+    }
+    programs = Path(sys.executable).parent
+    environment = {
+        **os.environ,
+        "PATH": f"{world.folder / 'bin'}:{programs}:{os.environ['PATH']}",
+        "HOME": str(world.folder),
+        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+
+    def run(*more: str) -> dict[str, Any]:
+        command = [str(programs / "ansible"), "localhost", "-m", "fetch_logs", "-a", json.dumps(arguments), *more]
+        done = subprocess.run(command, env=environment, cwd=world.folder, capture_output=True, text=True, check=False)
+        answer = done.stdout[done.stdout.index("localhost | ") :]
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
+        return found
+
+    found = run("--check")
+    assert found["changed"] and found["machines"]["alice"]["new_files"] == 2 and not world.logs.exists()
+    found = run()
+    assert found["changed"] and found["failed_users"] == ["bob"] and found["machines"]["alice"]["files"] == 2
+    assert not run()["changed"]
+    arguments["sources"] = [{**source, "folder": "/x; reboot"}]
+    assert "give an absolute path" in str(run()["msg"])
+    arguments["machines"] = [{**machine, "user": "../x"}]
+    assert "user name" in str(run()["msg"])

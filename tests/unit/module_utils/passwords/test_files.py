@@ -1,0 +1,167 @@
+"""Password files: what is refused and in which words, what is mended; a phrase is never shown or replaced."""
+
+import json
+import math
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files
+
+from tests.support import ROOT
+
+REMEDY = "ansible-playbook create_passwords.yml -e user=alice"
+
+
+def written(folder: Path, content: bytes, mode: int = 0o600) -> Path:
+    """Return a password file of alice with `content`, in a private folder."""
+    folder.chmod(0o700)
+    path = folder / "alice.passwd"
+    path.write_bytes(content)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("ending", [b"", b"\n", b"\r\n", b"\nsecond line\n"])
+def test_the_first_line_is_the_password(tmp_path: Path, ending: bytes) -> None:
+    path = written(tmp_path, "zwölf kleine Ähren".encode() + ending)
+    assert files.read_password(path, 12) == "zwölf kleine Ähren"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "is empty"),
+        (b"\nlong-enough-second-line\n", "blank first line"),
+        (b"   \t  \n", "blank first line"),
+        (b"elevenchars\n", "has a password of 11 characters, fewer than 12"),
+        (b"not utf-8 \xff\xfe long enough", "is not UTF-8"),
+        (b"long enough but\x1b[31m red", "cannot be seen"),
+        (b"long enough but a bell\x07", "cannot be seen"),
+        (b"ends in a blank, too \n", "cannot be seen"),
+        (b"$ANSIBLE_VAULT;1.1;AES256\n6162\n", "encrypted with ansible-vault"),
+    ],
+)
+def test_a_faulty_file_is_named_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+    path = written(tmp_path, content)
+    with pytest.raises(files.PasswordFileError) as raised:
+        files.read_password(path, 12)
+    line = str(raised.value)
+    assert words in line and str(path) in line and "\n" not in line and "\x1b" not in line
+    assert "elevenchars" not in line
+
+
+def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
+    with pytest.raises(files.PasswordFileError, match="does not exist.*" + REMEDY):
+        files.read_password(tmp_path / "alice.passwd", 12)
+    (tmp_path / "alice.passwd").mkdir()
+    with pytest.raises(files.PasswordFileError, match="no regular file"):
+        files.read_password(tmp_path / "alice.passwd", 12)
+
+
+def test_what_others_can_read_is_mended_and_said(tmp_path: Path) -> None:
+    path = written(tmp_path, b"correct-horse-battery\n", 0o644)
+    tmp_path.chmod(0o755)
+    notes: list[str] = []
+    files.read_password(path, 12, notes, mend=False)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644 and len(notes) == 2 and "would be" in notes[0]
+    notes.clear()
+    files.read_password(path, 12, notes)
+    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(tmp_path.stat().st_mode)) == (0o600, 0o700)
+    assert len(notes) == 2
+    assert not any("correct-horse" in note for note in notes)
+    notes.clear()
+    files.read_password(path, 12, notes)
+    assert notes == []
+
+
+def test_an_encrypted_file_is_read_with_the_vault_password(tmp_path: Path) -> None:
+    vault = tmp_path / "vault"
+    vault.write_text("of the vault\n")
+    path = written(tmp_path, b"correct-horse-battery\n")
+    program = str(Path(sys.executable).with_name("ansible-vault"))
+    command = [program, "encrypt", "--vault-password-file", str(vault), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    assert files.read_password(path, 12, decrypt=files.vault_decrypter(str(vault))) == "correct-horse-battery"
+    assert run_module(tmp_path, ["alice"], vault=str(vault))["existing"] == ["alice"]
+    vault.write_text("another\n")
+    with pytest.raises(files.PasswordFileError, match="does not fit"):
+        files.read_password(path, 12, decrypt=files.vault_decrypter(str(vault)))
+
+
+def test_phrases_are_strong_and_differ() -> None:
+    words = files.phrase_words()
+    phrases = {files.new_phrase() for _ in range(200)}
+    assert len(phrases) == 200
+    assert math.log2(len(words)) * files.WORDS_IN_PHRASE >= 60
+    assert all(word.isascii() and word == word.lower() and len(word) >= 3 for word in words)
+    assert len(files.new_phrase(80)) >= 80
+
+
+def test_a_file_is_never_replaced_even_by_two_runs_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "alice.passwd"
+    won: list[str] = []
+
+    def write(phrase: str) -> None:
+        if files.write_new_password(path, phrase):
+            won.append(phrase)
+
+    threads = [threading.Thread(target=write, args=(f"phrase-number-{number}",)) for number in range(20)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1 and path.read_text() == won[0] + "\n"
+    assert [item.name for item in tmp_path.iterdir()] == ["alice.passwd"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def run_module(folder: Path, users: list[str], check: bool = False, vault: str = "") -> dict[str, object]:
+    """Return the module's answer for `folder`, run by Ansible as a playbook runs it, as loud as it can be."""
+    arguments = json.dumps({"users": users, "directory": str(folder)})
+    programs = Path(sys.executable).parent
+    command = [str(programs / "ansible"), "localhost", "-m", "create_passwords", "-a", arguments, "-vvvvv"]
+    environment = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "HOME": str(folder.parent),
+        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+    if vault:
+        environment["ANSIBLE_VAULT_PASSWORD_FILE"] = vault
+    done = subprocess.run(
+        [*command, *(["--check"] if check else [])],
+        env=environment, capture_output=True, text=True, cwd=folder.parent, check=False,
+    )  # fmt: skip
+    answer = done.stdout[done.stdout.index("\nlocalhost | ") :]
+    data = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
+    return {**data, "everything": done.stdout + done.stderr}
+
+
+def test_the_module_makes_missing_files_and_shows_no_phrase(tmp_path: Path) -> None:
+    folder = tmp_path / "passwords"
+    users = ["alice", "bob"]
+    assert run_module(folder, users, check=True)["created"] == users
+    assert not folder.exists()
+    first = run_module(folder, users)
+    assert first["created"] == users and first["changed"]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    phrases = [files.read_password(folder / f"{user}.passwd", 12) for user in users]
+    assert not any(phrase in str(first["everything"]) for phrase in phrases)
+    again = run_module(folder, users)
+    assert again["created"] == [] and not again["changed"] and again["existing"] == users
+    assert [files.read_password(folder / f"{user}.passwd", 12) for user in users] == phrases
+
+
+def test_the_module_refuses_hostile_names_and_faulty_files(tmp_path: Path) -> None:
+    folder = tmp_path / "passwords"
+    assert "user name '../x'" in str(run_module(folder, ["../x"])["msg"])
+    assert not folder.exists() and not (tmp_path / "x.passwd").exists()
+    folder.mkdir(mode=0o700)
+    written(folder, b"short\n")
+    answer = run_module(folder, ["alice", "bob"])
+    assert answer["problems"] and "fewer than 12" in str(answer["msg"])
+    assert not (folder / "bob.passwd").exists()

@@ -1,0 +1,190 @@
+"""Preflight and what lies outside AWS: key fingerprints as tools compute them, content on the web, local programs."""
+
+import base64
+import hashlib
+import http.server
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import is_rehearsal
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import people
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.account import check_programs
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.endpoints import check_content, covers
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.findings import Findings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.key_pair import (
+    file_marks,
+    pair_marks,
+    private_marks,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Settings
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from tests.support import ROOT
+
+
+def settings(**options: str) -> Settings:
+    """Return settings of which only some matter."""
+    names = ("region", "zone", "certificate_arn", "key_name", "private_key_file", "admin_cidr")
+    values = dict.fromkeys((*names, "password_directory", "image_parameter"), "")
+    return Settings(password_min_length=12, **{**values, **options})
+
+
+def shell(command: str, folder: Path) -> str:
+    return subprocess.run(["bash", "-c", command], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def test_fingerprints_are_those_of_the_tools_that_aws_documents(tmp_path: Path) -> None:
+    key = rsa.generate_private_key(65537, 2048)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
+    (tmp_path / "key").write_bytes(key.private_bytes(*form))
+    made = shell("openssl pkcs8 -in key -inform PEM -outform DER -topk8 -nocrypt | openssl sha1 -c", tmp_path).split()[
+        -1
+    ]
+    imported = shell("openssl rsa -in key -pubout -outform DER 2>/dev/null | openssl md5 -c", tmp_path).split()[-1]
+    marks = private_marks(key)
+    assert pair_marks({"KeyFingerprint": made}) <= marks and pair_marks({"KeyFingerprint": imported}) <= marks
+    shell("ssh-keygen -q -t ed25519 -N '' -f ed", tmp_path)
+    shown = shell("ssh-keygen -l -f ed", tmp_path).split()[1].removeprefix("SHA256:")
+    findings = Findings()
+    marks_of_file = file_marks(findings, str(tmp_path / "ed"))
+    # AWS pads the digest.
+    assert marks_of_file is not None and pair_marks({"KeyFingerprint": shown + "="}) <= marks_of_file
+    assert not pair_marks({"KeyFingerprint": made}) & marks_of_file and findings.problems == []
+    public = (tmp_path / "ed.pub").read_text()
+    assert pair_marks({"PublicKey": public}) <= marks_of_file
+    digest = hashlib.sha256(base64.b64decode(public.split()[1])).digest()
+    assert base64.b64encode(digest).decode().rstrip("=") == shown
+
+
+def test_private_keys_that_ssh_would_not_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
+    path = tmp_path / "key"
+    shell("ssh-keygen -q -t ed25519 -N secret -f key", tmp_path)
+    path.chmod(0o644)
+    findings = Findings()
+    assert file_marks(findings, str(path)) is None
+    assert "can be read by others (mode 0644)" in findings.problems[0].text
+    assert "no ssh agent answers" in findings.problems[1].text and "pass phrase" in findings.notes[0]
+    path.write_text("-----BEGIN OPENSSH PRIVATE KEY-----\nrubbish\n-----END OPENSSH PRIVATE KEY-----\n")
+    path.chmod(0o600)
+    findings = Findings()
+    assert file_marks(findings, str(path)) is None and "no private key that ssh can use" in findings.problems[0].text
+
+
+class Site(http.server.BaseHTTPRequestHandler):
+    """Serves by path; counts the bytes asked for."""
+
+    asked: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self.asked.append(self.headers.get("Range", "everything"))
+        bodies = {
+            "/content.tgz": ("application/gzip", b"\x1f\x8b" + bytes(510)),
+            "/page.tgz": ("text/html; charset=utf-8", b"<!DOCTYPE html>"),
+            "/page-as-bytes.tgz": ("application/octet-stream", b"\n  <html>"),
+        }
+        if self.path not in bodies:
+            self.send_error(404)
+            return
+        kind, body = bodies[self.path]
+        self.send_response(206)
+        self.send_header("Content-Type", kind)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Keep the test's output quiet."""
+
+
+@pytest.fixture
+def site() -> Iterator[str]:
+    """Address of a web server on this computer."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/content.tgz", ""),
+        ("/none.tgz?X-Amz-Signature=secret", "/none.tgz answers 404"),
+        ("/page.tgz", "is a web page"),
+        ("/page-as-bytes.tgz", "is a web page"),
+    ],
+)
+def test_content_is_looked_at_by_its_first_bytes(site: str, path: str, words: str) -> None:
+    findings = Findings()
+    check_content(findings, settings(content_url=site + path, apt_repository_url="x"))
+    found = [problem.text for problem in findings.problems]
+    assert bool(found) == bool(words) and all(words in text and "secret" not in text for text in found)
+    assert Site.asked[-1] == "bytes=0-511" and findings.notes == []
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "no-address", "ftp2://x/y", "http://name.invalid/x"])
+def test_content_that_cannot_be_reached(url: str) -> None:
+    findings = Findings()
+    check_content(findings, settings(content_url=url))
+    assert len(findings.problems) == 1 and "\n" not in findings.problems[0].text
+
+
+def test_a_wildcard_stands_for_one_label() -> None:
+    assert covers("*.stack.example.org", "ws-1.stack.example.org")
+    assert covers("WS-1.stack.example.org", "ws-1.stack.example.org")
+    assert not covers("*.example.org", "ws-1.stack.example.org")
+    assert not covers("*.stack.example.org", "stack.example.org")
+    assert not covers("*.stack.example.org", "a.ws-1.stack.example.org")
+
+
+def test_programs_and_places(monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = Findings()
+    check_programs(findings)
+    monkeypatch.setenv("PATH", "/nonexistent")
+    check_programs(findings, ["ssh", "tar", "rsync"])
+    assert findings.problems[-1].text == "not installed here: ssh, tar, rsync: apt-get install openssh-client rsync tar"
+    assert (
+        is_rehearsal("http://127.0.0.1:4000")
+        and is_rehearsal("http://[::1]:4000")
+        and is_rehearsal("http://localhost:1")
+    )
+    assert not is_rehearsal("https://sts.eu-central-1.amazonaws.com") and not is_rehearsal(
+        "http://127.0.0.1.evil.example"
+    )
+    assert people(["a", "b"]) == "a, b" and people("abcdefg") == "a, b, c and 4 more"
+
+
+def test_the_module_answers_problems_where_it_could_fail(tmp_path: Path) -> None:
+    asked = {"user": "alice", "instance": "t3.medium", "network": "shared", "volume_size": 30}
+    arguments = {
+        "machines": [asked],
+        "zone": "example.org",
+        "certificate_arn": "x",
+        "key_name": "lab",
+        "admin_cidr": "x",
+        "private_key_file": "/nowhere",
+        "password_directory": str(tmp_path),
+        "profile": "nobody",
+        "region": "eu-central-1",
+    }
+    programs = Path(sys.executable).parent
+    environment = {
+        "PATH": f"{programs}:/usr/bin:/bin",
+        "HOME": str(tmp_path),
+        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+    }
+    command = [str(programs / "ansible"), "localhost", "-m", "fleet_preflight", "-a", json.dumps(arguments)]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert "SUCCESS" in done.stdout and "check AWS_PROFILE" in done.stdout, done.stdout + done.stderr
+    assert "create_passwords.yml -e user=alice" in done.stdout and "Traceback" not in done.stdout

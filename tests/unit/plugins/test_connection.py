@@ -1,0 +1,200 @@
+"""The connection plugin as core uses it: what it makes of variables, task after task, and what no setting undoes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rehearsal.account_inventory import link_ours
+
+pytestmark = pytest.mark.slow
+
+from tests.support import ROOT
+
+PIN = "ssh.alice.stack.example.org ssh-ed25519 AAAA i-1\n"
+# Stands for ssh: writes down its arguments and answers as a machine on which nothing is done.
+_SSH = """\
+#!/usr/bin/env python3
+import json, os, sys
+with open(os.environ["SSH_CALLS"], "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+"""
+_RAW = {"ansible.builtin.raw": "true", "changed_when": False}
+
+
+class World:
+    """A folder with an inventory and an ssh that stays here. `alice` has a machine and a pin, `bob` no address."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pin = folder / "state dir/known_hosts/alice"
+        self.pin.parent.mkdir(parents=True)
+        self.pin.write_text(PIN)
+        (folder / "bin").mkdir()
+        (folder / "bin/ssh").write_text(_SSH)
+        (folder / "bin/ssh").chmod(0o755)
+        link_ours(folder, ROOT)
+        self.variables: dict[str, dict[str, Any]] = {
+            "alice": {"probcomp_user": "alice", "probcomp_address": "192.0.2.7", "ansible_host": "192.0.2.7"},
+            "bob": {"probcomp_user": "bob", "probcomp_address": "", "ansible_host": ""},
+        }
+
+    def play(self, *words: str, tasks: list[dict[str, Any]], **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {"zone": "example.org.", "state_dir": str(self.folder / "state dir"), "private_key_file": "/keys/a"}
+        hosts = {name: {**settings, **variables} for name, variables in self.variables.items()}
+        (self.folder / "hosts.yml").write_text(yaml.safe_dump({"users": {"hosts": hosts}}))
+        play = [{"name": "Play", "hosts": "alice", "tasks": [{"name": "Task", **task} for task in tasks]}]
+        (self.folder / "play.yml").write_text(yaml.safe_dump(play))
+        program = Path(sys.executable).parent / "ansible-playbook"
+        return subprocess.run(
+            [program, "-i", self.folder / "hosts.yml", self.folder / "play.yml", *words],
+            cwd=ROOT,
+            env={
+                **{name: value for name, value in os.environ.items() if not name.startswith(("ANSIBLE", "PROBCOMP"))},
+                "PATH": f"{self.folder / 'bin'}:{os.environ['PATH']}",
+                "SSH_CALLS": str(self.folder / "calls"),
+                **environment,
+            },
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def calls(self, *words: str, tasks: Sequence[dict[str, Any]] = (_RAW,), **environment: str) -> list[list[str]]:
+        """Run a play that connects, and return the arguments of each call of ssh."""
+        (self.folder / "calls").unlink(missing_ok=True)
+        done = self.play(*words, tasks=list(tasks), **environment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return [json.loads(line) for line in (self.folder / "calls").read_text().splitlines()]
+
+
+def heard(arguments: list[str]) -> dict[str, str]:
+    """Return what the real ssh makes of `arguments`, up to the command."""
+    said = subprocess.run(["/usr/bin/ssh", "-G", *arguments[:-1]], capture_output=True, text=True, check=True).stdout
+    return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_connects_to_the_address_with_the_pinned_key(world: World) -> None:
+    (call,) = world.calls()
+    options = heard(call)
+    assert (options["hostname"], options["port"], options["user"]) == ("192.0.2.7", "22", "ubuntu")
+    assert options["hostkeyalias"] == "ssh.alice.stack.example.org"
+    assert options["userknownhostsfile"] == str(world.pin)
+    assert options["stricthostkeychecking"] == "true"
+    assert (options["identityfile"], options["identitiesonly"]) == ("/keys/a", "yes")
+    assert options["forwardagent"] == "no"
+    assert len(options["controlpath"]) < 104
+
+
+@pytest.mark.parametrize(
+    ("words", "environment"),
+    [
+        ((), {"ANSIBLE_HOST_KEY_CHECKING": "False"}),
+        ((), {"ANSIBLE_SSH_HOST_KEY_CHECKING": "False"}),
+        (("-e", "ansible_host_key_checking=false"), {}),
+        ((), {"ANSIBLE_SSH_ARGS": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null"}),
+        (("--ssh-common-args", "-o StrictHostKeyChecking=no"), {}),
+        (("-e", "{ansible_ssh_common_args: '-o HostKeyAlias=x'}"), {}),
+    ],
+)
+def test_nothing_undoes_the_pin(world: World, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    (call,) = world.calls(*words, tasks=[_RAW], **environment)
+    options = heard(call)
+    assert options["stricthostkeychecking"] == "true"
+    assert options["userknownhostsfile"] == str(world.pin)
+    assert options["hostkeyalias"] == "ssh.alice.stack.example.org"
+
+
+@pytest.mark.parametrize(
+    ("words", "variables", "name", "value"),
+    [
+        (("-e", "private_key_file=/keys/b"), {}, "identityfile", "/keys/b"),
+        (("-e", "admin_user=admin"), {}, "user", "admin"),
+        ((), {"probcomp_admin_user": "admin"}, "user", "admin"),
+        (("-e", "ansible_user=root"), {"probcomp_admin_user": "admin"}, "user", "root"),
+        (("-u", "root"), {}, "user", "ubuntu"),
+        ((), {"ansible_port": 2222}, "port", "2222"),
+        (("-e", "ssh_port=2200"), {}, "port", "2200"),
+        ((), {"ansible_host": "10.0.0.7"}, "hostname", "10.0.0.7"),
+        (("--ssh-common-args", "-o ProxyJump=gate"), {}, "proxyjump", "gate"),
+        ((), {"ansible_ssh_common_args": "-o ProxyJump=gate"}, "proxyjump", "gate"),
+        (("-e", "zone=example.com"), {}, "hostkeyalias", "ssh.alice.stack.example.com"),
+    ],
+)
+def test_settings_are_obeyed(
+    world: World, words: tuple[str, ...], variables: dict[str, Any], name: str, value: str
+) -> None:
+    world.variables["alice"] |= variables
+    (call,) = world.calls(*words)
+    assert heard(call)[name] == value
+
+
+def test_what_changes_in_the_middle_of_a_run_is_used(world: World) -> None:
+    """A stop and start changes the address, a new pin the key; neither may go over the connection kept for the old."""
+    inventory = world.folder / "hosts.yml"
+    replace = {"path": str(inventory), "regexp": r"192\.0\.2\.7", "replace": "192.0.2.8"}
+    pin = {"content": PIN.replace("AAAA", "BBBB"), "dest": str(world.pin), "mode": "0600"}
+    here = {"delegate_to": "localhost"}
+    before, address, key = world.calls(
+        tasks=[
+            _RAW,
+            {"ansible.builtin.replace": replace, **here},
+            {"ansible.builtin.meta": "refresh_inventory"},
+            _RAW,
+            {"ansible.builtin.copy": pin, **here},
+            _RAW,
+        ]
+    )
+    assert [heard(call)["hostname"] for call in (before, address, key)] == ["192.0.2.7", "192.0.2.8", "192.0.2.8"]
+    assert len({heard(call)["controlpath"] for call in (before, address, key)}) == 3
+
+
+def test_no_connection_is_kept_for_other_settings(world: World) -> None:
+    others = [("-e", word) for word in ("private_key_file=/keys/b", "admin_user=admin", "ssh_port=2200")]
+    paths = [heard(call)["controlpath"] for words in [(), *others, ()] for call in world.calls(*words)]
+    assert paths[0] == paths[-1] and len(set(paths)) == 1 + len(others)
+
+
+def test_a_task_delegated_to_another_machine_goes_there_with_its_key(world: World) -> None:
+    world.variables["cleo"] = {"probcomp_user": "cleo", "probcomp_address": "192.0.2.9", "ansible_host": "192.0.2.9"}
+    (call,) = world.calls(tasks=[{**_RAW, "delegate_to": "cleo"}])
+    assert heard(call)["hostname"] == "192.0.2.9"
+    assert heard(call)["hostkeyalias"] == "ssh.cleo.stack.example.org"
+    assert heard(call)["userknownhostsfile"].endswith("known_hosts/cleo")
+
+
+@pytest.mark.parametrize("variables", [{}, {"ansible_host": "bob"}])
+def test_a_machine_without_an_address_is_not_looked_for_by_its_name(world: World, variables: dict[str, str]) -> None:
+    world.variables["bob"] |= variables
+    done = world.play(tasks=[{**_RAW, "delegate_to": "bob"}])
+    assert done.returncode != 0
+    assert "bob has no public address" in done.stdout + done.stderr
+    assert not (world.folder / "calls").exists()
+
+
+def test_reset_connection_ends_the_kept_one(world: World) -> None:
+    raw, check, stop = world.calls(tasks=[_RAW, {"ansible.builtin.meta": "reset_connection"}])
+    assert check[-3:] == ["-O", "check", "192.0.2.7"] and stop[-3:] == ["-O", "stop", "192.0.2.7"]
+    paths = {heard([*call, "x"] if call is not raw else call)["controlpath"] for call in (raw, check, stop)}
+    assert len(paths) == 1
+
+
+def test_tasks_that_connect_to_nothing_need_no_machine(world: World) -> None:
+    world.variables["alice"] |= {"probcomp_address": "", "ansible_host": ""}
+    done = world.play(tasks=[{"ansible.builtin.debug": {"msg": "here"}}])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "here" in done.stdout

@@ -1,0 +1,122 @@
+"""The content's installer: runs once per version, in its folder, bounded; its failure is one line."""
+
+from __future__ import annotations
+
+import subprocess
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.content_world import account_with, load_module
+
+content_install = load_module("content_install")
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, write_note
+
+
+class Machine:
+    """A home with an installer, and root's notes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.home = folder, folder / "home"
+        (self.home / "gen").mkdir(parents=True)
+        self.account = account_with(self.home)
+
+    def put(self, script: str, version: str = "1", mode: int = 0o755) -> None:
+        path = self.home / "gen/install.sh"
+        path.write_text(script)
+        path.chmod(mode)
+        write_note(self.folder / "content.json", {"version": version, "files": {"gen/install.sh": ["0"]}})
+
+    def run(self, check_mode: bool = False, **options: Any) -> dict[str, Any]:
+        settings = {
+            "script": "gen/install.sh",
+            "become_root": False,
+            "path": ["/opt/first"],
+            "environment": {"EXTRA": 7},
+            "log": str(self.folder / "log/marco.log"),
+            "timeout": 20,
+            "force": False,
+        }
+        result: dict[str, Any] = content_install.install({**settings, **options}, self.account, check_mode)
+        return result
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log/marco.log").read_text()
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    monkeypatch.setattr(content_install, "NOTES", tmp_path)
+    monkeypatch.setenv("ROOTS_SECRET", "x")
+    return Machine(tmp_path)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_where_and_with_what_it_runs(mode: int, machine: Machine) -> None:
+    machine.put('#!/bin/sh\npwd; echo "$HOME $EXTRA ${PATH%%:*} [$ROOTS_SECRET]"; cat; echo error >&2\n', mode=mode)
+    assert machine.run()["changed"]
+    home = machine.home
+    assert machine.log.splitlines() == [f"{home}/gen", f"{home} 7 /opt/first []", "error"]
+
+
+def test_once_per_version(machine: Machine) -> None:
+    machine.put("#!/bin/sh\necho x >> ~/count\n")
+    changes = [machine.run()["changed"], machine.run()["changed"], machine.run(force=True)["changed"]]
+    assert changes == [True, False, True]
+    machine.put("#!/bin/sh\necho x >> ~/count\n", version="2")
+    assert machine.run(check_mode=True)["changed"]
+    assert machine.run()["changed"]
+    assert (machine.home / "count").read_text() == "x\nx\nx\n"
+
+
+def test_failure_is_one_clean_line_and_is_tried_again(machine: Machine) -> None:
+    machine.put("#!/bin/sh\nseq 100; printf 'no \\033[31mspace\\033[0m\\r left\\a\\n' >&2; exit 3\n")
+    for _ in range(2):
+        with pytest.raises(MachineError, match="failed with status 3") as raised:
+            machine.run()
+    assert str(raised.value).endswith(f": 98 / 99 / 100 / no space / left? (all of it: {machine.folder}/log/marco.log)")
+    machine.put("#!/bin/sh\n")
+    assert machine.run()["changed"]
+
+
+def test_time_limit_ends_the_script_and_its_children(machine: Machine) -> None:
+    machine.put("#!/bin/sh\nsleep 300 & echo $! > ~/child; echo waiting; wait\n")
+    start = time.monotonic()
+    with pytest.raises(MachineError, match="took longer than 1 s: waiting"):
+        machine.run(timeout=1)
+    assert time.monotonic() - start < 60
+    child = (machine.home / "child").read_text().strip()
+    state = subprocess.run(["ps", "-o", "state=", "-p", child], capture_output=True, text=True, check=False).stdout
+    assert state.strip() in ("", "Z")
+
+
+def test_what_it_leaves_in_the_background_does_not_hold_us(machine: Machine) -> None:
+    machine.put("#!/bin/sh\nsleep 30 &\n")
+    start = time.monotonic()
+    assert machine.run()["changed"]
+    assert time.monotonic() - start < 25
+
+
+def test_the_log_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_install, "_LARGEST_LOG", 1000)
+    machine.put("#!/bin/sh\nseq 100000; echo the end; exit 1\n")
+    with pytest.raises(MachineError, match="the end"):
+        machine.run()
+    assert len(machine.log) == 1000
+
+
+def test_nothing_to_run(machine: Machine) -> None:
+    assert machine.run() == {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
+    machine.put("")
+    (machine.home / "gen/install.sh").unlink()
+    assert not machine.run()["changed"] and "no gen/install.sh" in machine.run()["msg"]
+
+
+def test_root_runs_only_what_the_content_brought(machine: Machine) -> None:
+    machine.put("#!/bin/sh\ntouch ~/ran\n")
+    with pytest.raises(MachineError, match="not as the content brought it"):
+        machine.run(become_root=True)
+    assert not (machine.home / "ran").exists()

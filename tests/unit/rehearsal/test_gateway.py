@@ -1,0 +1,207 @@
+"""The gate of the rehearsal's API: what it carries, whom it knows, what it counts, and what it breaks on purpose."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from botocore.exceptions import ClientError, ConnectionClosedError
+
+from tests.support.rehearsal_process import Server, running
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("gate"), requests_per_second=0, record_delay=0) as started:
+        yield started
+
+
+@pytest.fixture(autouse=True)
+def no_faults(server: Server) -> Iterator[None]:
+    yield
+    if server.process.poll() is None:
+        server.control("DELETE", "faults")
+
+
+def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
+    return str(error.value.response["Error"]["Code"])
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "arguments"),
+    [
+        ("dynamodb", "list_tables", {}),
+        ("iam", "list_users", {}),
+        ("ec2", "create_vpc", {"CidrBlock": "10.0.0.0/16"}),
+        ("elbv2", "create_load_balancer", {"Name": "x"}),
+        ("cloudformation", "create_stack_set", {"StackSetName": "x"}),
+        ("ec2", "describe_fpga_images", {}),
+    ],
+)
+def test_what_is_not_carried_is_refused_once(
+    server: Server, service: str, call: str, arguments: dict[str, object]
+) -> None:
+    before = server.counts()["mark"]
+    with pytest.raises(ClientError) as error:
+        getattr(server.client(service, attempts=5), call)(**arguments)
+    assert code_of(error) == "NotCarriedByRehearsal"
+    assert server.counts()["mark"] == before + 1
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("ec2", "describe_instances", "AuthFailure"),
+        ("cloudformation", "describe_stacks", "InvalidClientTokenId"),
+        ("route53", "list_hosted_zones", "InvalidClientTokenId"),
+        ("s3", "list_buckets", "InvalidAccessKeyId"),
+        ("acm", "list_certificates", "UnrecognizedClientException"),
+    ],
+)
+def test_other_credentials_are_unknown(server: Server, service: str, call: str, code: str) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(server.client(service, key="AKIAREALACCOUNT00000"), call)()
+    assert code_of(error) == code
+
+
+def test_requests_are_counted_by_name_and_kind(server: Server) -> None:
+    ec2 = server.client("ec2")
+    server.control("POST", "counts/reset")
+    ec2.describe_vpcs()
+    ec2.describe_vpcs()
+    mark = server.counts()["mark"]
+    group_id = ec2.create_security_group(GroupName="counted", Description="alice's", VpcId=vpc_of(ec2))["GroupId"]
+    ec2.delete_security_group(GroupId=group_id)
+    counts = server.counts()
+    assert counts["read"] == {"ec2:DescribeVpcs": 3}
+    assert counts["mutating"] == {"ec2:CreateSecurityGroup": 1, "ec2:DeleteSecurityGroup": 1}
+    calls = server.control("GET", f"calls?since={mark}")
+    assert [call["call"] for call in calls] == ["ec2:CreateSecurityGroup", "ec2:DeleteSecurityGroup"]
+    assert "alice's" in calls[0]["subject"]
+    assert group_id in calls[1]["subject"]
+
+
+def vpc_of(ec2: object) -> str:
+    return str(ec2.describe_vpcs()["Vpcs"][0]["VpcId"])  # type: ignore[attr-defined]
+
+
+def test_a_dry_run_counts_as_a_read(server: Server) -> None:
+    server.control("POST", "counts/reset")
+    with pytest.raises(ClientError, match="DryRunOperation"):
+        server.client("ec2").stop_instances(InstanceIds=["i-0123456789abcdef0"], DryRun=True)
+    assert server.counts()["changes"] == 0
+
+
+def test_private_keys_are_not_in_the_log_of_calls(server: Server) -> None:
+    mark = server.counts()["mark"]
+    with pytest.raises(ClientError):
+        server.client("acm").import_certificate(Certificate=b"x", PrivateKey=b"canary-of-a-key")
+    assert "canary" not in str(server.control("GET", f"calls?since={mark}"))
+
+
+def test_a_fault_hits_as_often_as_it_is_told_to(server: Server) -> None:
+    ec2 = server.client("ec2")
+    server.control(
+        "POST",
+        "faults",
+        {"service": "ec2", "action": "DescribeVpcs", "code": "ExpiredToken", "status": 403, "times": 2},
+    )
+    for _ in range(2):
+        with pytest.raises(ClientError) as error:
+            ec2.describe_vpcs()
+        assert code_of(error) == "ExpiredToken"
+        assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
+    ec2.describe_vpcs()
+
+
+def test_a_fault_may_wait_and_may_look_at_the_request(server: Server) -> None:
+    ec2 = server.client("ec2")
+    server.control("POST", "faults", {"match": "vpc-wanted", "skip": 1, "code": "InternalError"})
+    ec2.describe_vpcs()
+    for code in ("InvalidVpcID.NotFound", "InternalError"):
+        with pytest.raises(ClientError) as error:
+            ec2.describe_vpcs(VpcIds=["vpc-wanted"])
+        assert code_of(error) == code
+
+
+def test_a_rate_of_faults_is_the_same_every_time(server: Server) -> None:
+    ec2 = server.client("ec2")
+
+    def failures() -> list[int]:
+        server.control("POST", "faults", {"action": "DescribeVpcs", "rate": 0.3, "seed": 7})
+        hit = []
+        for number in range(30):
+            try:
+                ec2.describe_vpcs()
+            except ClientError:
+                hit.append(number)
+        server.control("DELETE", "faults")
+        return hit
+
+    first = failures()
+    assert 3 <= len(first) <= 16
+    assert failures() == first
+
+
+def test_a_dropped_call_has_no_effect_unless_told_so(server: Server) -> None:
+    ec2 = server.client("ec2")
+    for name, after in (("lost", False), ("done", True)):
+        server.control("POST", "faults", {"action": "CreateSecurityGroup", "drop": True, "after": after, "times": 1})
+        with pytest.raises(ConnectionClosedError):
+            ec2.create_security_group(GroupName=name, Description="x", VpcId=vpc_of(ec2))
+    names = {group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]}
+    assert "done" in names
+    assert "lost" not in names
+
+
+@pytest.mark.parametrize("wrong", [{"colour": "red"}, {"rate": 2.0}, {"kind": "moon"}, {"times": "two"}])
+def test_a_fault_that_makes_no_sense_is_refused_in_one_line(server: Server, wrong: dict[str, Any]) -> None:
+    response = requests.post(f"{server.api}/rehearsal/faults", json=wrong, timeout=10)
+    assert response.status_code == 400
+    assert "\n" not in response.json()["error"]
+
+
+def test_objects_are_private_unless_made_public(server: Server) -> None:
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="things")
+    s3.put_object(Bucket="things", Key="mine", Body=b"1")
+    s3.put_object(Bucket="things", Key="everybodys", Body=b"2", ACL="public-read")
+    s3.create_bucket(Bucket="open")
+    s3.put_object(Bucket="open", Key="by-policy", Body=b"3")
+    s3.put_bucket_policy(
+        Bucket="open",
+        Policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", '
+        '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::open/*"}]}',
+    )
+    statuses = {
+        path: requests.get(f"{server.described['object_store']}/{path}", timeout=10).status_code
+        for path in ("things/mine", "things/everybodys", "things/absent", "things", "open/by-policy", "nowhere/at-all")
+    }
+    assert statuses == {
+        "things/mine": 403,
+        "things/everybodys": 200,
+        "things/absent": 403,
+        "things": 403,
+        "open/by-policy": 200,
+        "nowhere/at-all": 404,
+    }
+    assert requests.get(f"{server.described['object_store']}/rehearsal/status", timeout=10).status_code == 404
+    put = requests.put(f"{server.described['object_store']}/things/mine", data=b"theirs", timeout=10)
+    assert put.status_code == 403
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "things", "Key": "mine"})
+    assert requests.get(signed, timeout=10).content == b"1"
+
+
+def test_large_objects_go_up_and_down_whole(server: Server) -> None:
+    s3 = server.client("s3")
+    s3.create_bucket(Bucket="large")
+    content = bytes(range(256)) * 40_000
+    s3.put_object(Bucket="large", Key="folder/name with spaces", Body=content)
+    assert s3.get_object(Bucket="large", Key="folder/name with spaces")["Body"].read() == content
+    assert s3.head_object(Bucket="large", Key="folder/name with spaces")["ContentLength"] == len(content)
+
+
+def test_a_shutdown_request_ends_the_process(server: Server) -> None:
+    # The last test of this file: nothing of the server can be asked after it.
+    server.control("POST", "shutdown")
+    assert server.process.wait(20) == 0

@@ -1,0 +1,128 @@
+"""Route 53 in the rehearsal: batches whole or not at all, exact deletes, one change at a time."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.support.rehearsal_process import Server, running
+
+DELAY = 1.5
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with running(tmp_path_factory.mktemp("records"), requests_per_second=0, record_delay=DELAY) as started:
+        yield started
+
+
+@pytest.fixture
+def zone(server: Server) -> Iterator["Zone"]:
+    server.control("POST", "settings", {"record_delay": 0})
+    made = Zone(server)
+    yield made
+    server.control("POST", "settings", {"record_delay": DELAY})
+
+
+class Zone:
+    """A hosted zone of the test's own."""
+
+    def __init__(self, server: Server) -> None:
+        self.client = server.client("route53")
+        name = f"z{time.monotonic_ns()}.test"
+        self.id = self.client.create_hosted_zone(Name=name, CallerReference=name)["HostedZone"]["Id"]
+        self.name = name
+
+    def change(self, *changes: tuple[str, str, str]) -> str:
+        """Changes of A records, each an action, a name below the zone and an address; the change's id."""
+        batch = [{"Action": action, "ResourceRecordSet": self.record(name, value)} for action, name, value in changes]
+        answer = self.client.change_resource_record_sets(HostedZoneId=self.id, ChangeBatch={"Changes": batch})
+        return str(answer["ChangeInfo"]["Id"])
+
+    def record(self, name: str, value: str) -> dict[str, Any]:
+        return {"Name": f"{name}.{self.name}", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": value}]}
+
+    def addresses(self) -> dict[str, str]:
+        records = self.client.list_resource_record_sets(HostedZoneId=self.id)["ResourceRecordSets"]
+        return {
+            record["Name"].partition(".")[0]: record["ResourceRecords"][0]["Value"]
+            for record in records
+            if record["Type"] == "A"
+        }
+
+
+def test_upserts_make_and_change_records(zone: Zone) -> None:
+    zone.change(("UPSERT", "a", "127.0.0.1"), ("UPSERT", "b", "127.0.0.2"))
+    zone.change(("UPSERT", "A", "127.0.0.3"))
+    assert zone.addresses() == {"a": "127.0.0.3", "b": "127.0.0.2"}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (("CREATE", "a", "127.0.0.9"), "but it already exists"),
+        (("DELETE", "a", "127.0.0.9"), "but the values provided do not match the current values"),
+        (("DELETE", "c", "127.0.0.9"), "but it was not found"),
+    ],
+)
+def test_one_wrong_change_fails_the_whole_batch(zone: Zone, change: tuple[str, str, str], says: str) -> None:
+    zone.change(("UPSERT", "a", "127.0.0.1"))
+    with pytest.raises(ClientError, match=says) as error:
+        zone.change(("UPSERT", "b", "127.0.0.2"), change)
+    assert error.value.response["Error"]["Code"] == "InvalidChangeBatch"
+    assert zone.addresses() == {"a": "127.0.0.1"}
+
+
+def test_an_exact_delete_removes_the_record(zone: Zone) -> None:
+    zone.change(("UPSERT", "a", "127.0.0.1"))
+    zone.change(("DELETE", "a", "127.0.0.1"))
+    assert zone.addresses() == {}
+
+
+def test_an_alias_is_deleted_by_its_exact_target(zone: Zone) -> None:
+    target = {
+        "HostedZoneId": "Z35SXDOTRQ7X7K",
+        "DNSName": "lb-1.us-east-1.elb.amazonaws.com",
+        "EvaluateTargetHealth": False,
+    }
+    record = {"Name": f"alice.{zone.name}", "Type": "A", "AliasTarget": target}
+
+    def change(action: str, **other: object) -> None:
+        changed = {**record, "AliasTarget": {**target, **other}}
+        batch = {"Changes": [{"Action": action, "ResourceRecordSet": changed}]}
+        zone.client.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch=batch)
+
+    change("CREATE")
+    with pytest.raises(ClientError, match="do not match"):
+        change("DELETE", DNSName="lb-2.us-east-1.elb.amazonaws.com")
+    change("DELETE", DNSName="LB-1.us-east-1.elb.amazonaws.com.")
+
+
+def test_records_of_another_zone_are_refused(zone: Zone) -> None:
+    with pytest.raises(ClientError, match="is not permitted in zone"):
+        record = {"Name": "www.example.org", "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "127.0.0.1"}]}
+        zone.client.change_resource_record_sets(
+            HostedZoneId=zone.id, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+        )
+
+
+def test_a_change_is_pending_and_bars_the_next_until_it_is_in_sync(server: Server) -> None:
+    zone = Zone(server)
+    identifier = zone.change(("UPSERT", "a", "127.0.0.1"))
+    assert zone.client.get_change(Id=identifier)["ChangeInfo"]["Status"] == "PENDING"
+    with pytest.raises(ClientError) as error:
+        zone.change(("UPSERT", "b", "127.0.0.2"))
+    assert error.value.response["Error"]["Code"] == "PriorRequestNotComplete"
+    # Another zone is another matter.
+    Zone(server).change(("UPSERT", "a", "127.0.0.1"))
+    time.sleep(DELAY)
+    assert zone.client.get_change(Id=identifier)["ChangeInfo"]["Status"] == "INSYNC"
+    zone.change(("UPSERT", "b", "127.0.0.2"))
+
+
+def test_an_unknown_change_is_an_error(server: Server) -> None:
+    with pytest.raises(ClientError) as error:
+        server.client("route53").get_change(Id="CNOSUCHCHANGE")
+    assert error.value.response["Error"]["Code"] == "NoSuchChange"

@@ -1,0 +1,210 @@
+"""The shape of the repository: what a newcomer relies on when she has seen one role, one command, one plugin."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible_collections.amazon.aws.plugins.module_utils.modules import aws_argument_spec
+
+from scripts import role_readmes
+from tests.support import ROOT
+from tests.support.content_world import load_module
+
+ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
+COMMANDS = sorted(
+    path.name for path in ROOT.glob("*.yml") if path.name not in ("requirements.yml", "execution-environment.yml")
+)
+PLUGIN_KINDS = {
+    "modules": "module",
+    "inventory": "inventory",
+    "callback": "callback",
+    "connection": "connection",
+    "filter": "filter",
+}
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_a_role_takes_what_its_specs_say(role: str) -> None:
+    folder = ROOT / "roles" / role
+    specs = load(folder / "meta/argument_specs.yml")["argument_specs"]
+    defaults = load(folder / "defaults/main.yml") or {}
+    options = specs["main"]["options"]
+    assert {name: option.get("default") for name, option in options.items()} == defaults
+    assert all(name.startswith(f"{role}_") for name in options)
+    for entry, spec in specs.items():
+        assert spec["short_description"], entry
+        assert all(option["description"] for option in spec.get("options", {}).values()), entry
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_entry_of_a_role_is_described(role: str) -> None:
+    """A task file is an entry when a playbook names it, and else a part that another of the role's files imports."""
+    folder = ROOT / "roles" / role
+    entries = set(load(folder / "meta/argument_specs.yml")["argument_specs"])
+    files = {path.stem for path in (folder / "tasks").glob("*.yml")}
+    parts = {
+        Path(task[key]).stem
+        for path in (folder / "tasks").glob("*.yml")
+        for task in load(path) or []
+        for key in ("ansible.builtin.import_tasks", "ansible.builtin.include_tasks")
+        if key in task
+    }
+    assert entries <= files
+    assert files - parts <= entries
+
+
+def test_role_readmes_are_made_from_the_specs() -> None:
+    text = role_readmes.readme(
+        "thing",
+        {
+            "main": {
+                "short_description": "A thing",
+                "options": {"thing_mode": {"type": "list", "elements": "str", "default": [], "description": "C(a|b)."}},
+            },
+            "remove": {"short_description": "Remove it"},
+        },
+    )
+    assert r"| `thing_mode` | list of str | `[]` | `a\|b`. |" in text
+    assert "- `remove`: Remove it." in text
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_is_three_lines_and_in_the_manual(command: str) -> None:
+    wrapper = (ROOT / command).read_text(encoding="utf-8").splitlines()
+    assert len(wrapper) == 3
+    (play,) = load(ROOT / command)
+    assert play["ansible.builtin.import_playbook"] == f"playbooks/{command}"
+    assert (ROOT / "playbooks" / command).is_file()
+    assert command in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def documented(kind: str, names: list[str]) -> dict[str, dict[str, Any]]:
+    """Return what ansible-doc answers of plugins of this kind, by name."""
+    program = Path(sys.executable).parent / "ansible-doc"
+    done = subprocess.run(
+        [program, "--json", "-t", kind, *names], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, dict[str, Any]] = json.loads(done.stdout)
+    assert sorted(found) == names
+    return found
+
+
+def filters() -> list[str]:
+    """Return the names of the filters of all files; a file may have several."""
+    files = sorted((ROOT / "plugins/filter").glob("*.py"))
+    modules = [importlib.import_module(f"plugins.filter.{path.stem}") for path in files]
+    return sorted(name for module in modules for name in module.FilterModule().filters())
+
+
+@pytest.mark.parametrize("folder", PLUGIN_KINDS)
+def test_every_plugin_answers_ansible_doc(folder: str) -> None:
+    kind = PLUGIN_KINDS[folder]
+    names = filters() if kind == "filter" else sorted(path.stem for path in (ROOT / "plugins" / folder).glob("*.py"))
+    found = documented(kind, names)
+    for name, documents in found.items():
+        document = documents["doc"]
+        assert document["short_description"] and document["description"], name
+        # A file of several filters would answer for all of them with the words of one.
+        assert document.get("name", name) == name, f"{name} has no documentation of its own"
+
+
+def test_an_action_is_documented_by_its_module() -> None:
+    """ansible-doc knows no kind for action plugins, and shows the module of the same name."""
+    actions = {path.stem for path in (ROOT / "plugins/action").glob("*.py")}
+    assert actions <= {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
+
+
+def facts_of(options: dict[str, Any], suboptions: str) -> dict[str, Any]:
+    """Return what documentation and code both say of options, whose own options are under the key `suboptions`."""
+    return {
+        name: {
+            "type": option.get("type", "str"),
+            "required": option.get("required", False),
+            "default": option.get("default"),
+            "elements": option.get("elements"),
+            "suboptions": facts_of(option.get(suboptions) or {}, suboptions),
+        }
+        for name, option in options.items()
+    }
+
+
+def test_modules_take_what_ansible_doc_shows() -> None:
+    loaded = {path.stem: load_module(path.stem) for path in (ROOT / "plugins/modules").glob("*.py")}
+    # The others stand for action plugins, or run on machines and take their options apart themselves.
+    modules = {name: module.ARGUMENTS for name, module in sorted(loaded.items()) if hasattr(module, "ARGUMENTS")}
+    assert {"fetch_logs", "fleet_check", "stack_list"} <= modules.keys()
+    for name, found in documented("module", list(modules)).items():
+        from_aws = set(aws_argument_spec()) - set(modules[name])
+        ours = {key: option for key, option in found["doc"]["options"].items() if key not in from_aws}
+        assert facts_of(ours, "suboptions") == facts_of(modules[name], "options"), name
+        # A comma in a description without quotes makes a key of what follows it.
+        returned = [inner for value in found["return"].values() for inner in (value.get("contains") or {}).values()]
+        assert not [key for inner in returned for key in inner if " " in key], name
+
+
+def test_the_execution_environment_is_built_from_the_tested_versions(tmp_path: Path) -> None:
+    described = load(ROOT / "execution-environment.yml")["dependencies"]
+    locked = {
+        line.split()[0]
+        for line in (ROOT / "requirements.txt").read_text().splitlines()
+        if "==" in line and line[0] != "#"
+    }
+    assert {described["ansible_core"]["package_pip"], *described["python"]} <= locked
+    program = Path(sys.executable).parent / "ansible-builder"
+    done = subprocess.run(
+        [program, "create", "-c", tmp_path / "context"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (tmp_path / "context/Dockerfile").is_file()
+
+
+def test_the_collections_are_the_tested_ones() -> None:
+    import ansible_collections.amazon
+
+    installed = Path(next(iter(ansible_collections.amazon.__path__))).parent
+    for collection in load(ROOT / "requirements.yml")["collections"]:
+        manifest = Path(installed, *collection["name"].split("."), "MANIFEST.json")
+        assert json.loads(manifest.read_text())["collection_info"]["version"] == collection["version"]
+
+
+@pytest.fixture
+def windows_checkout(tmp_path: Path) -> Path:
+    """The files that git has, as Windows' git writes them: it would end lines with CRLF, and make files of links."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no checkout of git's")
+    options = ["-c", "core.autocrlf=true", "-c", "core.symlinks=false"]
+    command = ["git", *options, "checkout-index", "--all", f"--prefix={tmp_path}/"]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=60)
+    return tmp_path
+
+
+def test_windows_git_leaves_the_line_ends(windows_checkout: Path) -> None:
+    files = [path for path in windows_checkout.rglob("*") if path.is_file()]
+    assert windows_checkout / "scripts/setup" in files
+    assert [path.name for path in files if b"\r\n" in path.read_bytes()] == []
+
+
+def test_setup_says_what_to_do_where_git_made_no_links(windows_checkout: Path) -> None:
+    setup = shutil.copy(ROOT / "scripts/setup", windows_checkout / "scripts/setup")
+    done = subprocess.run([setup], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert len(done.stderr.splitlines()) == 1 and "git clone -c core.symlinks=true" in done.stderr
+    assert not (windows_checkout / ".venv").exists()

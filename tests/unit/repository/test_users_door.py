@@ -1,0 +1,143 @@
+"""Settings as the README has a user give them: in her clone's group_vars/all/local.yml and host_vars, with an account.
+
+The rehearsal that answers was given nothing but its endpoint and whom to trust. It has no machines.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from rehearsal import account_inventory
+from tests.support import door, rehearsal_process
+
+pytestmark = pytest.mark.slow
+
+PROGRAMS = Path(sys.executable).parent
+PLAN = ("fleet_plan.yml", "-e", "users=alice,bob")
+
+
+class Clone:
+    """A fresh clone and a rehearsal beside it."""
+
+    def __init__(self, root: Path, home: Path, server: rehearsal_process.Server) -> None:
+        self.root = root
+        self.home = home
+        self.server = server
+
+    @property
+    def account(self) -> dict[str, Any]:
+        """The settings that fit the rehearsal's account."""
+        file = account_inventory.inventory(self.home) / account_inventory.SETTINGS_FILE
+        found: dict[str, Any] = yaml.safe_load(file.read_text())
+        return found
+
+    @cache  # noqa: B019 - as long as the tests
+    def environment(self, options: str) -> dict[str, str]:
+        """The environment of a shell after `eval "$(scripts/rehearsal env ...)"`."""
+        script = f'environment=$(scripts/rehearsal env {options}) && eval "$environment" && exec env --null'
+        given = {**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
+        done = subprocess.run(["bash", "-c", script], cwd=self.root, env=given, check=True, capture_output=True)
+        return dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
+
+    def run(self, *words: str, options: str = "--own-settings") -> str:
+        """What the command says, on both streams; whether it ends well is not asked."""
+        done = subprocess.run(
+            ["ansible-playbook", *words],
+            cwd=self.root,
+            env=self.environment(options),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+        )
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
+    folder = tmp_path_factory.mktemp("door")
+    door.clone(folder / "clone")
+    with rehearsal_process.running(folder / "home") as server:
+        yield Clone(folder / "clone", folder / "home", server)
+
+
+@pytest.fixture(autouse=True)
+def no_settings_yet(clone: Clone) -> None:
+    (clone.root / account_inventory.SETTINGS_FILE).unlink(missing_ok=True)
+
+
+def value_of(text: str, setting: str) -> str:
+    """The value that the plan shows for a setting."""
+    return next(line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith(f"{setting} "))
+
+
+def failures(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith(("FAILED", "[ERROR]"))]
+
+
+def test_each_value_of_the_readme_is_in_the_plans_answer(clone: Clone) -> None:
+    wanted = door.readme_settings()
+    file = door.write_settings(clone.root, wanted)
+    text = clone.run(*PLAN)
+    for setting, value in wanted.items():
+        assert value_of(text, setting) == value, text
+    broken = "\n".join(failures(text))
+    for setting in ("zone", "certificate_arn", "key_name", "private_key_file", "content_url"):
+        assert wanted[setting].removeprefix("~") in broken, text
+    assert yaml.safe_load(file.read_text()) == wanted
+
+
+def test_every_setting_of_the_readme_has_a_value_in_the_rehearsals_account(clone: Clone) -> None:
+    machines = {"apt_repository_url": "http://192.0.2.1/apt", "apt_suite": "s", "apt_key_file": os.devnull}
+    whole = account_inventory.account_settings({**clone.server.described, **machines})
+    assert set(door.readme_settings()) <= set(whole)
+    # What no user has is all that the rehearsal adds.
+    added = account_inventory.endpoint_settings(clone.home, clone.server.described)
+    assert set(added) & set(whole) == set()
+
+
+def test_settings_that_fit_leave_nothing_to_object_to(clone: Clone) -> None:
+    clone.run("create_passwords.yml", "-e", "users=alice,bob")
+    door.write_settings(clone.root, clone.account)
+    text = clone.run(*PLAN)
+    assert [line for line in failures(text) if "content" not in line] == [], text
+    assert value_of(text, "zone") == clone.account["zone"]
+
+
+def test_settings_of_one_machine(clone: Clone) -> None:
+    door.write_settings(clone.root, {**clone.account, "instance": "t3.large"})
+    (clone.root / "host_vars/alice.yml").write_text("instance: t3.small\n")
+    text = clone.run(*PLAN)
+    rows = {line.split()[0]: line.split()[1] for line in text.splitlines() if line.startswith(("alice ", "bob "))}
+    assert rows == {"alice": "t3.small", "bob": "t3.large"}, text
+
+
+def test_the_demo_goes_by_its_own(clone: Clone) -> None:
+    file = door.write_settings(clone.root, {**door.readme_settings(), "instance": "m5.24xlarge"})
+    (clone.root / "host_vars/alice.yml").write_text("instance: m5.12xlarge\n")
+    before = file.read_bytes()
+    text = clone.run(*PLAN, options="")
+    values = [value for name, value in door.readme_settings().items() if name != "key_name"]
+    assert [value for value in (*values, "m5.") if value in text] == []
+    assert value_of(text, "zone") == "localhost" and "t3.medium" in text
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_ours_would_override_is_named(clone: Clone) -> None:
+    file = clone.root / "group_vars/all/aws.yml"
+    file.write_text("zone: example.net\n")
+    try:
+        text = clone.run("create_passwords.yml", "-e", "user=carol")
+    finally:
+        file.unlink()
+    assert "group_vars/all/aws.yml has no effect on what defaults.yml sets too: name it local.yml" in text
+    assert text.count("has no effect") == 1, text
