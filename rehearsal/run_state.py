@@ -17,7 +17,7 @@ import docker.errors
 from docker.models.containers import Container
 from docker.models.networks import Network
 
-from rehearsal.networks import HOME_LABEL, LABEL
+from rehearsal.network.engine_networks import HOME_LABEL, LABEL
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024

@@ -1,4 +1,4 @@
-"""The process of a rehearsal: AWS API, machines, load balancer, package files. `scripts/rehearsal up` starts it.
+"""The process of a rehearsal: AWS API, containers, load balancer, package files. `scripts/rehearsal up` starts it.
 
 usage: python -m rehearsal.server HOME SETTINGS   (settings: a JSON object of fields of Settings)
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from pathlib import Path
 
-from rehearsal import moto_settings  # noqa: F401 - before all of moto, which reads its environment when imported
+from rehearsal.services import moto_settings  # noqa: F401 - before all of moto, which reads its environment when imported
 
 # isort: split
 import docker.errors
@@ -29,30 +29,25 @@ from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS
 from moto.moto_server.werkzeug_app import MotoRequestHandler
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from rehearsal import (
-    account_inventory,
-    ec2_hooks,
-    environment,
-    images,
-    machines,
-    packages,
-    presets,
-    records,
-    run_state,
-    status,
-)
-from rehearsal.accounting import Counts
-from rehearsal.addresses import AddressPool, pick_range, pick_ssh_port
+from rehearsal import run_state
+from rehearsal.account import inventories, seed
+from rehearsal.api import status
+from rehearsal.api.accounting import Counts
+from rehearsal.api.control import ControlEndpoints
+from rehearsal.api.gateway import Gate
+from rehearsal.cli import environment
 from rehearsal.cloudformation.api import CloudFormationApi
-from rehearsal.control import ControlEndpoints
-from rehearsal.ec2 import InstanceLife
-from rehearsal.fabric import Fabric
-from rehearsal.files import FileServer
-from rehearsal.front_door import FrontDoor, through_security_groups
-from rehearsal.gate import Gate
-from rehearsal.pricing import PricingApi
+from rehearsal.load_balancer.ingress import FrontDoor, through_security_groups
+from rehearsal.machines import containers, images, packages
+from rehearsal.machines.file_server import FileServer
+from rehearsal.network.addresses import AddressPool, pick_range, pick_ssh_port
+from rehearsal.network.sync import Fabric
 from rehearsal.run_state import Run
-from rehearsal.service_quotas import ServiceQuotasApi
+from rehearsal.services import route53
+from rehearsal.services.ec2 import hooks
+from rehearsal.services.ec2.instances import InstanceLife
+from rehearsal.services.pricing import PricingApi
+from rehearsal.services.service_quotas import ServiceQuotasApi
 from rehearsal.settings import SETTINGS, Settings
 
 LOOPBACK = "127.0.0.1"
@@ -69,7 +64,7 @@ class Rehearsal:
         self._counts = Counts()
         self._stack = ExitStack()
         self._stopped = threading.Event()
-        self._machines: machines.Machines | None = None
+        self._machines: containers.Machines | None = None
         self._fabric: Fabric | None = None
 
     def start(self) -> None:
@@ -83,7 +78,7 @@ class Rehearsal:
         if settings.machines:
             described |= self._start_machines(run)
         described |= self._start_api()
-        account_inventory.write(settings.home, settings.root, described)
+        inventories.write(settings.home, settings.root, described)
         (settings.home / "aws_config").write_text(environment.aws_config(described))
         run_state.write_json(settings.home / "rehearsal.json", described)
         self._stack.callback((settings.home / "rehearsal.json").unlink, missing_ok=True)
@@ -110,7 +105,7 @@ class Rehearsal:
     def _start_machines(self, run: Run) -> dict[str, object]:
         settings = self._settings
         self._raise_limits(run)
-        self._machines = machines.use(machines.Machines(settings.run_id, settings.home, settings.container_memory))
+        self._machines = containers.use(containers.Machines(settings.run_id, settings.home, settings.container_memory))
         self._stack.callback(self._remove_remains)
         services = self._machines.networks.make_services_network()
         settings.services_address = services
@@ -139,16 +134,16 @@ class Rehearsal:
         life = InstanceLife(settings, self._machines, self._fabric)
         self._stack.callback(life.close)
         pool = AddressPool(network, lambda: _public_addresses(settings.account))
-        ec2_hooks.install(settings, life, pool.allocate)
-        records.install()
-        described = dict(presets.install(settings, settings.account, settings.region))
+        hooks.install(settings, life, pool.allocate)
+        route53.install()
+        described = dict(seed.install(settings, settings.account, settings.region))
         apis = {"cloudformation": CloudFormationApi, "pricing": PricingApi, "service-quotas": ServiceQuotasApi}
         gate = Gate(
             settings, self._counts, apis, ControlEndpoints(settings, self._counts, self._describe, self.ask_to_stop)
         )
         api = self._serve(LOOPBACK, gate)
         store = self._serve(settings.services_address, gate.object_store)
-        reach = through_security_groups(machines.container_address)
+        reach = through_security_groups(containers.container_address)
         front_door = FrontDoor(settings.account, settings.region, reach)
         front_door.start(settings.https_port, settings.http_port)
         self._stack.callback(front_door.stop)

@@ -10,11 +10,11 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from rehearsal.api.faults import resource_fault
 from rehearsal.cloudformation.errors import ResourceFailure, ValidationError, handler_message, reason_of
 from rehearsal.cloudformation.intrinsics import Unknown
 from rehearsal.cloudformation.resources import RESOURCE_TYPES, Context, ResourceType
 from rehearsal.cloudformation.stacks import Stack, StackResource, now
-from rehearsal.faults import resource_fault
 from rehearsal.lock import LOCK
 from rehearsal.settings import SETTINGS
 

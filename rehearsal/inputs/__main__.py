@@ -9,9 +9,9 @@ Writes HOME/files, which is to be served, and HOME/gpg with the key that signs t
 import sys
 from pathlib import Path
 
-from rehearsal import packages
-from rehearsal.images import ImageError
 from rehearsal.inputs import InputError, apt_repository, content_archive
+from rehearsal.machines import packages
+from rehearsal.machines.images import ImageError
 from rehearsal.settings import Settings
 
 

@@ -1,6 +1,6 @@
 """The content archive of the rehearsal: notebooks, and the installer that the role `marco` runs.
 
-Called by rehearsal/presets.py and by tests. The same call gives the same bytes, so that a second start of the rehearsal
+The same call gives the same bytes, so that a second start of the rehearsal
 publishes nothing new.
 """
 

@@ -14,7 +14,6 @@ from moto.ec2.models.instances import Instance
 from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeLoadBalancer, FakeTargetGroup, elbv2_backends
 from moto.route53.models import route53_backends
 
-from rehearsal import firewall
 from rehearsal.load_balancer.model import (
     Action,
     Address,
@@ -29,6 +28,7 @@ from rehearsal.load_balancer.model import (
 )
 from rehearsal.load_balancer.names import Names
 from rehearsal.lock import LOCK
+from rehearsal.network import firewall
 
 Reach = Callable[[Instance, firewall.Source, int], Address | None]
 """Where the load balancer, coming from a source, reaches a port of an instance; None for not at all. Under the lock."""

@@ -21,8 +21,8 @@ import pytest
 import requests
 import yaml
 
-from rehearsal import images
 from rehearsal.inputs.wheels import for_python
+from rehearsal.machines import images
 from tests.support.workshop import OUTPUT, ROOT, Workshop
 
 NAMESPACE = "probcomp-test"

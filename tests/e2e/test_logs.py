@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from rehearsal.images import ensure
+from rehearsal.machines.images import ensure
 from tests.support.workshop import Workshop
 
 SESSIONS = "/home/jupyter/.iventure_logs"

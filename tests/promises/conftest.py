@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal import moto_settings as moto_settings  # before all of moto, which reads it when first imported
+from rehearsal.services import moto_settings as moto_settings  # before all of moto, which reads it when first imported
 from tests.support.workshop import Workshop, used_workshop
 
 # The unit tests' stand-ins and servers, for promises that need no machines.

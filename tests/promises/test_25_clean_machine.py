@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rehearsal import images
+from rehearsal.machines import images
 from tests.support.door import readme_settings, working_tree
 
 # What the README asks for; git is how the files come, and certificates are how pip trusts its index.

@@ -13,10 +13,11 @@ from moto.moto_server.werkzeug_app import BackendRequest, DomainDispatcherApplic
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
-from rehearsal import amis, faults
+from rehearsal.api import faults
 from rehearsal.cloudformation.api import CloudFormationApi
 from rehearsal.cloudformation.stacks import STACKS
 from rehearsal.lock import LOCK
+from rehearsal.services.ec2 import amis
 from rehearsal.settings import SETTINGS
 
 REGION = "us-east-1"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from rehearsal.account_inventory import SETTINGS_FILE
+from rehearsal.account.inventories import SETTINGS_FILE
 from tests.support import ROOT
 
 _SHARED = (".venv", ".cache")

@@ -21,9 +21,9 @@ from moto import mock_aws
 from moto.elbv2.models import elbv2_backends
 from yarl import URL
 
-from rehearsal import pki
-from rehearsal.front_door import FrontDoor, through_security_groups
+from rehearsal.account import pki
 from rehearsal.load_balancer import health, snapshot
+from rehearsal.load_balancer.ingress import FrontDoor, through_security_groups
 
 REGION, ACCOUNT = "us-east-1", "123456789012"
 DOMAIN = "stack.localhost"

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from rehearsal.account_inventory import link_ours
+from rehearsal.account.inventories import link_ours
 from tests.support import ROOT
 
 _SSH = """\

@@ -19,7 +19,7 @@ import boto3
 import yaml
 from playwright.sync_api import BrowserContext
 
-from rehearsal import account_inventory
+from rehearsal.account import inventories
 from tests.support import door
 from tests.support.browser import chromium
 from tests.support.door import ROOT as ROOT
@@ -74,7 +74,7 @@ class Workshop:
 
     def take_settings(self) -> None:
         """Write the settings that fit the rehearsal's account where a user writes hers; a rehearsal must run."""
-        account = yaml.safe_load((account_inventory.inventory(self.home) / account_inventory.SETTINGS_FILE).read_text())
+        account = yaml.safe_load((inventories.inventory(self.home) / inventories.SETTINGS_FILE).read_text())
         door.write_settings(self.root, door.settings_for(account))
 
     def transcript(self, what: str) -> Path:

@@ -10,7 +10,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.progress.report imp
     status_line,
 )
 
-from rehearsal import moto_settings as moto_settings
+from rehearsal.services import moto_settings as moto_settings
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal.account_inventory import link_ours
+from rehearsal.account.inventories import link_ours
 from tests.support.cards_pages import read, text
 
 pytestmark = pytest.mark.slow

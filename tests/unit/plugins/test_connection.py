@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rehearsal.account_inventory import link_ours
+from rehearsal.account.inventories import link_ours
 
 pytestmark = pytest.mark.slow
 

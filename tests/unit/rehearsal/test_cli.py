@@ -11,7 +11,10 @@ import boto3
 import pytest
 import yaml
 
-from rehearsal import cli, console, environment, faults, run_state
+from rehearsal import run_state
+from rehearsal.api import faults
+from rehearsal.cli import commands, environment
+from rehearsal.machines import console
 from rehearsal.run_state import Run
 from rehearsal.settings import Settings
 from tests.support import ROOT
@@ -95,7 +98,7 @@ def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, mo
 
 
 def test_the_status_is_a_table() -> None:
-    text = cli.status_text(
+    text = commands.status_text(
         {
             "machines": [
                 {
@@ -136,7 +139,7 @@ def test_a_folder_of_somebody_elses_is_left_alone(
     tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "thesis.tex").write_text("ten years")
-    assert cli.main(["--home", str(tmp_path), command]) != 0
+    assert commands.main(["--home", str(tmp_path), command]) != 0
     assert str(tmp_path) in capsys.readouterr().err
     assert [entry.name for entry in tmp_path.iterdir()] == ["thesis.tex"]
 

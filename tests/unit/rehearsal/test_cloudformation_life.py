@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal import faults
+from rehearsal.api import faults
 from rehearsal.cloudformation.read_actions import STACKS_PER_PAGE
 from rehearsal.settings import SETTINGS
 from tests.support.cloudformation_server import IMAGE, Cloud, running_cloud

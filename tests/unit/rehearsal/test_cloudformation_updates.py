@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal import faults
+from rehearsal.api import faults
 from tests.support.cloudformation_machine import MACHINE, altered, machine, make_place
 from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud, running_cloud, tags_of
 

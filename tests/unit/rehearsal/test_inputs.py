@@ -15,10 +15,10 @@ from pathlib import Path
 import pip
 import pytest
 
-from rehearsal import packages
-from rehearsal.files import FileServer
 from rehearsal.inputs import InputError, apt_repository, content_archive, wheels
 from rehearsal.inputs.__main__ import main as inputs_main
+from rehearsal.machines import packages
+from rehearsal.machines.file_server import FileServer
 
 needs_packaging_tools = pytest.mark.skipif(
     not (shutil.which("dpkg-deb") and shutil.which("gpg")), reason="dpkg-deb and gpg make the repository"

@@ -11,10 +11,11 @@ import pytest
 from moto.core.base_backend import BackendDict
 from moto.ec2.models import EC2Backend
 
-from rehearsal import amis, firewall
-from rehearsal.addresses import AddressPool, Forwarders, pick_range
-from rehearsal.aws_errors import AwsError
-from rehearsal.firewall import Source
+from rehearsal.api.errors import AwsError
+from rehearsal.network import firewall
+from rehearsal.network.addresses import AddressPool, Forwarders, pick_range
+from rehearsal.network.firewall import Source
+from rehearsal.services.ec2 import amis
 
 GATEWAY = "100.64.0.1"
 

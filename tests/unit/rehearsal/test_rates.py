@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from rehearsal.accounting import Counts, TokenBucket
-from rehearsal.aws_requests import Call
+from rehearsal.api.accounting import Counts, TokenBucket
+from rehearsal.api.requests import Call
 from tests.support.rehearsal_process import running
 
 pytestmark = pytest.mark.slow

@@ -1,4 +1,4 @@
-"""What the rehearsal's account has and is told: presets, quotas and prices, asked for by boto3 over HTTP."""
+"""What the rehearsal's account has and is told: seed, quotas and prices, asked for by boto3 over HTTP."""
 
 import hashlib
 import json
@@ -18,12 +18,13 @@ from cryptography import x509
 from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.serving import make_server
 
-from rehearsal import pki, presets, service_quotas
-from rehearsal.accounting import Counts
-from rehearsal.control import ControlEndpoints
-from rehearsal.gate import Gate
-from rehearsal.pricing import PricingApi
-from rehearsal.service_quotas import ServiceQuotasApi
+from rehearsal.account import pki, seed
+from rehearsal.api.accounting import Counts
+from rehearsal.api.control import ControlEndpoints
+from rehearsal.api.gateway import Gate
+from rehearsal.services import service_quotas
+from rehearsal.services.pricing import PricingApi
+from rehearsal.services.service_quotas import ServiceQuotasApi
 from rehearsal.settings import SETTINGS, Settings
 
 Client = Callable[[str], Any]
@@ -37,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture(scope="module")
 def installed(settings: Settings) -> Iterator[dict[str, str]]:
     moto_api_backend.reset()
-    yield presets.install(settings, settings.account, settings.region)
+    yield seed.install(settings, settings.account, settings.region)
     moto_api_backend.reset()
 
 

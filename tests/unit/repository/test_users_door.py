@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rehearsal import account_inventory
+from rehearsal.account import inventories
 from tests.support import door, rehearsal_process
 
 pytestmark = pytest.mark.slow
@@ -36,7 +36,7 @@ class Clone:
     @property
     def account(self) -> dict[str, Any]:
         """The settings that fit the rehearsal's account."""
-        file = account_inventory.inventory(self.home) / account_inventory.SETTINGS_FILE
+        file = inventories.inventory(self.home) / inventories.SETTINGS_FILE
         found: dict[str, Any] = yaml.safe_load(file.read_text())
         return found
 
@@ -72,7 +72,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Clone]:
 
 @pytest.fixture(autouse=True)
 def no_settings_yet(clone: Clone) -> None:
-    (clone.root / account_inventory.SETTINGS_FILE).unlink(missing_ok=True)
+    (clone.root / inventories.SETTINGS_FILE).unlink(missing_ok=True)
 
 
 def value_of(text: str, setting: str) -> str:
@@ -98,10 +98,10 @@ def test_each_value_of_the_readme_is_in_the_plans_answer(clone: Clone) -> None:
 
 def test_every_setting_of_the_readme_has_a_value_in_the_rehearsals_account(clone: Clone) -> None:
     machines = {"apt_repository_url": "http://192.0.2.1/apt", "apt_suite": "s", "apt_key_file": os.devnull}
-    whole = account_inventory.account_settings({**clone.server.described, **machines})
+    whole = inventories.account_settings({**clone.server.described, **machines})
     assert set(door.readme_settings()) <= set(whole)
     # What no user has is all that the rehearsal adds.
-    added = account_inventory.endpoint_settings(clone.home, clone.server.described)
+    added = inventories.endpoint_settings(clone.home, clone.server.described)
     assert set(added) & set(whole) == set()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal import account_inventory
+from rehearsal.account import inventories
 from tests.support.rehearsal_process import KEY, Server, running
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
     """An inventory with two machines, the real group_vars, and no AWS that answers."""
     inventory = tmp_path / "inventory"
     inventory.mkdir()
-    account_inventory.link_ours(inventory, ROOT)
+    inventories.link_ours(inventory, ROOT)
     machine = {"probcomp_state": "running", "probcomp_address": "127.9.9.9", "probcomp_stack_id": ""}
     users = {"hosts": {user: machine for user in ("alice", "bob")}}
     hosts = {"vars": {"probcomp_region": "us-east-1"}, "children": {"users": users}}
@@ -184,7 +184,7 @@ def at(account: Server, folder: Path, command: str, *options: str) -> subprocess
     home = folder / "rehearsal"
     home.mkdir(exist_ok=True)
     (home / "rehearsal.json").write_text(json.dumps(described))
-    account_inventory.write(home, ROOT, described)
+    inventories.write(home, ROOT, described)
     environment = {
         "AWS_ENDPOINT_URL": account.api,
         "AWS_REGION": account.described["region"],
@@ -193,7 +193,7 @@ def at(account: Server, folder: Path, command: str, *options: str) -> subprocess
         "AWS_EC2_METADATA_DISABLED": "true",
         "NO_PROXY": "127.0.0.1,localhost",
         "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
-        "ANSIBLE_INVENTORY": f"{account_inventory.inventory(home)},{account_inventory.endpoint(home)}",
+        "ANSIBLE_INVENTORY": f"{inventories.inventory(home)},{inventories.endpoint(home)}",
     }
     return play(folder, command, *options, **environment)
 

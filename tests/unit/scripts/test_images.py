@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from rehearsal import images
+from rehearsal.machines import images
 
 
 def test_an_unknown_distribution_is_refused_with_the_known_ones() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from rehearsal import faults
+from rehearsal.api import faults
 from tests.support.cloudformation_server import STACK_TEMPLATE, running_cloud
 
 pytestmark = pytest.mark.slow

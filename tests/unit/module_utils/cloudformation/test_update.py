@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ConnectionClosedError
 
-from rehearsal import faults
+from rehearsal.api import faults
 from tests.support.cloudformation_lab import Lab, run
 from tests.support.cloudformation_server import OTHER_IMAGE, running_cloud
 

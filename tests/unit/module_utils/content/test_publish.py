@@ -28,10 +28,11 @@ from botocore.exceptions import ClientError
 from moto.moto_api._internal.models import moto_api_backend
 from werkzeug.serving import make_server
 
-from rehearsal import faults, presets
-from rehearsal.accounting import Counts
-from rehearsal.control import ControlEndpoints
-from rehearsal.gate import Gate
+from rehearsal.account import seed
+from rehearsal.api import faults
+from rehearsal.api.accounting import Counts
+from rehearsal.api.control import ControlEndpoints
+from rehearsal.api.gateway import Gate
 from rehearsal.settings import SETTINGS, Settings
 from tests.support.content_world import files, member, tar
 from tests.support.hostile_archives import HOSTILE
@@ -106,7 +107,7 @@ class World:
         return publish(self.archive(content), shelf, shelf.version(), pinned, check_mode)
 
     def open(self, bucket: str = PLACE.bucket) -> None:
-        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(presets.public_policy(bucket)))
+        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(seed.public_policy(bucket)))
 
     def puts(self) -> int:
         return len([call for call in self._counts.calls_since(0) if call["call"] == "s3:PutObject"])
@@ -165,7 +166,7 @@ def test_no_policy_is_seen_before_anything_is_put(world: World) -> None:
 
 @pytest.mark.parametrize("principal", [{"AWS": "arn:aws:iam::111122223333:root"}, {"Service": "x.amazonaws.com"}])
 def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str], world: World) -> None:
-    policy = presets.public_policy(PLACE.bucket)
+    policy = seed.public_policy(PLACE.bucket)
     policy["Statement"][0]["Principal"] = principal
     world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
     with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden.*s3:GetObject"):
@@ -200,7 +201,7 @@ def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> N
 # What lies there stays readable
 
 
-OTHERS_ONLY = {**presets.public_policy(PLACE.bucket)}
+OTHERS_ONLY = {**seed.public_policy(PLACE.bucket)}
 OTHERS_ONLY["Statement"] = [{**OTHERS_ONLY["Statement"][0], "Principal": {"AWS": "arn:aws:iam::111122223333:root"}}]
 
 

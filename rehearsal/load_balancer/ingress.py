@@ -14,12 +14,12 @@ from aiohttp import web
 from moto.ec2.models.instances import Instance
 from moto.elbv2.models import ELBv2Backend, FakeHealthStatus
 
-from rehearsal import firewall
 from rehearsal.load_balancer.health import NOT_IN_USE, Health
 from rehearsal.load_balancer.model import Address
 from rehearsal.load_balancer.proxy import HTTP, Proxy
 from rehearsal.load_balancer.snapshot import Pictures, Reach, used_groups
 from rehearsal.load_balancer.tls import HTTPS, Certificates
+from rehearsal.network import firewall
 
 START_SECONDS = 10
 STOP_SECONDS = 10

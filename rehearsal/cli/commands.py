@@ -19,9 +19,11 @@ import docker
 import docker.errors
 import requests
 
-from rehearsal import environment, packages, run_state
-from rehearsal.cli_options import FAULT_OPTIONS, UP_OPTIONS, parser
+from rehearsal import run_state
+from rehearsal.cli import environment
+from rehearsal.cli.options import FAULT_OPTIONS, UP_OPTIONS, parser
 from rehearsal.inputs import InputError, apt_repository
+from rehearsal.machines import packages
 
 START_SECONDS = 1800
 """Limit for `up` as a whole: images and packages may have to be fetched and built the first time."""
@@ -120,7 +122,7 @@ def status_text(status: dict[str, Any]) -> str:
 
 
 def _start(home: Path, values: dict[str, object]) -> None:
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     progress = home / "progress.log"
     progress.unlink(missing_ok=True)
     # moto asks boto3 for a session now and then, which a profile of the shell's that does not exist would fail.
@@ -296,7 +298,3 @@ def main(arguments: list[str]) -> int:
         _say("interrupted")
         return 130
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -7,9 +7,10 @@ from urllib.parse import parse_qsl
 
 from werkzeug.wrappers import Response
 
-from rehearsal import faults, service_quotas
-from rehearsal.accounting import Counts
-from rehearsal.gate import json_response
+from rehearsal.api import faults
+from rehearsal.api.accounting import Counts
+from rehearsal.api.gateway import json_response
+from rehearsal.services import service_quotas
 from rehearsal.settings import Settings
 
 _CHANGEABLE = (

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from rehearsal import images
 from rehearsal.inputs import apt_repository, wheels
+from rehearsal.machines import images
 from rehearsal.settings import Settings
 
 _REQUIREMENTS = Path("roles/jupyter/files/requirements.txt")

@@ -1,6 +1,6 @@
 """EC2 instances as containers: makes, starts, stops and removes them through the container engine.
 
-Knows nothing of the API's records: rehearsal/ec2.py moves an instance's state along with its container. All methods
+Knows nothing of the API's records: services/ec2/instances.py moves an instance's state along with its container. All methods
 wait for the engine, so never call them with the rehearsal's lock held, except those that say so.
 """
 
@@ -17,9 +17,10 @@ import docker.errors
 from docker.models.containers import Container
 from docker.types import LogConfig
 
-from rehearsal import console, firewall, first_boot
-from rehearsal.first_boot import Seed
-from rehearsal.networks import HOME_LABEL, IMAGE_REPOSITORY, INSTANCE_LABEL, LABEL, Networks
+from rehearsal.machines import console, first_boot
+from rehearsal.machines.first_boot import Seed
+from rehearsal.network import firewall
+from rehearsal.network.engine_networks import HOME_LABEL, IMAGE_REPOSITORY, INSTANCE_LABEL, LABEL, Networks
 
 _STOP_SECONDS = 20
 _ENGINE_SECONDS = 180

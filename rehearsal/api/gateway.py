@@ -14,11 +14,12 @@ from moto.core.responses import BaseResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
-from rehearsal import faults, object_store
-from rehearsal.accounting import Counts, TokenBucket
-from rehearsal.aws_requests import Call, error_response, read_call, request_of
-from rehearsal.carried import is_carried
+from rehearsal.api import faults
+from rehearsal.api.accounting import Counts, TokenBucket
+from rehearsal.api.requests import Call, error_response, read_call, request_of
+from rehearsal.api.supported_calls import is_carried
 from rehearsal.lock import LOCK
+from rehearsal.services import s3
 from rehearsal.settings import Settings
 
 THROTTLED_SERVICES = ("cloudformation", "route53")
@@ -105,9 +106,9 @@ class Gate:
         api = self._apis.get(call.service)
         with LOCK:
             try:
-                if call.service == "s3" and not call.access_key and not object_store.is_public(request):
+                if call.service == "s3" and not call.access_key and not s3.is_public(request):
                     return _access_denied(call)
-                if call.name == "s3:PutObject" and object_store.arrived_damaged(environ, body):
+                if call.name == "s3:PutObject" and s3.arrived_damaged(environ, body):
                     message = "The SHA256 you specified did not match the calculated checksum."
                     return error_response(call, "BadDigest", message, 400)
                 if api:

@@ -8,7 +8,7 @@ os.environ.update(
         "MOTO_ENABLE_AMI_VALIDATION": "true",
         "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
         "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
-        # rehearsal/amis.py brings the images.
+        # rehearsal/services/ec2/amis.py brings the images.
         "MOTO_EC2_LOAD_DEFAULT_AMIS": "false",
         # A page in a browser has no business with the API.
         "MOTO_DISABLE_GLOBAL_CORS": "true",

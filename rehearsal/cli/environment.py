@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from rehearsal import account_inventory
+from rehearsal.account import inventories as account_inventory
 from rehearsal.settings import Settings
 
 _HIDDEN = (

@@ -18,9 +18,10 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
-from rehearsal import made_images, service_quotas
-from rehearsal.aws_errors import AwsError
-from rehearsal.ec2 import InstanceLife, incorrect_state
+from rehearsal.api.errors import AwsError
+from rehearsal.services import service_quotas
+from rehearsal.services.ec2 import account_images
+from rehearsal.services.ec2.instances import InstanceLife, incorrect_state
 from rehearsal.settings import Settings
 
 _STANDARD_FAMILIES = "acdhimrtz"
@@ -38,7 +39,7 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
     for name in ("authorize_security_group_ingress", "revoke_security_group_ingress"):
         _then(SecurityGroupBackend, name, lambda *_: life.changed())
     _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
-    made_images.install(life)
+    account_images.install(life)
 
 
 def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:

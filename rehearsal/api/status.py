@@ -7,10 +7,10 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
-from rehearsal.accounting import Counts
-from rehearsal.fabric import Fabric
+from rehearsal.api.accounting import Counts
 from rehearsal.lock import LOCK
-from rehearsal.machines import Machines, memory_bytes
+from rehearsal.machines.containers import Machines, memory_bytes
+from rehearsal.network.sync import Fabric
 from rehearsal.settings import Settings
 
 _STARTED = time.time()

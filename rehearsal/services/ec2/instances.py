@@ -1,6 +1,6 @@
 """The life of an EC2 instance as on AWS: states that take their time, and a container behind every instance.
 
-rehearsal/ec2_hooks.py calls this for what the API and the stack engine do. Work on containers is done by a few threads
+Work on containers is done by a few threads
 without the rehearsal's lock.
 """
 
@@ -18,13 +18,15 @@ from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
-from rehearsal import amis, faults, images, packages
-from rehearsal.aws_errors import AwsError
-from rehearsal.fabric import Fabric
-from rehearsal.first_boot import Seed
+from rehearsal.api import faults
+from rehearsal.api.errors import AwsError
 from rehearsal.lock import LOCK
-from rehearsal.machines import Machines
-from rehearsal.networks import IMAGE_REPOSITORY
+from rehearsal.machines import images, packages
+from rehearsal.machines.containers import Machines
+from rehearsal.machines.first_boot import Seed
+from rehearsal.network.engine_networks import IMAGE_REPOSITORY
+from rehearsal.network.sync import Fabric
+from rehearsal.services.ec2 import amis
 from rehearsal.settings import Settings
 
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}

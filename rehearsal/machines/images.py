@@ -24,8 +24,8 @@ import yaml
 
 Progress = Callable[[str], None]
 
-DATA = Path(__file__).parent / "data" / "images.yml"
-CONTEXT = Path(__file__).parents[1] / "docker" / "machine"
+DATA = Path(__file__).parents[1] / "data" / "images.yml"
+CONTEXT = Path(__file__).parents[2] / "docker" / "machine"
 BASE_REPOSITORY = "probcomp-stack/base"
 MACHINE_REPOSITORY = "probcomp-stack/machine"
 RECIPE_LABEL = "probcomp-stack.recipe"

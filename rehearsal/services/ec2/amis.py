@@ -1,6 +1,6 @@
 """The machine images that the rehearsal's account sees, in place of moto's list, and the parameters that name them.
 
-Called by rehearsal/presets.py.
+Called by rehearsal/account/seed.py.
 """
 
 from functools import cache
@@ -12,7 +12,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.ssm.models import Parameter, ssm_backends
 
-from rehearsal.images import DATA
+from rehearsal.machines.images import DATA
 
 
 @cache

@@ -49,7 +49,7 @@ FAULT_OPTIONS: dict[str, dict[str, Any]] = {
 
 def parser() -> argparse.ArgumentParser:
     """The parser of `scripts/rehearsal`."""
-    root = Path(__file__).resolve().parents[1]
+    root = Path(__file__).resolve().parents[2]
     made = argparse.ArgumentParser(prog="rehearsal", description="The cloud without an account, on this computer.")
     home = os.environ.get("REHEARSAL_HOME") or str(root / ".rehearsal")
     made.add_argument("--home", type=Path, default=Path(home), help="folder of all it writes (.rehearsal)")

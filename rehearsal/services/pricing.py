@@ -15,9 +15,9 @@ import yaml
 from moto.core.responses import ActionResult, BaseResponse
 from moto.ec2.models.instance_types import INSTANCE_TYPES
 
-from rehearsal.aws_errors import AwsError
+from rehearsal.api.errors import AwsError
 
-DATA = Path(__file__).parent / "data" / "prices.yml"
+DATA = Path(__file__).parents[1] / "data" / "prices.yml"
 ON_DEMAND = "JRTCKXETXF"
 PER_UNIT = "6YS6EN2CT7"
 PAGE = 100

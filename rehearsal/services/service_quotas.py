@@ -9,10 +9,10 @@ from typing import Any
 import yaml
 from moto.core.responses import ActionResult, BaseResponse
 
-from rehearsal.aws_errors import AwsError
+from rehearsal.api.errors import AwsError
 from rehearsal.settings import SETTINGS
 
-DATA = Path(__file__).parent / "data" / "quotas.yml"
+DATA = Path(__file__).parents[1] / "data" / "quotas.yml"
 STANDARD_VCPUS = ("ec2", "L-1216C47A")
 PAGE = 100
 

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from rehearsal.aws_errors import AwsError
+from rehearsal.api.errors import AwsError
 
 _CHUNK = 64 * 1024
 _CONNECT_SECONDS = 10.0

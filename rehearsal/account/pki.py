@@ -1,7 +1,7 @@
 """Keys and certificates of the rehearsal: an authority of its own, the load balancer's certificate, the ssh key pair.
 
-Called by rehearsal/presets.py. Writes only into the folder that it is given; private keys are mode 0600. The authority
-is kept while it is valid, so that a browser that was told to trust it goes on trusting it over restarts.
+Writes only into the folder that it is given; private keys are mode 0600. The authority is kept while
+it is valid, so that a browser that was told to trust it goes on trusting it over restarts.
 """
 
 import os

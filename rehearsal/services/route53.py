@@ -14,7 +14,7 @@ from moto.core.utils import utcnow
 from moto.route53.models import FakeZone, RecordSet
 from moto.route53.responses import Route53
 
-from rehearsal.aws_errors import AwsError
+from rehearsal.api.errors import AwsError
 from rehearsal.settings import SETTINGS
 
 RECORD_LIMIT = 1000

@@ -14,8 +14,8 @@ from moto.ec2.models.instances import Instance, InstanceBackend, StateReason
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.utils import random_ami_id
 
-from rehearsal.aws_errors import AwsError
-from rehearsal.ec2 import InstanceLife
+from rehearsal.api.errors import AwsError
+from rehearsal.services.ec2.instances import InstanceLife
 
 _NAME = re.compile(r"[A-Za-z0-9()\[\] ./\-'@_]{3,128}")
 _TAGGED = ("image", "snapshot")

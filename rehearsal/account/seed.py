@@ -16,9 +16,10 @@ from moto.ec2.models import ec2_backends
 from moto.route53.models import route53_backends
 from moto.s3.models import s3_backends
 
-from rehearsal import amis, pki
+from rehearsal.account import pki
 from rehearsal.inputs import content_archive
 from rehearsal.lock import LOCK
+from rehearsal.services.ec2 import amis
 from rehearsal.settings import Settings
 
 KEY_NAME = "rehearsal"

@@ -6,7 +6,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 
-from rehearsal.aws_requests import Call
+from rehearsal.api.requests import Call
 
 LOG_LENGTH = 5000
 """Calls of which the details are kept."""

@@ -20,7 +20,7 @@ from moto.moto_server.werkzeug_app import BackendRequest
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response
 
-from rehearsal.aws_errors import AwsError
+from rehearsal.api.errors import AwsError
 
 _SERVICE_OF_SIGNING_NAME = {"elasticloadbalancing": "elbv2", "servicequotas": "service-quotas"}
 _LONG_PARAMETERS = ("TemplateBody", "StackPolicyBody", "UserData", "PublicKeyMaterial", "Policy")

@@ -12,10 +12,10 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
 
-from rehearsal import firewall
-from rehearsal.addresses import Forwarders
 from rehearsal.lock import LOCK
-from rehearsal.machines import Machine, Machines, memory_bytes
+from rehearsal.machines.containers import Machine, Machines, memory_bytes
+from rehearsal.network import firewall
+from rehearsal.network.addresses import Forwarders
 from rehearsal.settings import Settings
 
 CLIENT = "127.0.0.1"

@@ -1,0 +1,7 @@
+"""What `scripts/rehearsal` runs: python -m rehearsal.cli."""
+
+import sys
+
+from rehearsal.cli.commands import main
+
+sys.exit(main(sys.argv[1:]))
