@@ -1,4 +1,4 @@
-"""Checks that users can work on their machines. Called by playbooks/check.yml; changes nothing."""
+"""Checks that users can work on their machines. Changes nothing."""
 
 from __future__ import annotations
 

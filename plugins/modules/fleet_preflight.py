@@ -1,6 +1,6 @@
-"""Looks before anything is made: finds all problems at once, says what is planned. Called by playbooks/preflight.yml.
+"""Looks before anything is made: finds all problems at once, says what is planned.
 
-The sweep makes reading requests only. Its parts are in module_utils/probcomp_preflight_*.
+The sweep makes reading requests only. Its parts are in module_utils/preflight.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """EC2 instances as containers: makes, starts, stops and removes them through the container engine.
 
-Knows nothing of the API's records: services/ec2/instances.py moves an instance's state along with its container. All methods
-wait for the engine, so never call them with the rehearsal's lock held, except those that say so.
+Knows nothing of the API's records: services/ec2/instances.py moves an instance's state along with its container. All
+methods wait for the engine, so never call them with the rehearsal's lock held, except those that say so.
 """
 
 import logging

@@ -136,4 +136,4 @@ def test_a_role_follows_another() -> None:
 def test_every_configured_role_says_what_it_leaves(role: str) -> None:
     expected = yaml.safe_load((ROOT / f"roles/{role}/vars/main.yml").read_text())[f"__{role}_expected"]
     assert expected.keys() <= drift.CHECKS.keys() | {"after", "password"}
-    assert f"__{role}_expected" in (ROOT / "playbooks/configure.yml").read_text()
+    assert f"__{role}_expected" in (ROOT / "playbooks/shared/configure.yml").read_text()
