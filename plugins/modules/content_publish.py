@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: content_publish
 short_description: Put a content archive where machines take it from
 description:
-  - Makes the checks that machines make (see M(content_archive)), puts the archive into S3 with its version as metadata
+  - Makes the checks that machines make (see M(content_deploy)), puts the archive into S3 with its version as metadata
     (C(sha256), C(published), C(name)), and reads it back at O(url) without credentials, as a machine does. Only when
     what arrives is what was put, it succeeds.
   - An archive that lies there already is not put again. One that is public by its ACL, in a bucket whose policy does

@@ -27,8 +27,8 @@ options:
       - C(record) has C(path), a file of sums as sha256sum writes it, and C(settings), the words of its first line.
       - C(python_environment) has the C(path), C(python) and C(system_site_packages) of the module of that name, and in
         C(requirements) the sha256 of its list.
-      - C(content) has the options of C(content_archive); C(installer) has C(owner), C(script) and C(force) of
-        C(content_install).
+      - C(content) has the options of C(content_deploy); C(installer) has C(owner), C(script) and C(force) of
+        C(content_installer).
       - C(password) has the options of C(jupyter_password).
     type: dict
     required: true

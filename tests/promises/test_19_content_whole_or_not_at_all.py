@@ -15,7 +15,7 @@ import pytest
 
 from tests.support.content_world import account_with, load_module, member, serving, tar
 
-content_archive = load_module("content_archive")
+content_deploy = load_module("content_deploy")
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import one_at_a_time
 
 from tests.support.workshop import Workshop
@@ -38,7 +38,7 @@ def texts(home: Path) -> dict[str, str]:
     return {
         str(path.relative_to(home)): path.read_text()
         for path in home.rglob("*")
-        if path.is_file() and not path.relative_to(home).parts[0].startswith(content_archive.STAGING_PREFIX)
+        if path.is_file() and not path.relative_to(home).parts[0].startswith(content_deploy.STAGING_PREFIX)
     }
 
 
@@ -68,11 +68,11 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     chance = random.Random(19)
     with serving(version(0)) as server:
         options: dict[str, Any] = {"checksum": "", "max_size": 10, "max_unpacked_size": 10, "timeout": 60}
-        wish = content_archive.Wish(url=server.url, **options)
+        wish = content_deploy.Wish(url=server.url, **options)
 
         def lay_down() -> None:
             with one_at_a_time(notes / "lock", 60, "the test"):
-                content_archive.lay_down(home, wish, account, notes / "content.json")
+                content_deploy.lay_down(home, wish, account, notes / "content.json")
 
         began = time.monotonic()
         in_a_process(lay_down, None, group=True)
@@ -93,7 +93,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             expected[f"gen/only-in-{number}"] = "x"
             expected.pop(MINE)
             assert found == expected
-    assert not list(home.glob(f"{content_archive.STAGING_PREFIX}*"))
+    assert not list(home.glob(f"{content_deploy.STAGING_PREFIX}*"))
 
 
 def test_on_a_machine_its_user_keeps_what_she_changed(workshop: Workshop) -> None:

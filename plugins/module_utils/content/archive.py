@@ -1,6 +1,6 @@
 """Unpacks a tar archive into an empty folder, after looking at every member: what it holds stays inside that folder.
 
-Imported by the module content_archive; runs on the machine, as the user's account. Standard library only, 3.10.
+Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Fetches the content archive: bounded in size and time, tried again where that can help, certificates checked.
 
-Imported by the module content_archive; runs on the machine, as the user's account. Standard library only, 3.10.
+Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
 """
 
 from __future__ import annotations

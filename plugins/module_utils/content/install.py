@@ -1,6 +1,6 @@
 """Lays content into a home: what is new, what the user changed and keeps, what goes. Files only, no network.
 
-Imported by the module content_archive; runs on the machine, as the user's account. Standard library only, 3.10.
+Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
 
 A fingerprint is as in probcomp_content_archive. The notes of what was laid down map each path to the fingerprints that
 it may have as ours: one, two while an installation is under way, none for a path where the user had a file of her own.

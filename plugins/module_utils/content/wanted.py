@@ -1,6 +1,6 @@
 """Which content is wanted in a home, and whether what is installed there is that.
 
-Used by the modules content_archive and role_drift; runs on the machine. Python 3.10 and its standard library only.
+Used by the modules content_deploy and role_drift; runs on the machine. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations

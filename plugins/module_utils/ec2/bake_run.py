@@ -1,7 +1,7 @@
 """What ami_bake.yml remembers of its run, so that it can be interrupted, and only one at a time makes an image.
 
 A file on the controller tells which image is being made, by which process, and how far it got; the note on the machine
-tells which run it belongs to. Used by the action plugin image_run.
+tells which run it belongs to.
 """
 
 from __future__ import annotations

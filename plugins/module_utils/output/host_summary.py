@@ -59,7 +59,7 @@ def upgrades(simulated: Mapping[str, str], check_mode: bool = False) -> list[str
 
 
 def contents(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what laying down content did on each machine, from the results of the module content_archive."""
+    """Return what laying down content did on each machine, from the results of the module content_deploy."""
     return said_once({name: _content_line(result) for name, result in results.items()})
 
 

@@ -14,7 +14,7 @@ import pytest
 from tests.support.content_world import Server, account_with, files, load_module, member, serving, tar
 from tests.support.hostile_archives import HARD, HOSTILE, LINK, MIB, ONE
 
-content_archive = load_module("content_archive")
+content_deploy = load_module("content_deploy")
 from ansible_collections.probcomp.stack.plugins.module_utils.content import download as fetching
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import unpack
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
@@ -35,10 +35,10 @@ class Machine:
 
     def wish(self, **options: Any) -> Any:
         settings = {"url": self.server.url, "checksum": "", "max_size": 10, "max_unpacked_size": 4, "timeout": 20}
-        return content_archive.Wish(**{**settings, **options})
+        return content_deploy.Wish(**{**settings, **options})
 
     def lay_down(self, **options: Any) -> dict[str, Any]:
-        result: dict[str, Any] = content_archive.lay_down(self.home, self.wish(**options), self.account, self.note)
+        result: dict[str, Any] = content_deploy.lay_down(self.home, self.wish(**options), self.account, self.note)
         return result
 
     def publish(self, body: bytes) -> None:
@@ -163,7 +163,7 @@ def test_interrupted_between_two_files(machine: Machine, monkeypatch: pytest.Mon
         raise OSError("cut off")
 
     with monkeypatch.context() as patched:
-        patched.setattr(content_archive, "install", move_one)
+        patched.setattr(content_deploy, "install", move_one)
         with pytest.raises(MachineError, match="cut off"):
             machine.lay_down()
     assert machine.texts()["notebook/a"] == "a2"
@@ -195,7 +195,7 @@ def test_wrong_checksum(machine: Machine) -> None:
 @pytest.mark.parametrize("text", ["md5:abc", "sha256:", "sha256:" + "g" * 64, "0" * 63])
 def test_malformed_checksum(text: str) -> None:
     with pytest.raises(MachineError, match="64 hexadecimal digits"):
-        content_archive.bare_checksum(text)
+        content_deploy.bare_checksum(text)
 
 
 def test_too_large(machine: Machine) -> None:
@@ -272,7 +272,7 @@ def test_other_schemes(url: str, machine: Machine) -> None:
 
 def test_check_mode_tells_and_touches_nothing(machine: Machine) -> None:
     def would_change() -> bool:
-        return bool(content_archive.would_change(machine.home, machine.wish(), machine.account, machine.note))
+        return bool(content_deploy.would_change(machine.home, machine.wish(), machine.account, machine.note))
 
     assert would_change() and machine.texts() == {}
     machine.lay_down()

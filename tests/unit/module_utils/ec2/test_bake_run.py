@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run as image_run
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.bake_run import (
     Machine,
     Run,
@@ -57,7 +57,7 @@ def test_an_interrupted_run_goes_on_where_it_can(stage: str, there: Machine, rem
 
 def test_the_machine_of_another_run_is_not_touched_but_when_it_is_cancelled() -> None:
     other = machine(note="becomes image probcomp-20261123-090000 made on laptop")
-    for stage in image_run.STAGES:
+    for stage in bake_run.STAGES:
         with pytest.raises(RunError, match=r"i-0123456789abcdef0.*laptop.*cancel=yes"):
             plan(at(stage), other, cancel=False)
         found = plan(at(stage), other, cancel=True)
@@ -106,7 +106,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
 
 
 def test_a_stopped_process_does_not_block_the_file_for_ever(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_run, "_SECONDS", 0.3)
+    monkeypatch.setattr(bake_run, "_SECONDS", 0.3)
     hold = "import fcntl, os, sys; fcntl.flock(os.open(sys.argv[1], 0), fcntl.LOCK_EX); print(flush=True); input()"
     command = [sys.executable, "-c", hold, str(tmp_path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
@@ -163,17 +163,17 @@ def test_a_damaged_file_is_no_run(tmp_path: Path, content: str) -> None:
 
 def test_a_process_is_told_from_a_later_one_of_its_number() -> None:
     own = identity(os.getpid())
-    assert own.startswith(f"{os.getpid()} ") and image_run.is_alive(own)
+    assert own.startswith(f"{os.getpid()} ") and bake_run.is_alive(own)
     number, ticks, boot = own.split()
-    assert not image_run.is_alive(f"{number} {int(ticks) - 1} {boot}")
-    assert not image_run.is_alive(f"{number} {ticks} 00000000-0000-0000-0000-000000000000")
-    assert not image_run.is_alive("")
-    assert not image_run.is_alive(ended_process())
+    assert not bake_run.is_alive(f"{number} {int(ticks) - 1} {boot}")
+    assert not bake_run.is_alive(f"{number} {ticks} 00000000-0000-0000-0000-000000000000")
+    assert not bake_run.is_alive("")
+    assert not bake_run.is_alive(ended_process())
 
 
 def test_without_proc_ps_tells_processes_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_run, "_PROC", tmp_path)
-    assert image_run.is_alive(identity(os.getpid())) and not image_run.is_alive(ended_process())
+    monkeypatch.setattr(bake_run, "_PROC", tmp_path)
+    assert bake_run.is_alive(identity(os.getpid())) and not bake_run.is_alive(ended_process())
     with subprocess.Popen([sys.executable, "-c", ""]) as process:
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         assert identity(process.pid) == ""

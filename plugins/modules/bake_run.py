@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: image_run
+module: bake_run
 short_description: Keep word of the image that is being made
 description:
   - Remembers in a file which image is made, by which process, and how far it got, so that the same command goes on
@@ -48,7 +48,7 @@ author:
 
 EXAMPLES = r"""
 - name: Begin, or go on with what was interrupted
-  image_run:
+  bake_run:
     path: "{{ state_dir }}/ami-bake.json"
     step: begin
   register: run

@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run as image_run
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run
 
 _MACHINE = {name: {"type": "str", "default": ""} for name in ("instance_id", "state", "note", "launched")}
 
@@ -26,7 +26,7 @@ class ActionModule(ActionBase):
         _result, options = self.validate_argument_spec(
             argument_spec={
                 "path": {"type": "path", "required": True},
-                "step": {"type": "str", "choices": ["begin", *image_run.STAGES, "end"], "required": True},
+                "step": {"type": "str", "choices": ["begin", *bake_run.STAGES, "end"], "required": True},
                 "cancel": {"type": "bool", "default": False},
                 "machine": {"type": "dict", "options": _MACHINE, "default": {}},
                 "versions": {"type": "dict", "default": {}},
@@ -35,7 +35,7 @@ class ActionModule(ActionBase):
         path = pathlib.Path(options["path"])
         try:
             return self._step(path, options)
-        except image_run.RunError as error:
+        except bake_run.RunError as error:
             return {"failed": True, "msg": str(error)}
         except OSError as error:
             return {"failed": True, "msg": f"{path}: {error.strerror or error}"}
@@ -46,21 +46,21 @@ class ActionModule(ActionBase):
             # A task runs in a child of ansible-playbook, whose life is the run's. Not os.getppid(), which names an
             # immortal process when ansible-playbook has just been killed.
             parent = multiprocessing.parent_process()
-            process = image_run.identity((parent and parent.pid) or os.getpid())
-            run = image_run.begin(path, process, write=not is_checking)
+            process = bake_run.identity((parent and parent.pid) or os.getpid())
+            run = bake_run.begin(path, process, write=not is_checking)
             given = {name: value or "" for name, value in options["machine"].items()}
-            found = image_run.plan(run, image_run.Machine(**given), options["cancel"])
-            return {"changed": False, **image_run.as_data(run, found)}
-        kept = image_run.read(path)
+            found = bake_run.plan(run, bake_run.Machine(**given), options["cancel"])
+            return {"changed": False, **bake_run.as_data(run, found)}
+        kept = bake_run.read(path)
         if options["step"] == "end":
             if not is_checking:
                 path.unlink(missing_ok=True)
-            return {"changed": False, **(image_run.as_data(kept) if kept else {})}
+            return {"changed": False, **(bake_run.as_data(kept) if kept else {})}
         if kept is None:
-            raise image_run.RunError(f"{path} is gone or damaged: the same command begins anew")
+            raise bake_run.RunError(f"{path} is gone or damaged: the same command begins anew")
         kept.stage = options["step"]
         kept.launched = (options["machine"]["launched"] or "")[:10]
         kept.versions = {**kept.versions, **{str(name): str(value) for name, value in options["versions"].items()}}
         if not is_checking:
-            image_run.save(path, kept)
-        return {"changed": False, **image_run.as_data(kept)}
+            bake_run.save(path, kept)
+        return {"changed": False, **bake_run.as_data(kept)}

@@ -7,7 +7,7 @@ Runs on the machine as root. Everything in the home is done as its account; root
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: content_archive
+module: content_deploy
 short_description: Lay an archive of notebooks into a home, keeping what its user changed
 description:
   - Fetches a tar archive (gzip, bzip2, xz or plain) and unpacks it in a folder beside its place. Only when all of it
@@ -54,7 +54,7 @@ author:
 
 EXAMPLES = r"""
 - name: Lay the workshop's notebooks into the home
-  content_archive:
+  content_deploy:
     url: https://lab-content.s3.amazonaws.com/content-package.tgz
     owner: jupyter
 """

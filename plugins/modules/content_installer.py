@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: content_install
+module: content_installer
 short_description: Run the content's own installer once per version of the content
 description:
-  - Runs a script of the installed content (see M(content_archive)) with the script's folder as working directory,
+  - Runs a script of the installed content (see M(content_deploy)) with the script's folder as working directory,
     no input, and the environment of a login of its account. What it prints goes to a log on the machine.
   - Runs again when the content's version changed, when the last run failed or was cut off, or with O(force).
   - Without content, or when the content has no such script, nothing is run and the message says so.
@@ -56,7 +56,7 @@ author:
 
 EXAMPLES = r"""
 - name: Run the content's installer
-  content_install:
+  content_installer:
     owner: jupyter
     path: [/opt/jupyter/bin]
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 DOCUMENTATION = r"""
-module: host_keys
+module: host_key_pins
 short_description: Pin the ssh host keys that new machines print on their consoles
 description:
   - Reads the console output of every machine that has no pinned keys until its host keys are there, and writes them
@@ -66,7 +66,7 @@ author:
 
 EXAMPLES = r"""
 - name: Pin the host keys
-  host_keys:
+  host_key_pins:
     machines:
       - user: alice
         instance_id: i-0123456789abcdef0

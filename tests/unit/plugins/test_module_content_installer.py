@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.content_world import account_with, load_module
 
-content_install = load_module("content_install")
+content_installer = load_module("content_installer")
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, write_note
 
 
@@ -39,7 +39,7 @@ class Machine:
             "timeout": 20,
             "force": False,
         }
-        result: dict[str, Any] = content_install.install({**settings, **options}, self.account, check_mode)
+        result: dict[str, Any] = content_installer.install({**settings, **options}, self.account, check_mode)
         return result
 
     @property
@@ -49,7 +49,7 @@ class Machine:
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
-    monkeypatch.setattr(content_install, "NOTES", tmp_path)
+    monkeypatch.setattr(content_installer, "NOTES", tmp_path)
     monkeypatch.setenv("ROOTS_SECRET", "x")
     return Machine(tmp_path)
 
@@ -101,7 +101,7 @@ def test_what_it_leaves_in_the_background_does_not_hold_us(machine: Machine) -> 
 
 
 def test_the_log_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_install, "_LARGEST_LOG", 1000)
+    monkeypatch.setattr(content_installer, "_LARGEST_LOG", 1000)
     machine.put("#!/bin/sh\nseq 100000; echo the end; exit 1\n")
     with pytest.raises(MachineError, match="the end"):
         machine.run()
