@@ -210,9 +210,9 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
 
 def _common_options(user: str, text: str) -> list[tuple[str, str]]:
     """Return the settings in `text`, ansible_ssh_common_args: -o Name=value, over and over."""
-    words = shlex.split(text)
-    pairs = [word.partition("=") for word in words[1::2]]
-    if len(words) % 2 or set(words[::2]) - {"-o"} or not all(name.isalnum() and value for name, _, value in pairs):
+    options = shlex.split(text)
+    pairs = [word.partition("=") for word in options[1::2]]
+    if len(options) % 2 or set(options[::2]) - {"-o"} or not all(name.isalnum() and value for name, _, value in pairs):
         raise Refused(f"{user}: ansible_ssh_common_args may hold -o Name=value only: {names.shown(text, 400)}")
     return [(name, value) for name, _, value in pairs]
 

@@ -59,11 +59,11 @@ def write(path: Path, content: str) -> bool:
     return True
 
 
-def main(words: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     """Write the file and say how it is used; returns the exit status."""
-    if words:
+    if arguments:
         print(USAGE)
-        return 0 if set(words) <= {"-h", "--help"} else 2
+        return 0 if set(arguments) <= {"-h", "--help"} else 2
     machines: list[Access] = []
     problems: list[str] = []
     try:

@@ -94,11 +94,11 @@ class ActionModule(ActionBase):
 
 def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
     """Return the differences that the machine tells of these roles, as bounded lines."""
-    told = answer.get("drifted")
-    if not isinstance(told, dict):
+    drifted = answer.get("drifted")
+    if not isinstance(drifted, dict):
         return {}
     return {
-        role: [probcomp_text.one_line(str(reason), _REASON_LENGTH) for reason in list(told[role])[:_MOST_REASONS]]
+        role: [probcomp_text.one_line(str(reason), _REASON_LENGTH) for reason in list(drifted[role])[:_MOST_REASONS]]
         for role in roles
-        if isinstance(told.get(role), list)
+        if isinstance(drifted.get(role), list)
     }

@@ -159,8 +159,8 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
         return {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
     done_file = NOTES / "content_install.json"
     if read_note(done_file).get("version") == version and not options["force"]:
-        words = f"{options['script']} ran for content {version[:12]} before (-e force=yes runs it again)"
-        return {"changed": False, "version": version, "msg": words}
+        message = f"{options['script']} ran for content {version[:12]} before (-e force=yes runs it again)"
+        return {"changed": False, "version": version, "msg": message}
     script = Path(account.pw_dir) / options["script"]
     found = run_as(account, lambda: look_at(script), _LOOK, f"looking at {script}")
     if found is None:

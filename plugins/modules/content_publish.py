@@ -97,11 +97,11 @@ from ansible_collections.probcomp.stack.plugins.module_utils.content.archive imp
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     Archive,
-    Shelf,
+    ContentTarget,
     check_archive,
     publish,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import parse_content_url
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -147,27 +147,27 @@ def main() -> None:
     options = module.params
     try:
         pinned = bare_checksum(options["checksum"])
-        place = place_of(options["url"], options["bucket"], options["key"])
+        location = parse_content_url(options["url"], options["bucket"], options["key"])
         largest = options["max_size"] * MIB
         path = Path(options["archive"]).expanduser()
         archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
         lines = [where_it_acts(module), described(archive)]
         s3 = module.client("s3", config=CLIENT_SETTINGS)
         anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
-        shelf = Shelf(s3, anonymous, place, options["url"], largest, options["timeout"])
-        found = shelf.version()
-        changed = publish(archive, shelf, found, pinned, module.check_mode)
+        target = ContentTarget(s3, anonymous, location, options["url"], largest, options["timeout"])
+        found = target.version()
+        changed = publish(archive, target, found, pinned, module.check_mode)
     except MachineError as error:
         module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:
         module.fail_json(msg=explain(error))
     before = {None: "nothing", "": "an archive of unknown version"}.get(found, f"version {str(found)[:12]}")
     if not changed:
-        lines.append(f"lies in {place} already, and machines get it")
+        lines.append(f"lies in {location} already, and machines get it")
     elif module.check_mode:
-        lines.append(f"to be put to {place}, where {before} lies now")
+        lines.append(f"to be put to {location}, where {before} lies now")
     else:
-        lines.append(f"was put to {place}, where {before} lay")
+        lines.append(f"was put to {location}, where {before} lay")
     module.exit_json(changed=changed, sha256=archive.sha256, is_new=changed, lines=lines)
 
 

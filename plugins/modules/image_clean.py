@@ -93,8 +93,8 @@ def run(*command: str, seconds: int = _SECONDS) -> str:
     except subprocess.TimeoutExpired:
         raise MachineError(f"image_clean: {' '.join(command[:3])} took longer than {seconds} s") from None
     if done.returncode:
-        words = last_words(done.stderr or done.stdout)
-        raise MachineError(f"image_clean: {' '.join(command[:3])} failed with status {done.returncode}: {words}")
+        message = last_words(done.stderr or done.stdout)
+        raise MachineError(f"image_clean: {' '.join(command[:3])} failed with status {done.returncode}: {message}")
     return done.stdout
 
 
@@ -183,11 +183,11 @@ def main() -> None:
     )
     options = module.params
     try:
-        told = versions(Path(options["venv"]), options["packages"])
+        found = versions(Path(options["venv"]), options["packages"])
         removed = {} if module.check_mode else clean(options["account"], options["lock_timeout"])
     except (MachineError, OSError, subprocess.SubprocessError) as error:
         module.fail_json(msg=str(error))
-    module.exit_json(changed=True, versions=told, removed=removed)
+    module.exit_json(changed=True, versions=found, removed=removed)
 
 
 if __name__ == "__main__":

@@ -185,12 +185,12 @@ def main() -> None:
             fail(f"{left} of {copied.files} files still differ at {destination}: run it again; is its disk full?")
     except (NoRsync, ShareFailed) as error:
         fail(str(error))
-    told = f"{destination} has all logs already"
+    summary = f"{destination} has all logs already"
     if copied.files:
         verb = "would be copied" if module.check_mode else "copied"
         count = "1 file" if copied.files == 1 else f"{copied.files} files"
-        told = f"{count} ({size(copied.bytes)}) {verb} to {destination}"
-    module.exit_json(changed=copied.files > 0, files=copied.files, bytes=copied.bytes, summary=told)
+        summary = f"{count} ({size(copied.bytes)}) {verb} to {destination}"
+    module.exit_json(changed=copied.files > 0, files=copied.files, bytes=copied.bytes, summary=summary)
 
 
 if __name__ == "__main__":

@@ -217,19 +217,19 @@ def _machine(engine: docker.DockerClient, name: str, base: str, progress: Progre
 
 def _follow(log: Iterable[dict[str, str]], progress: Progress) -> str:
     """Pass on the build's steps, and of a long one a sign of life; return the error that ended it, or ''."""
-    said = ""
+    message = ""
     shown = time.monotonic()
     for line in log:
         if "error" in line:
-            return f"{_first_line(line['error'])} ({said})"
+            return f"{_first_line(line['error'])} ({message})"
         text = line.get("stream", "").strip()
         if text.startswith("Step "):
             progress(f"  {text.splitlines()[0][:100].strip()}")
             shown = time.monotonic()
         elif text and not text.startswith("--->"):
-            said = _last_line(text)
+            message = _last_line(text)
             if time.monotonic() - shown > SIGN_OF_LIFE:
-                progress(f"    {said[:100]}")
+                progress(f"    {message[:100]}")
                 shown = time.monotonic()
     return ""
 

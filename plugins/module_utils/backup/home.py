@@ -122,12 +122,12 @@ def _save(
         handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         with os.fdopen(handle, "wb") as output:
             command = ssh_command(machine, private_key_file, home, limits.connect)
-            status, said = _fetch(command, output, folder, limits.bytes, deadline)
+            status, stderr_text = _fetch(command, output, folder, limits.bytes, deadline)
             output.flush()
             os.fsync(output.fileno())
         if status == NO_HOME:
             return None
-        _judge(machine, status, said)
+        _judge(machine, status, stderr_text)
         members = count_members(partial, deadline)
         # A link, not a rename: a backup made in the same second is not replaced.
         os.link(partial, path)
@@ -146,8 +146,8 @@ def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, de
         if ssh.stdout is None or ssh.stderr is None:
             raise RuntimeError("pipes were asked for")
         try:
-            said = _copy(ssh.stdout, ssh.stderr, _Bounded(output, folder, largest), deadline)
-            return ssh.wait(max(1.0, deadline - time.monotonic())), said
+            stderr_text = _copy(ssh.stdout, ssh.stderr, _Bounded(output, folder, largest), deadline)
+            return ssh.wait(max(1.0, deadline - time.monotonic())), stderr_text
         except subprocess.TimeoutExpired:
             raise BackupFailed("the machine did not end in time") from None
         finally:
@@ -176,7 +176,7 @@ class _Bounded:
 
 def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float) -> bytes:
     """Copy `stdout` to `output` to its end and return the first bytes of `stderr`; raises BackupFailed at a limit."""
-    said = b""
+    stderr_text = b""
     with selectors.DefaultSelector() as selector:
         for stream in (stdout, stderr):
             selector.register(stream, selectors.EVENT_READ)
@@ -189,20 +189,20 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: floa
                 if not data:
                     selector.unregister(key.fileobj)
                 elif key.fileobj is stderr:
-                    said += data[: ERROR_BYTES - len(said)]
+                    stderr_text += data[: ERROR_BYTES - len(stderr_text)]
                 else:
                     output.write(data)
-    return said
+    return stderr_text
 
 
-def _judge(machine: Machine, status: int, said: bytes) -> None:
+def _judge(machine: Machine, status: int, stderr_text: bytes) -> None:
     """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
-    text = said.decode("utf-8", "replace")
-    words = one_line(text, 200) or "no reason given"
+    text = stderr_text.decode("utf-8", "replace")
+    reason = one_line(text, 200) or "no reason given"
     if status == NO_CONNECTION:
         raise BackupFailed(why_no_connection(machine, text))
     if status == NO_SUDO:
-        raise BackupFailed(f"{machine.admin_user} may not use sudo there ({words})")
+        raise BackupFailed(f"{machine.admin_user} may not use sudo there ({reason})")
     # 1: a file changed while it was read, as notebooks in use do.
     if status not in (0, 1):
-        raise BackupFailed(f"tar ended with status {status} there ({words})")
+        raise BackupFailed(f"tar ended with status {status} there ({reason})")

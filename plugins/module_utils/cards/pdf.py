@@ -193,9 +193,9 @@ def _lines(error: typst.TypstError, template: Path) -> list[str]:
     return [*lines[:_MOST_ERRORS], f"and {rest} more errors"] if rest > 0 else lines
 
 
-def _place(told: str | None, template: Path) -> str:
+def _place(location: str | None, template: Path) -> str:
     """Return a place in typst's words, <file>:<line>:<column>, with the path of the file as people know it."""
-    if not told:
+    if not location:
         return str(template)
-    name, colon, position = told.partition(":")
+    name, colon, position = location.partition(":")
     return f"{template if Path(name).name == _MAIN else name}{colon}{position}"

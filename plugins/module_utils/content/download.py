@@ -77,10 +77,10 @@ def _fetch(request: urllib.request.Request, target: Path, largest: int, deadline
     except urllib.error.HTTPError as error:
         if error.code == http.client.NOT_MODIFIED:
             return None
-        words = f"the server answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
+        answer = f"the server answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
         if error.code in _WORTH_ANOTHER_TRY:
-            raise _TryAgain(words) from None
-        raise MachineError(f"content: {name}: {words}: is content_url right, and may machines read it?") from None
+            raise _TryAgain(answer) from None
+        raise MachineError(f"content: {name}: {answer}: is content_url right, and may machines read it?") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise MachineError(f"content: {name}: its certificate is refused: {error.reason.verify_message}") from None

@@ -21,7 +21,7 @@ from ..machine.accounts import MachineError
 from ..output.text import redact_url
 from .archive import FOLDER, unpack
 from .download import download, looks_like_a_page
-from .s3_object import Place
+from .s3_object import S3Object
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -84,14 +84,14 @@ def _unpacked(path: Path, folder: Path, largest: int) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Shelf:
+class ContentTarget:
     """Where the archive lies: an object of S3, and the address at which machines find it."""
 
     s3: Any
     """boto3's client."""
     anonymous: Any
     """Another, without credentials."""
-    place: Place
+    object: S3Object
     url: str
     largest: int
     """Bytes that machines take."""
@@ -104,13 +104,13 @@ class Shelf:
         Raises MachineError when there is no such bucket, or S3 does not tell these credentials what lies there.
         """
         try:
-            head = self.s3.head_object(Bucket=self.place.bucket, Key=self.place.key)
+            head = self.s3.head_object(Bucket=self.object.bucket, Key=self.object.key)
         except ClientError as error:
             if error_code(error) in _FORBIDDEN:
                 # So answers S3 also for a missing object, to who may not list the bucket: nothing is put unseen.
                 raise MachineError(
-                    f"nothing was put: these credentials may not see whether anything lies in {self.place}: they need "
-                    f"s3:GetObject on {self.place.arn} and s3:ListBucket on arn:aws:s3:::{self.place.bucket}"
+                    f"nothing was put: these credentials may not see whether anything lies in {self.object}: they need "
+                    f"s3:GetObject on {self.object.arn} and s3:ListBucket on arn:aws:s3:::{self.object.bucket}"
                 ) from None
             if error_code(error) not in _MISSING:
                 raise
@@ -119,7 +119,7 @@ class Shelf:
         return str(head.get("Metadata", {}).get("sha256", ""))
 
     def _check_bucket(self) -> None:
-        bucket = self.place.bucket
+        bucket = self.object.bucket
         try:
             self.s3.head_bucket(Bucket=bucket)
         except ClientError as error:
@@ -139,13 +139,13 @@ class Shelf:
         if urllib.parse.urlsplit(self.url).query:
             return ""  # A signed address needs neither policy nor ACL.
         policy = self._policy()
-        if policy is not None and self.place.is_admitted_by(policy):
+        if policy is not None and self.object.is_admitted_by(policy):
             return ""
         if is_taken and self.is_public() and self._has_public_acl(policy is not None):
             return "public-read"
         if policy == "":
             raise MachineError(
-                f"nothing was put: machines could not read it, for the bucket {self.place.bucket} has no policy. "
+                f"nothing was put: machines could not read it, for the bucket {self.object.bucket} has no policy. "
                 f"{self._remedy()}"
             )
         return ""
@@ -153,14 +153,14 @@ class Shelf:
     def _policy(self) -> str | None:
         """Return the bucket's policy, "" when it has none, None when it may not be read."""
         try:
-            return str(self.s3.get_bucket_policy(Bucket=self.place.bucket)["Policy"])
+            return str(self.s3.get_bucket_policy(Bucket=self.object.bucket)["Policy"])
         except ClientError as error:
             return "" if error_code(error) == "NoSuchBucketPolicy" else None
 
     def is_public(self) -> bool:
         """Tell whether S3 gives what lies there to everybody, by policy or by ACL, as the bucket's settings have it."""
         try:
-            self.anonymous.head_object(Bucket=self.place.bucket, Key=self.place.key)
+            self.anonymous.head_object(Bucket=self.object.bucket, Key=self.object.key)
         except ClientError as error:
             if error_code(error) in _FORBIDDEN | _MISSING:
                 return False
@@ -169,21 +169,21 @@ class Shelf:
 
     def _has_public_acl(self, policy_is_known: bool) -> bool:
         try:
-            grants = self.s3.get_object_acl(Bucket=self.place.bucket, Key=self.place.key)["Grants"]
+            grants = self.s3.get_object_acl(Bucket=self.object.bucket, Key=self.object.key)["Grants"]
         except ClientError as error:
             if error_code(error) not in _FORBIDDEN:
                 raise
-            needed = "" if policy_is_known else f"s3:GetBucketPolicy on arn:aws:s3:::{self.place.bucket}, or "
+            needed = "" if policy_is_known else f"s3:GetBucketPolicy on arn:aws:s3:::{self.object.bucket}, or "
             raise MachineError(
-                f"nothing was put: everybody can read what lies in {self.place}, and these credentials may not see "
+                f"nothing was put: everybody can read what lies in {self.object}, and these credentials may not see "
                 f"whether by its ACL, which a new archive would not have: they need {needed}s3:GetObjectAcl on "
-                f"{self.place.arn}"
+                f"{self.object.arn}"
             ) from None
         read = ("READ", "FULL_CONTROL")
         return any(grant["Grantee"].get("URI") == _EVERYBODY and grant["Permission"] in read for grant in grants)
 
     def _remedy(self) -> str:
-        return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.place.policy}"
+        return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.object.policy}"
 
     def read(self) -> str:
         """Return the sha256 of what a machine gets at the address. Raises MachineError."""
@@ -203,8 +203,8 @@ class Shelf:
                 start = stream.read(8)
                 stream.seek(0)
                 self.s3.put_object(
-                    Bucket=self.place.bucket,
-                    Key=self.place.key,
+                    Bucket=self.object.bucket,
+                    Key=self.object.key,
                     Body=stream,
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(archive.sha256)).decode(),
                     ContentType=next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), _PLAIN),
@@ -219,12 +219,12 @@ class Shelf:
             if acl:
                 # Also what Block Public Access answers to a new public ACL.
                 raise MachineError(
-                    f"nothing was put: what lies in {self.place} is public by its ACL alone, and these credentials may "
-                    f"not put another with that ACL: they need s3:PutObject and s3:PutObjectAcl on {self.place.arn}, "
-                    f"or leave ACLs. {self._remedy()}"
+                    f"nothing was put: what lies in {self.object} is public by its ACL alone, and these credentials "
+                    f"may not put another with that ACL: they need s3:PutObject and s3:PutObjectAcl on "
+                    f"{self.object.arn}, or leave ACLs. {self._remedy()}"
                 ) from None
             raise MachineError(
-                f"these credentials may not put anything to {self.place}: they need s3:PutObject on {self.place.arn}"
+                f"these credentials may not put anything to {self.object}: they need s3:PutObject on {self.object.arn}"
             ) from None
 
     def prove(self, archive: Archive) -> None:
@@ -233,18 +233,18 @@ class Shelf:
             found = self.read()
         except MachineError as error:
             reason = str(error).removeprefix("content: ").partition(": is content_url right")[0]
-            words = f"it lies in {self.place}, but machines cannot read it: {reason}"
-            raise MachineError(f"{words}. {self._remedy()}") from None
+            problem = f"it lies in {self.object}, but machines cannot read it: {reason}"
+            raise MachineError(f"{problem}. {self._remedy()}") from None
         if found != archive.sha256:
             raise MachineError(
-                f"it lies in {self.place}, but {redact_url(self.url)} gives another file (sha256:{found[:12]}...): "
+                f"it lies in {self.object}, but {redact_url(self.url)} gives another file (sha256:{found[:12]}...): "
                 "a cache that has to be emptied, or content_bucket and content_key are not where content_url takes it "
                 "from"
             )
 
 
-def publish(archive: Archive, shelf: Shelf, found: str | None, pinned: str, check_mode: bool) -> bool:
-    """Bring `archive` to the shelf unless it is there; return whether it had to be put. Raises MachineError.
+def publish(archive: Archive, target: ContentTarget, found: str | None, pinned: str, check_mode: bool) -> bool:
+    """Bring `archive` to the target unless it is there; return whether it had to be put. Raises MachineError.
 
     `found` is the version that lies there. `pinned` is the only sha256 that machines accept, "" for any.
     """
@@ -254,10 +254,10 @@ def publish(archive: Archive, shelf: Shelf, found: str | None, pinned: str, chec
             f"set it to sha256:{archive.sha256} (or to nothing), then the same again"
         )
     if found == archive.sha256:
-        shelf.prove(archive)
+        target.prove(archive)
         return False
-    acl = shelf.acl_to_keep(found is not None)
+    acl = target.acl_to_keep(found is not None)
     if not check_mode:
-        shelf.put(archive, acl)
-        shelf.prove(archive)
+        target.put(archive, acl)
+        target.prove(archive)
     return True

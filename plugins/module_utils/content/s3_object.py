@@ -24,7 +24,7 @@ without a bucket before it."""
 
 
 @dataclass(frozen=True)
-class Place:
+class S3Object:
     """An object of S3."""
 
     bucket: str
@@ -66,7 +66,7 @@ class Place:
         )
 
 
-def place_of(url: str, bucket: str = "", key: str = "") -> Place:
+def parse_content_url(url: str, bucket: str = "", key: str = "") -> S3Object:
     """Return where `url` takes its file from; `bucket` and `key`, given both, say it of an address that is not S3's.
 
     Raises MachineError with what to set.
@@ -84,7 +84,7 @@ def place_of(url: str, bucket: str = "", key: str = "") -> Place:
     if bool(bucket) != bool(key):
         raise MachineError("of content_bucket and content_key only one is set: set both, or neither")
     if bucket:
-        return Place(bucket, key)
+        return S3Object(bucket, key)
     path = unquote(parts.path).lstrip("/")
     match = _HOST.fullmatch((parts.hostname or "").lower())
     if match is None:
@@ -94,8 +94,8 @@ def place_of(url: str, bucket: str = "", key: str = "") -> Place:
         )
     if not match["bucket"]:
         name, _, path = path.partition("/")
-        return _complete(Place(name, path), url)
-    return _complete(Place(match["bucket"], path), url)
+        return _complete(S3Object(name, path), url)
+    return _complete(S3Object(match["bucket"], path), url)
 
 
 def _listed(value: Any) -> list[Any]:
@@ -108,7 +108,7 @@ def _fits(text: str, pattern: str) -> bool:
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 
 
-def _complete(place: Place, url: str) -> Place:
-    if not place.bucket or not place.key:
+def _complete(location: S3Object, url: str) -> S3Object:
+    if not location.bucket or not location.key:
         raise MachineError(f"content_url {redact_url(url)} names no file in a bucket")
-    return place
+    return location

@@ -52,9 +52,9 @@ def ssh_words(machine: Machine, private_key_file: str, connect_timeout: int = CO
     return ["ssh", "-T", *option_arguments(options), "-l", machine.admin_user]
 
 
-def why_no_connection(machine: Machine, said: str) -> str:
-    """Return in one line why ssh ended with NO_CONNECTION; `said` is what it wrote to its error stream."""
-    if "IDENTIFICATION HAS CHANGED" in said or "Host key verification failed" in said:
+def why_no_connection(machine: Machine, stderr: str) -> str:
+    """Return in one line why ssh ended with NO_CONNECTION; `stderr` is what it wrote to its error stream."""
+    if "IDENTIFICATION HAS CHANGED" in stderr or "Host key verification failed" in stderr:
         return f"another host key than the one in {machine.pin_file} answers at {machine.address}"
-    words = one_line(said, 200) or "no reason given"
-    return f"no ssh connection to {machine.admin_user}@{machine.address}:{machine.port} ({words})"
+    reason = one_line(stderr, 200) or "no reason given"
+    return f"no ssh connection to {machine.admin_user}@{machine.address}:{machine.port} ({reason})"

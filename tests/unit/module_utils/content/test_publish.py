@@ -16,11 +16,11 @@ import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     Archive,
-    Shelf,
+    ContentTarget,
     check_archive,
     publish,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 from botocore import UNSIGNED
 from botocore.config import Config
@@ -37,7 +37,7 @@ from rehearsal.settings import SETTINGS, Settings
 from tests.support.content_world import files, member, tar
 from tests.support.hostile_archives import HOSTILE
 
-PLACE = Place("lab", "folder/content.tgz")
+PLACE = S3Object("lab", "folder/content.tgz")
 ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
 
 
@@ -92,10 +92,10 @@ class World:
         keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": "x"}
         return boto3.client("s3", region_name=SETTINGS.region, endpoint_url=self.api, config=Config(**settings), **keys)
 
-    def shelf(self, **settings: Any) -> Shelf:
+    def target(self, **settings: Any) -> ContentTarget:
         url = f"{self.api}/{PLACE.bucket}/{PLACE.key}"
-        given = {"place": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings}
-        return Shelf(s3=self.s3, anonymous=self.anonymous, **given)
+        given = {"object": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings}
+        return ContentTarget(s3=self.s3, anonymous=self.anonymous, **given)
 
     def archive(self, content: bytes) -> Archive:
         path = self.folder / "Kurs änderung.tgz"
@@ -103,8 +103,8 @@ class World:
         return check_archive(path, MIB, MIB)
 
     def publish(self, content: bytes, pinned: str = "", check_mode: bool = False, **settings: Any) -> bool:
-        shelf = self.shelf(**settings)
-        return publish(self.archive(content), shelf, shelf.version(), pinned, check_mode)
+        target = self.target(**settings)
+        return publish(self.archive(content), target, target.version(), pinned, check_mode)
 
     def open(self, bucket: str = PLACE.bucket) -> None:
         self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(seed.public_policy(bucket)))
@@ -145,14 +145,14 @@ def test_new_unchanged_and_newer(world: World) -> None:
 
 def test_what_was_put_by_hand_is_put_again_with_its_version(world: World) -> None:
     world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE)
-    assert world.shelf().version() == ""
+    assert world.target().version() == ""
     assert world.publish(ONE)
     assert not world.publish(ONE)
 
 
 def test_no_bucket(world: World) -> None:
     with pytest.raises(MachineError, match=r"there is no bucket nobodys: .* make it: aws s3 mb"):
-        world.publish(ONE, place=Place("nobodys", "k"))
+        world.publish(ONE, object=S3Object("nobodys", "k"))
 
 
 def test_no_policy_is_seen_before_anything_is_put(world: World) -> None:
@@ -194,8 +194,8 @@ def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> N
     archive = world.archive(ONE)
     archive.path.write_bytes(TWO)
     with pytest.raises(ClientError, match=r"BadDigest|checksum"):
-        world.shelf().put(archive)
-    assert world.shelf().version() is None
+        world.target().put(archive)
+    assert world.target().version() is None
 
 
 # What lies there stays readable
@@ -220,7 +220,7 @@ def public_by_acl(world: World, content: bytes, policy: dict[str, Any] | None = 
     world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
     if policy:
         world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
-    assert world.shelf().is_public()
+    assert world.target().is_public()
 
 
 @pytest.mark.parametrize("policy", [OTHERS_ONLY, None])
@@ -229,7 +229,7 @@ def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, An
     puts = world.puts()
     assert world.publish(TWO, check_mode=True) and world.puts() == puts
     assert world.publish(TWO) and world.puts() == puts + 1
-    assert world.shelf().read() == world.archive(TWO).sha256
+    assert world.target().read() == world.archive(TWO).sha256
     assert not world.publish(TWO)
 
 
@@ -250,8 +250,8 @@ def test_what_machines_read_is_not_replaced_by_what_they_cannot(
         MachineError, match=rf"^nothing was put: .*s3:{call}.* on arn:aws:s3:::lab/folder/content\.tgz"
     ) as raised:
         world.publish(TWO)
-    assert str(raised.value).isprintable() and world.shelf().is_public()
-    assert world.shelf().read() == hashlib.sha256(ONE).hexdigest()
+    assert str(raised.value).isprintable() and world.target().is_public()
+    assert world.target().read() == hashlib.sha256(ONE).hexdigest()
 
 
 def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
@@ -260,7 +260,7 @@ def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
     policy = {**OTHERS_ONLY, "Statement": [*OTHERS_ONLY["Statement"], {**json.loads(PLACE.policy)["Statement"][0]}]}
     policy["Statement"][1]["Effect"] = "Deny"
     world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
-    assert not world.shelf().is_public() and world.shelf().acl_to_keep(is_taken=True) == ""
+    assert not world.target().is_public() and world.target().acl_to_keep(is_taken=True) == ""
 
 
 def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: Callable[[str], object]) -> None:
@@ -269,7 +269,7 @@ def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: C
     forbid("GetObjectAcl")
     with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden"):
         world.publish(TWO)
-    assert world.shelf().version() == world.archive(TWO).sha256
+    assert world.target().version() == world.archive(TWO).sha256
 
 
 def test_without_the_right_to_look_nothing_is_put(world: World, forbid: Callable[[str], object]) -> None:

@@ -6,10 +6,10 @@ import json
 from typing import Any
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import Place, place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object, parse_content_url
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
-PLACE = Place("lab", "folder/content.tgz")
+PLACE = S3Object("lab", "folder/content.tgz")
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,12 @@ PLACE = Place("lab", "folder/content.tgz")
     ],
 )
 def test_addresses_of_s3(host_and_path: str) -> None:
-    assert place_of(f"https://{host_and_path}") == Place("bbb", "k/e y")
+    assert parse_content_url(f"https://{host_and_path}") == S3Object("bbb", "k/e y")
 
 
 def test_a_bucket_with_dots_and_one_of_an_odd_name() -> None:
-    assert place_of("https://a.lab.org.s3.amazonaws.com/k").bucket == "a.lab.org"
-    assert place_of("https://my.s3.x.s3.amazonaws.com/k").bucket == "my.s3.x"
+    assert parse_content_url("https://a.lab.org.s3.amazonaws.com/k").bucket == "a.lab.org"
+    assert parse_content_url("https://my.s3.x.s3.amazonaws.com/k").bucket == "my.s3.x"
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,12 @@ def test_a_bucket_with_dots_and_one_of_an_odd_name() -> None:
 )
 def test_addresses_that_name_no_place(url: str, settings: dict[str, str], words: str) -> None:
     with pytest.raises(MachineError, match=words) as raised:
-        place_of(url, **settings)
+        parse_content_url(url, **settings)
     assert "hush" not in str(raised.value) and "\n" not in str(raised.value)
 
 
 def test_another_address_with_its_bucket_given() -> None:
-    assert place_of("https://content.example.org/x", "bbb", "k") == Place("bbb", "k")
+    assert parse_content_url("https://content.example.org/x", "bbb", "k") == S3Object("bbb", "k")
 
 
 def statement(**changes: Any) -> str:
