@@ -190,7 +190,7 @@ class InventoryModule(AWSInventoryBase):
 
         Raises AnsibleParserError when two machines have one user's name.
         """
-        pages = errors.patiently(
+        pages = errors.retry_transient(
             lambda: list(client.get_paginator("describe_instances").paginate(Filters=[*_FILTERS, *self._filters()]))
         )
         found: dict[str, dict[str, Any]] = {}

@@ -66,7 +66,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import SNAPSHOT
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
@@ -93,31 +93,31 @@ ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 def look(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
-    place = place_of(module, parameters["account_id"])
+    account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
-    listed = place.price_list(cache, (BotoCoreError, ClientError))
+    listed = account.price_list(cache, (BotoCoreError, ClientError))
     now = datetime.now(UTC)
-    users = machines(place.cloud, survey(place.cloud), parameters["stack_domain"], 443)
-    found = find_everything(Search(place.cloud, listed), users)
+    users = machines(account.clients, survey(account.clients), parameters["stack_domain"], 443)
+    found = find_everything(Search(account.clients, listed), users)
     made = rows(found, users, now.date())
     total = bill(found, listed)
-    notes = footnotes(listed, place.region, any(thing.item == SNAPSHOT for thing in found))
+    notes = footnotes(listed, account.region, any(thing.item == SNAPSHOT for thing in found))
     notes += listed.notes
     try:
         listed.save()
     except OSError as error:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     report = {
-        "account": place.account,
-        "region": place.region,
-        "rehearsal": place.rehearsal,
-        "place": place.banner,
+        "account": account.id,
+        "region": account.region,
+        "rehearsal": account.rehearsal,
+        "place": account.banner,
         "checked_at": now.isoformat(timespec="seconds"),
         "prices": dated(total),
         "notes": notes,
         **as_data(made, total),
     }
-    return {"report": report, "lines": lines(place.banner, made, total, [dated(total), *notes])}
+    return {"report": report, "lines": lines(account.banner, made, total, [dated(total), *notes])}
 
 
 def main() -> None:

@@ -141,7 +141,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
@@ -233,12 +233,12 @@ def main() -> None:
         options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
         return boto3_inventory_conn(conn_type="client", resource=service, **options)
 
-    cloud, clock = Cloud(client, region or ""), Clock()
-    listed = price_list(cloud, params["price_cache"])
+    clients, clock = AwsClients(client, region or ""), Clock()
+    listed = price_list(clients, params["price_cache"])
     try:
-        api = StackApi(cloud.client("cloudformation"), clock, params["submissions_per_second"])
-        seen = survey(cloud)
-        outlook = look(cloud, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
+        api = StackApi(clients.client("cloudformation"), clock, params["submissions_per_second"])
+        seen = survey(clients)
+        outlook = look(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
         settle(jobs, seen, outlook)
         if module.check_mode:
             foresee(jobs, seen, outlook)
@@ -247,8 +247,8 @@ def main() -> None:
             pending = [job for job in jobs if not job.result]
             work_off(pending, updater, api, seen.stacks, clock, params["timeout"], "updated")
             read_again(jobs, api)
-        read_machines_again(cloud, jobs, params["type_parameter"], is_end=not module.check_mode)
-    except cloud.errors as error:
+        read_machines_again(clients, jobs, params["type_parameter"], is_end=not module.check_mode)
+    except clients.errors as error:
         module.fail_json(msg=explain(error))
     try:
         if not module.check_mode:

@@ -77,7 +77,7 @@ notes:
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
@@ -108,10 +108,10 @@ ARGUMENTS: dict[str, Any] = {
 def look(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
-    place = place_of(module, parameters["account_id"])
+    account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
-    listed = place.price_list(cache, (BotoCoreError, ClientError))
-    search = Search(place.cloud, listed)
+    listed = account.price_list(cache, (BotoCoreError, ClientError))
+    search = Search(account.clients, listed)
     users, networks = parameters["users"], parameters["networks"]
     near: dict[str, list[str]] = {}
     if users:
@@ -128,7 +128,7 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     return {
         "leftovers": [item.as_data() for item in search.found],
-        "plan_lines": plan_lines(place.banner, owners, search.found, near),
+        "plan_lines": plan_lines(account.banner, owners, search.found, near),
         "proof_lines": proof_lines(owners, search.found),
         "notes": notes,
     }

@@ -179,7 +179,7 @@ from typing import Any
 from ansible.module_utils.basic import env_fallback
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
@@ -237,7 +237,7 @@ def main() -> None:
     settings = Settings(region=region or "", zone=parameters["zone"], **given)
     asked = [Asked(**machine) for machine in parameters["machines"]]
     cache = None if module.check_mode else parameters["price_cache"]
-    found = sweep(Cloud(client, region or ""), settings, asked, cache)
+    found = sweep(AwsClients(client, region or ""), settings, asked, cache)
     module.exit_json(changed=False, **found)
 
 

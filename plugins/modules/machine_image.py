@@ -85,7 +85,7 @@ others_lines:
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
     ImageError,
@@ -115,10 +115,10 @@ def main() -> None:
     """Run the module."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     options = module.params
-    cloud = Cloud(
+    clients = AwsClients(
         lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
     )
-    maker = ImageMaker(cloud, Clock(), options["name"], options["description"], most_important(options["tags"]))
+    maker = ImageMaker(clients, Clock(), options["name"], options["description"], most_important(options["tags"]))
     try:
         if module.check_mode:
             image = maker.find() or {}
@@ -126,7 +126,7 @@ def main() -> None:
         else:
             made = maker.make(options["instance_id"], options["timeout"])
             image, changed = made.image, made.changed
-        others = others_lines(cloud, options["name"])
+        others = others_lines(clients, options["name"])
     except ImageError as error:
         module.fail_json(msg=str(error))
     except (BotoCoreError, ClientError) as error:

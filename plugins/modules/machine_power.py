@@ -89,7 +89,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines
 
@@ -112,7 +112,7 @@ def main() -> None:
 
     target = "running" if module.params["state"] == "started" else "stopped"
     machines = [Power(**machine) for machine in module.params["machines"]]
-    switch = Switch(Cloud(client, region or ""), Clock(), target, machines)
+    switch = Switch(AwsClients(client, region or ""), Clock(), target, machines)
     try:
         if module.check_mode:
             switch.look()
@@ -122,7 +122,7 @@ def main() -> None:
             switch.bring(module.params["timeout"])
             changed = [machine.user for machine in machines if machine.asked_at is not None]
             lines = result_lines(machines, target)
-    except switch.cloud.errors as error:
+    except switch.clients.errors as error:
         module.fail_json(msg=explain(error))
     module.exit_json(
         changed=bool(changed),

@@ -91,7 +91,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import place_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN
@@ -148,7 +148,7 @@ class Kept:
     diff: dict[str, str] = field(default_factory=dict)
 
 
-def keep_register(path: Path, place: str, rows: list[list[str]], day: str, check_mode: bool) -> Kept:
+def keep_register(path: Path, account: str, rows: list[list[str]], day: str, check_mode: bool) -> Kept:
     """Bring the register at `path` up to date; what cannot be read is left as it is."""
     path = path.resolve()
     try:
@@ -156,7 +156,7 @@ def keep_register(path: Path, place: str, rows: list[list[str]], day: str, check
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         return Kept(problem=f"{path} cannot be read ({reason}), so it was left as it is")
-    register = written(old, place, HEADS, rows, day)
+    register = written(old, account, HEADS, rows, day)
     if register.text == old:
         return Kept(told=[f"register: {path} (nothing new)"])
     if not check_mode:
@@ -172,14 +172,14 @@ def keep_register(path: Path, place: str, rows: list[list[str]], day: str, check
 def look(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
-    place = place_of(module, parameters["account_id"])
-    seen = survey(place.cloud)
+    account = resolve_account(module, parameters["account_id"])
+    seen = survey(account.clients)
     today = datetime.now(UTC).date()
     defaults = {name: str(value) for name, value in parameters["defaults"].items()}
-    found = machines(place.cloud, seen, parameters["stack_domain"], parameters["https_port"])
-    attention = attentions(found, defaults, place.region, today)
+    found = machines(account.clients, seen, parameters["stack_domain"], parameters["https_port"])
+    attention = attentions(found, defaults, account.region, today)
     told = [
-        place.banner,
+        account.banner,
         "",
         *lines(found, networks(seen), attention, today),
     ]
@@ -188,7 +188,7 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
         told += ["", "this puts it right:", *(f"  {command}" for command in commands)]
     kept = Kept()
     if parameters["register_file"]:
-        where = f"account {place.account} region {place.region}"
+        where = f"account {account.id} region {account.region}"
         path, rows = Path(parameters["register_file"]), register_rows(found, attention)
         kept = keep_register(path, where, rows, today.isoformat(), module.check_mode)
         told += ["", *kept.told] if kept.told else []

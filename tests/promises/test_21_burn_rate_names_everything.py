@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import PriceList
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import bill, find_everything, rows
@@ -80,10 +80,10 @@ def charged(account: World) -> set[str]:
 def report(account: World) -> tuple[dict[str, Any], list[str]]:
     """Return the burn rate as data and as lines, made with reading requests only."""
     account.requests.clear()
-    cloud = Cloud(account.client, REGION)
+    clients = AwsClients(account.client, REGION)
     listed = PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,))
-    users = machines(cloud, survey(cloud), "stack.example.org", 443)
-    found = find_everything(Search(cloud, listed), users)
+    users = machines(clients, survey(clients), "stack.example.org", 443)
+    found = find_everything(Search(clients, listed), users)
     made, total = rows(found, users, datetime.date(2026, 5, 12)), bill(found, listed)
     assert all(READING.match(name) for name in account.requests), account.requests
     return as_data(made, total), lines("AWS account 1", made, total, [])

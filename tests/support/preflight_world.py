@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
 from botocore.exceptions import ClientError
@@ -200,7 +200,7 @@ class World:
     def sweep(self, *asked: Asked, **settings: Any) -> dict[str, Any]:
         """Return what preflight says of `asked`, with some settings changed."""
         self.requests.clear()
-        return sweep(Cloud(self.client, REGION), replace(self.settings, **settings), list(asked), None)
+        return sweep(AwsClients(self.client, REGION), replace(self.settings, **settings), list(asked), None)
 
 
 def machine(user: str, **options: Any) -> Asked:

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from .errors import patiently
+from .errors import retry_transient
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
 
-class Cloud:
+class AwsClients:
     """Reads from AWS with patience for throttling; `make_client` returns botocore's client of a service and region."""
 
     def __init__(self, make_client: Callable[[str, str], Any], region: str) -> None:
@@ -35,13 +35,13 @@ class Cloud:
     def read(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
         """Return AWS's answer to one request, e.g. `read("acm", "describe_certificate", CertificateArn=...)`."""
         call = getattr(self.client(service), operation)
-        answer: dict[str, Any] = patiently(lambda: call(**request))
+        answer: dict[str, Any] = retry_transient(lambda: call(**request))
         return answer
 
     def read_all(self, service: str, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
         """Return the list `key` of all pages of AWS's answer."""
         paginator = self.client(service).get_paginator(operation)
-        pages = patiently(lambda: list(paginator.paginate(**request)))
+        pages = retry_transient(lambda: list(paginator.paginate(**request)))
         return [item for page in pages for item in page.get(key, [])]
 
 

@@ -96,7 +96,7 @@ def is_temporary(error: BaseException) -> bool:
     return bool(status >= 500)
 
 
-def patiently[T](call: Callable[[], T], seconds: float = 90, clock: Clock | None = None) -> T:
+def retry_transient[T](call: Callable[[], T], seconds: float = 90, clock: Clock | None = None) -> T:
     """Return what `call` returns, repeating it after temporary errors for up to `seconds`; then the error is raised.
 
     botocore has retried a few times already when an error arrives here. Pauses double from about 1 s up to about

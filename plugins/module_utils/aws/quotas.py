@@ -39,7 +39,7 @@ _VCPU_QUOTAS = {
 def vcpu_quota(instance_type: str) -> Quota | None:
     """Return the quota that machines of this type count for, None for the rare families with quotas of their own."""
     family = instance_type.split(".", 1)[0].split("-", 1)[0]
-    letters = family[: next((place for place, char in enumerate(family) if char.isdigit()), len(family))]
+    letters = family[: next((index for index, char in enumerate(family) if char.isdigit()), len(family))]
     # im4gn and is4gen are storage machines (I), inf and trn are not; hpc is no H, dl is no D, mac is no M.
     return _VCPU_QUOTAS.get("i" if letters in ("im", "is") else letters)
 

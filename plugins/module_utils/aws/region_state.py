@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.names import network_stack_name, user_of_instance_tag
-from .client import Cloud, tags_of
+from .client import AwsClients, tags_of
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
 
@@ -54,11 +54,11 @@ class Survey:
         return bool(status) and status not in MADE_ANEW and status != "DELETE_COMPLETE"
 
 
-def survey(cloud: Cloud) -> Survey:
+def survey(clients: AwsClients) -> Survey:
     """Look at all stacks and instances: two requests, paginated, however many machines are asked for."""
-    stacks = cloud.read_all("cloudformation", "describe_stacks", "Stacks")
+    stacks = clients.read_all("cloudformation", "describe_stacks", "Stacks")
     states = [{"Name": "instance-state-name", "Values": [*LIVE_STATES, "shutting-down"]}]
-    reservations = cloud.read_all("ec2", "describe_instances", "Reservations", Filters=states)
+    reservations = clients.read_all("ec2", "describe_instances", "Reservations", Filters=states)
     return Survey(
         {stack["StackName"]: stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"},
         tuple(instance for reservation in reservations for instance in reservation["Instances"]),

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..common.names import absolute_name
 from ..progress.reporter import Progress
-from .errors import Clock, error_code, patiently
+from .errors import Clock, error_code, retry_transient
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -66,7 +66,7 @@ class Zone:
     def records(self) -> dict[tuple[str, str], list[RecordSet]]:
         """Return all record sets by name and type; several of one name and type have a routing policy."""
         paginator = self.client.get_paginator("list_resource_record_sets")
-        pages = patiently(lambda: list(paginator.paginate(HostedZoneId=self.zone_id)), clock=self.clock)
+        pages = retry_transient(lambda: list(paginator.paginate(HostedZoneId=self.zone_id)), clock=self.clock)
         found: dict[tuple[str, str], list[RecordSet]] = {}
         for page in pages:
             for record in page["ResourceRecordSets"]:
@@ -85,7 +85,7 @@ class Zone:
         progress = Progress("records")
         for change_id in change_ids:
             while (
-                patiently(partial(self.client.get_change, Id=change_id), clock=self.clock)["ChangeInfo"]["Status"]
+                retry_transient(partial(self.client.get_change, Id=change_id), clock=self.clock)["ChangeInfo"]["Status"]
                 != "INSYNC"
             ):
                 if self.clock.now() > end:
@@ -95,7 +95,7 @@ class Zone:
         return True
 
     def _submit(self, batch: list[Change]) -> str:
-        answer = patiently(
+        answer = retry_transient(
             lambda: self.client.change_resource_record_sets(HostedZoneId=self.zone_id, ChangeBatch={"Changes": batch}),
             clock=self.clock,
         )
@@ -105,7 +105,7 @@ class Zone:
 def find_zone(client: Any, name: str, clock: Clock) -> Zone:
     """Return the public hosted zone `name` (neither case nor the trailing dot matter), or raise RecordsError."""
     wanted = absolute_name(name)
-    answer = patiently(lambda: client.list_hosted_zones_by_name(DNSName=wanted), clock=clock)
+    answer = retry_transient(lambda: client.list_hosted_zones_by_name(DNSName=wanted), clock=clock)
     found = [
         zone
         for zone in answer["HostedZones"]

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws.errors import Clock, error_code, error_message, patiently
+from ..aws.errors import Clock, error_code, error_message, retry_transient
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import ClientError
@@ -78,14 +78,14 @@ class StackApi:
 
     def all(self) -> dict[str, Stack]:
         """Return every stack that is not deleted, by name: one paginated request however many there are."""
-        pages = patiently(lambda: list(self.client.get_paginator("describe_stacks").paginate()), clock=self.clock)
+        pages = retry_transient(lambda: list(self.client.get_paginator("describe_stacks").paginate()), clock=self.clock)
         return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
 
     def by_id(self, stack_id: str) -> Stack | None:
         """Return the stack, also a deleted one; None when CloudFormation knows none of that id."""
         self._read.wait()
         try:
-            answer = patiently(lambda: self.client.describe_stacks(StackName=stack_id), clock=self.clock)
+            answer = retry_transient(lambda: self.client.describe_stacks(StackName=stack_id), clock=self.clock)
         except ClientError as error:
             if error_code(error) == "ValidationError" and "does not exist" in error_message(error):
                 return None
@@ -96,7 +96,7 @@ class StackApi:
         """Submit CreateStack. AlreadyExists is no error: the answer to an earlier try may have been lost."""
         self._submit.wait()
         try:
-            patiently(lambda: self.client.create_stack(**request), clock=self.clock)
+            retry_transient(lambda: self.client.create_stack(**request), clock=self.clock)
         except ClientError as error:
             if error_code(error) not in ("AlreadyExistsException", "TokenAlreadyExistsException"):
                 raise
@@ -105,7 +105,7 @@ class StackApi:
         """Submit UpdateStack; False when CloudFormation finds nothing to change."""
         self._submit.wait()
         try:
-            patiently(lambda: self.client.update_stack(**request), clock=self.clock)
+            retry_transient(lambda: self.client.update_stack(**request), clock=self.clock)
         except ClientError as error:
             if "No updates are to be performed" in error_message(error):
                 return False
@@ -116,7 +116,7 @@ class StackApi:
         """Submit CreateChangeSet. AlreadyExists is no error: the names are new, so it is an answer that got lost."""
         self._submit.wait()
         try:
-            patiently(lambda: self.client.create_change_set(**request), clock=self.clock)
+            retry_transient(lambda: self.client.create_change_set(**request), clock=self.clock)
         except ClientError as error:
             if error_code(error) != "AlreadyExistsException":
                 raise
@@ -125,7 +125,7 @@ class StackApi:
         """Return the summaries of the stack's change sets."""
         self._read.wait()
         paginator = self.client.get_paginator("list_change_sets")
-        pages = patiently(lambda: list(paginator.paginate(StackName=stack_id)), clock=self.clock)
+        pages = retry_transient(lambda: list(paginator.paginate(StackName=stack_id)), clock=self.clock)
         return [summary for page in pages for summary in page["Summaries"]]
 
     def proposal(self, stack_id: str, name: str) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class StackApi:
         self._read.wait()
         paginator = self.client.get_paginator("describe_change_set")
         request = {"StackName": stack_id, "ChangeSetName": name}
-        pages = patiently(lambda: list(paginator.paginate(**request)), clock=self.clock)
+        pages = retry_transient(lambda: list(paginator.paginate(**request)), clock=self.clock)
         return {**pages[-1], "Changes": [change for page in pages for change in page.get("Changes", [])]}
 
     def execute(self, stack_id: str, name: str, token: str) -> None:
@@ -144,7 +144,7 @@ class StackApi:
         self._submit.wait()
         request = {"StackName": stack_id, "ChangeSetName": name, "ClientRequestToken": token}
         try:
-            patiently(lambda: self.client.execute_change_set(**request), clock=self.clock)
+            retry_transient(lambda: self.client.execute_change_set(**request), clock=self.clock)
         except ClientError as error:
             if error_code(error) not in ("InvalidChangeSetStatus", "TokenAlreadyExistsException"):
                 raise
@@ -152,7 +152,7 @@ class StackApi:
     def withdraw(self, stack_id: str, name: str) -> None:
         """Delete a change set that was not executed; one that is gone is no error."""
         self._submit.wait()
-        patiently(lambda: self.client.delete_change_set(StackName=stack_id, ChangeSetName=name), clock=self.clock)
+        retry_transient(lambda: self.client.delete_change_set(StackName=stack_id, ChangeSetName=name), clock=self.clock)
 
     def delete(self, stack: Stack, token: str, retain: Iterable[str] = ()) -> None:
         """Submit DeleteStack for exactly this stack, lifting its termination protection first."""
@@ -161,17 +161,17 @@ class StackApi:
         if stack.get("EnableTerminationProtection", True):
             self._submit.wait()
             lift = {"StackName": stack_id, "EnableTerminationProtection": False}
-            patiently(lambda: self.client.update_termination_protection(**lift), clock=self.clock)
+            retry_transient(lambda: self.client.update_termination_protection(**lift), clock=self.clock)
         request: dict[str, Any] = {"StackName": stack_id, "ClientRequestToken": token}
         if kept := list(retain):
             request["RetainResources"] = kept
         self._submit.wait()
-        patiently(lambda: self.client.delete_stack(**request), clock=self.clock)
+        retry_transient(lambda: self.client.delete_stack(**request), clock=self.clock)
 
     def template(self, stack_id: str) -> Any:
         """Return the template as submitted: text, or botocore's reading of it when it was JSON."""
         self._read.wait()
-        answer = patiently(
+        answer = retry_transient(
             lambda: self.client.get_template(StackName=stack_id, TemplateStage="Original"), clock=self.clock
         )
         return answer["TemplateBody"]
@@ -179,7 +179,7 @@ class StackApi:
     def resources(self, stack_id: str) -> list[dict[str, Any]]:
         """Return the summaries of the stack's resources."""
         self._read.wait()
-        pages = patiently(
+        pages = retry_transient(
             lambda: list(self.client.get_paginator("list_stack_resources").paginate(StackName=stack_id)),
             clock=self.clock,
         )
@@ -197,7 +197,7 @@ class StackApi:
     def first_failure(self, stack_id: str) -> Failure:
         """Return the first failure of the stack's latest operation."""
         self._read.wait()
-        events = patiently(lambda: list(self._latest_operation(stack_id)), clock=self.clock)
+        events = retry_transient(lambda: list(self._latest_operation(stack_id)), clock=self.clock)
         failed = [event for event in events if str(event["ResourceStatus"]).endswith("_FAILED")]
         # When one resource fails, those still being made are cancelled: an effect and not the cause.
         causes = [event for event in failed if "cancelled" not in event.get("ResourceStatusReason", "").lower()]

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Protocol
 
-from ..aws.errors import Clock, error_code, explain, is_credentials_error, patiently
+from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..progress.reporter import Progress
 from .api import Stack, StackApi
 from .job import COMPLETE, Job
@@ -127,7 +127,7 @@ def _is_terminated(ec2: Any, api: StackApi, stack_id: str, logical_id: str, cloc
 
 
 def _instances(ec2: Any, clock: Clock, **request: Any) -> list[dict[str, Any]]:
-    pages = patiently(lambda: list(ec2.get_paginator("describe_instances").paginate(**request)), clock=clock)
+    pages = retry_transient(lambda: list(ec2.get_paginator("describe_instances").paginate(**request)), clock=clock)
     return [instance for page in pages for group in page["Reservations"] for instance in group["Instances"]]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from ..aws.errors import Clock, patiently
+from ..aws.errors import Clock, retry_transient
 
 _HIGHEST = 50000
 _COLLISION = re.compile(r"priority.*(?:in use|already)", re.IGNORECASE | re.DOTALL)
@@ -56,7 +56,7 @@ class Priorities:
         return int(value) if value.isdecimal() else None
 
     def _in_rules(self, listener: str) -> set[int]:
-        pages = patiently(
+        pages = retry_transient(
             lambda: list(self.client.get_paginator("describe_rules").paginate(ListenerArn=listener)), clock=self.clock
         )
         # The default rule's priority is the word "default".

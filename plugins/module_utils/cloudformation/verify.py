@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..aws.client import Cloud, tags_of
+from ..aws.client import AwsClients, tags_of
 from ..aws.errors import explain
 from .update import UpdateJob
 
@@ -15,15 +15,15 @@ _INSTANCES_PER_REQUEST = 200
 """Most values that one filter of DescribeInstances takes."""
 
 
-def read_machines_again(cloud: Cloud, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
+def read_machines_again(clients: AwsClients, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
     """Put into every job's result what its machine is now; at the end, what is not as wanted has failed.
 
     `parameter` is the stacks' parameter for the type. A machine that is another one than before, or of another image,
     has failed whatever CloudFormation says.
     """
     try:
-        now = _machines(cloud, [job.instance["InstanceId"] for job in jobs if job.instance])
-    except cloud.errors as error:
+        now = _machines(clients, [job.instance["InstanceId"] for job in jobs if job.instance])
+    except clients.errors as error:
         for job in jobs:
             job.result |= {"instance_id": "", "instance_type": "", "image": "", "state": UNKNOWN}
             if job.result["status"] == "ready":
@@ -78,10 +78,10 @@ def _fail(job: UpdateJob, reason: str) -> None:
     job.result["reason"] = "; ".join(part for part in (job.result["reason"], reason) if part)
 
 
-def _machines(cloud: Cloud, ids: list[str]) -> dict[str, dict[str, Any]]:
+def _machines(clients: AwsClients, ids: list[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for start in range(0, len(ids), _INSTANCES_PER_REQUEST):
         filters = [{"Name": "instance-id", "Values": ids[start : start + _INSTANCES_PER_REQUEST]}]
-        for group in cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+        for group in clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
             found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
     return found

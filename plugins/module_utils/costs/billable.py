@@ -23,7 +23,7 @@ GONE = ("shutting-down", "terminated", "deleting", "deleted", "delete-complete")
 def find_charged(search: Search, users: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Find what of `users` AWS takes money for; return the owners of instances, and of volumes, by id."""
     owners = {f"{user}/": user for user in users}
-    elastic = search.cloud.read("ec2", "describe_addresses")["Addresses"]
+    elastic = search.clients.read("ec2", "describe_addresses")["Addresses"]
     instances = _find_instances(search, owners, {item.get("PublicIp", "") for item in elastic})
     volumes = _find_volumes(search, owners, instances)
     _find_kept(search, owners, volumes)
@@ -41,7 +41,7 @@ def add_load_balancers(search: Search, balancers: Iterable[tuple[str, Item]]) ->
     seen: Counter[str] = Counter()
     for descriptions in parts(sorted(public)):
         filters = [{"Name": "description", "Values": descriptions}]
-        for node in search.cloud.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+        for node in search.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
             seen[node["Description"]] += bool(node.get("Association", {}).get("PublicIp"))
     for owner, item in found:
         name, zones = item["LoadBalancerName"], len(item.get("AvailabilityZones", []))
@@ -99,7 +99,7 @@ def _instances(search: Search, owners: dict[str, str]) -> Iterator[tuple[str, It
     by_stack = ([{"Name": f"tag:{_STACK_TAG}", "Values": part}] for part in parts(stacks))
     seen = set()
     for filters in (*name_filters(owners), *by_stack):
-        for reservation in search.cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+        for reservation in search.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
             for instance in reservation["Instances"]:
                 tags = tags_of(instance)
                 owner = owner_of(tags.get("Name", ""), owners) or stacks.get(tags.get(_STACK_TAG, ""))
@@ -114,7 +114,7 @@ def _find_volumes(search: Search, owners: dict[str, str], instances: dict[str, s
     # The disk of a machine that was not made by our template may bear no name.
     for identities in parts(instances):
         filters = [{"Name": "attachment.instance-id", "Values": identities}]
-        for item in search.cloud.read_all("ec2", "describe_volumes", "Volumes", Filters=filters):
+        for item in search.clients.read_all("ec2", "describe_volumes", "Volumes", Filters=filters):
             found.setdefault(item["VolumeId"], (instances[item["Attachments"][0]["InstanceId"]], item))
     for identity, (owner, item) in found.items():
         if item["State"] not in GONE:
@@ -132,7 +132,7 @@ def find_images(search: Search, names: str) -> None:
 
     def named(operation: str, key: str, **request: Any) -> Iterator[tuple[str, Item]]:
         filters = [{"Name": "tag:Name", "Values": [names]}]
-        for item in search.cloud.read_all("ec2", operation, key, Filters=filters, **request):
+        for item in search.clients.read_all("ec2", operation, key, Filters=filters, **request):
             yield f"image/{tags_of(item)['Name']}", item
 
     snapshots = named("describe_snapshots", "Snapshots", OwnerIds=["self"])
@@ -156,7 +156,7 @@ def _add_kept(
     for name, whose in (("volume-id", volumes), ("snapshot-id", behind)):
         for identities in parts(sorted(whose.keys() - found.keys())):
             request = {"OwnerIds": ["self"], "Filters": [{"Name": name, "Values": identities}]}
-            for item in search.cloud.read_all("ec2", "describe_snapshots", "Snapshots", **request):
+            for item in search.clients.read_all("ec2", "describe_snapshots", "Snapshots", **request):
                 owner = whose.get(item["VolumeId"]) or whose[item["SnapshotId"]]
                 found.setdefault(item["SnapshotId"], (owner, item))
     for identity, (owner, item) in found.items():

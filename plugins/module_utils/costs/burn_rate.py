@@ -12,7 +12,7 @@ from datetime import date
 from decimal import Decimal
 
 from ..aws import prices
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..common.names import instance_tag, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
 from ..fleet.machines import Machine, by_number, end_date
@@ -96,7 +96,7 @@ def find_everything(search: Search, machines: list[Machine]) -> list[Leftover]:
     that ami_bake made, and of networks.
     """
     find_images(search, IMAGE_NAMES)
-    users = sorted({machine.user for machine in machines} | set(_named_users(search.cloud)), key=by_number)
+    users = sorted({machine.user for machine in machines} | set(_named_users(search.clients)), key=by_number)
     if users:
         find_charged(search, users)
     own = {machine.user for machine in machines if machine.network == machine.user}
@@ -141,10 +141,12 @@ def bill(found: Iterable[Leftover], listed: prices.PriceList) -> prices.Bill:
     return prices.Bill(lines, listed.as_of(items.values()))
 
 
-def _named_users(cloud: Cloud) -> list[str]:
+def _named_users(clients: AwsClients) -> list[str]:
     """Return whom the Name tags of this region tell: a disk may be left of somebody who has no stack any more."""
     filters = [{"Name": "key", "Values": ["Name"]}, {"Name": "value", "Values": ["*/instance"]}]
-    names = {tag["Value"].partition("/")[0] for tag in cloud.read_all("ec2", "describe_tags", "Tags", Filters=filters)}
+    names = {
+        tag["Value"].partition("/")[0] for tag in clients.read_all("ec2", "describe_tags", "Tags", Filters=filters)
+    }
     return [name for name in names if user_of_instance_tag(instance_tag(name)) == name]
 
 

@@ -47,9 +47,9 @@ def shown(amount: str | None, unknown: Iterable[str]) -> str:
     return "?" if amount is None else f"{amount} + ?" if list(unknown) else amount
 
 
-def lines(place: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
+def lines(banner: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
     """Return the burn rate for the terminal."""
-    told = [place, ""]
+    told = [banner, ""]
     if not rows:
         return [*told, "nothing of ours is paid for here", *_notes(notes)]
     if late := [row for row in rows if row.days_over]:

@@ -78,7 +78,7 @@ def _find_interfaces(search: Search, groups: dict[str, str], instances: dict[str
     """Network interfaces have no names of ours; those that keep one of our security groups from going are ours."""
     for identities in parts(groups):
         filters = [{"Name": "group-id", "Values": identities}]
-        for item in search.cloud.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+        for item in search.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
             if item.get("Attachment", {}).get("InstanceId", "") in instances:
                 continue
             owner = next(groups[group["GroupId"]] for group in item["Groups"] if group["GroupId"] in groups)
@@ -91,9 +91,9 @@ def _find_rules(search: Search, hosts: dict[str, str]) -> None:
         "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
     ):
         request = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
-        for listener in search.cloud.read_all("elbv2", "describe_listeners", "Listeners", **request):
+        for listener in search.clients.read_all("elbv2", "describe_listeners", "Listeners", **request):
             arn = listener["ListenerArn"]
-            for rule in search.cloud.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
+            for rule in search.clients.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
                 values = [value for condition in rule["Conditions"] for value in condition_values(condition)]
                 # The load balancer compares without regard to case, and rules keep the case that they were made with.
                 if owner := next((hosts[name] for name in map(absolute_name, values) if name in hosts), None):
@@ -109,9 +109,9 @@ def condition_values(condition: dict[str, Any]) -> list[str]:
 
 def _find_records(search: Search, names: dict[str, str], zone: str) -> None:
     wanted = absolute_name(zone)
-    answer = search.cloud.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
+    answer = search.clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
     for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
         request = {"HostedZoneId": hosted["Id"]}
-        for record in search.cloud.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
+        for record in search.clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
             if owner := names.get(absolute_name(record["Name"])):
                 search.add(owner, "record", f"{record['Name']} {record['Type']}")

@@ -13,13 +13,13 @@ _MOST_NAMES = 3
 
 
 def plan_lines(
-    place: str, owners: list[str], found: list[Leftover], alike: Mapping[str, Sequence[str]] | None = None
+    banner: str, owners: list[str], found: list[Leftover], alike: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
     """Return what there is of each of `owners`, a line each; what is free is only counted, but for stacks.
 
     `alike` are names like those of whom there is nothing.
     """
-    lines, near = [place, ""], alike or {}
+    lines, near = [banner, ""], alike or {}
     if not found:
         together = [name for owner in owners for name in near.get(owner, [])]
         return [*lines, f"there is nothing of {people(owners)}{_nearest(together)}"]

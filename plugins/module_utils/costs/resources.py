@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..aws import prices
-from ..aws.client import Cloud, tags_of
+from ..aws.client import AwsClients, tags_of
 
 Item = dict[str, Any]
 """Something as AWS describes it."""
@@ -57,7 +57,7 @@ class Leftover:
 class Search:
     """Looks for the things of some owners."""
 
-    cloud: Cloud
+    clients: AwsClients
     listed: prices.PriceList
     found: list[Leftover] = field(default_factory=list)
     stack_names: set[str] = field(default_factory=set)
@@ -74,7 +74,7 @@ class Search:
 
     def stacks(self, names: dict[str, str]) -> None:
         """Find the stacks with `names`, by name whose."""
-        for stack in self.cloud.read_all("cloudformation", "describe_stacks", "Stacks"):
+        for stack in self.clients.read_all("cloudformation", "describe_stacks", "Stacks"):
             self.stack_names.add(stack["StackName"])
             owner = names.get(stack["StackName"])
             if owner and stack["StackStatus"] != "DELETE_COMPLETE":
@@ -83,7 +83,7 @@ class Search:
     def tagged(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
         """Yield what EC2 has under Name tags that begin with one of `owners` (prefix -> owner), with its owner."""
         for filters in name_filters(owners):
-            for item in self.cloud.read_all("ec2", operation, key, Filters=filters, **request):
+            for item in self.clients.read_all("ec2", operation, key, Filters=filters, **request):
                 if owner := owner_of(tags_of(item).get("Name", ""), owners):
                     yield owner, item
 
@@ -94,12 +94,12 @@ class Search:
 
     def named_elbv2(self, operation: str, key: str, arn: str) -> list[tuple[str, Item]]:
         """Return all load balancers or target groups that have a Name tag, with that tag."""
-        items = {item[arn]: item for item in self.cloud.read_all("elbv2", operation, key)}
+        items = {item[arn]: item for item in self.clients.read_all("elbv2", operation, key)}
         arns = sorted(items)
         matching = []
         for start in range(0, len(arns), ARNS_PER_REQUEST):
             part = arns[start : start + ARNS_PER_REQUEST]
-            for entry in self.cloud.read("elbv2", "describe_tags", ResourceArns=part)["TagDescriptions"]:
+            for entry in self.clients.read("elbv2", "describe_tags", ResourceArns=part)["TagDescriptions"]:
                 if name := tags_of(entry).get("Name", ""):
                     matching.append((name, items[entry["ResourceArn"]]))
         return matching

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..aws.errors import Clock, error_code, explain, is_credentials_error, patiently
+from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..progress.reporter import Progress
 from .console import ForgedKeys, HostKey, host_keys
 from .known_hosts import Pin, PinError, read_pin, write_pin
@@ -41,7 +41,9 @@ class Consoles:
         return self._get(instance_id)
 
     def _get(self, instance_id: str, **options: Any) -> str:
-        answer = patiently(lambda: self.client.get_console_output(InstanceId=instance_id, **options), clock=self.clock)
+        answer = retry_transient(
+            lambda: self.client.get_console_output(InstanceId=instance_id, **options), clock=self.clock
+        )
         return str(answer.get("Output") or "")
 
 

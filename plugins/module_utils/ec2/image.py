@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from ..aws.client import Cloud, tags_of
-from ..aws.errors import Clock, error_code, explain, patiently
+from ..aws.client import AwsClients, tags_of
+from ..aws.errors import Clock, error_code, explain, retry_transient
 from ..progress.reporter import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -44,7 +44,7 @@ class Made:
 class ImageMaker:
     """Brings the image `name` into being."""
 
-    cloud: Cloud
+    clients: AwsClients
     clock: Clock
     name: str
     description: str = ""
@@ -75,7 +75,7 @@ class ImageMaker:
     def find(self) -> dict[str, Any] | None:
         """Return the account's image of this name, if there is one."""
         filters = [{"Name": "name", "Values": [self.name]}]
-        found = self.cloud.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
+        found = self.clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
         return found[0] if found else None
 
     def _create(self, instance_id: str) -> str:
@@ -95,7 +95,7 @@ class ImageMaker:
         self.changed = True
         try:
             # Safe to repeat: a name is given once.
-            answer = patiently(lambda: self.cloud.client("ec2").create_image(**request), clock=self.clock)
+            answer = retry_transient(lambda: self.clients.client("ec2").create_image(**request), clock=self.clock)
         except ClientError as error:
             if error_code(error) == "InvalidAMIName.Duplicate" and (image := self.find()):
                 return str(image["ImageId"])
@@ -106,7 +106,7 @@ class ImageMaker:
         if not instance_id:
             return ""
         filters = [{"Name": "instance-id", "Values": [instance_id]}]
-        found = self.cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters)
+        found = self.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters)
         states = [instance["State"]["Name"] for group in found for instance in group["Instances"]]
         return str(states[0]) if states else "gone"
 
@@ -141,29 +141,31 @@ class ImageMaker:
     def _read(self, identity: str) -> dict[str, Any] | None:
         # A filter, for an id that EC2 does not show yet would be an error.
         filters = [{"Name": "image-id", "Values": [identity]}]
-        found = self.cloud.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
+        found = self.clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
         return found[0] if found else None
 
     def _snapshots(self, image: dict[str, Any]) -> list[dict[str, Any]]:
         if not (names := snapshots_of(image)):
             return []
         filters = [{"Name": "snapshot-id", "Values": names}]
-        return self.cloud.read_all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
+        return self.clients.read_all("ec2", "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=filters)
 
     def _tag(self, image: dict[str, Any]) -> None:
         pairs = [{"Key": key, "Value": value} for key, value in self.tags.items()]
         resources = [image["ImageId"], *snapshots_of(image)]
-        patiently(lambda: self.cloud.client("ec2").create_tags(Resources=resources, Tags=pairs), clock=self.clock)
+        retry_transient(
+            lambda: self.clients.client("ec2").create_tags(Resources=resources, Tags=pairs), clock=self.clock
+        )
         self.changed = True
 
     def _remove(self, image: dict[str, Any]) -> None:
         """Take a failed image and its snapshots away; what cannot be removed is told in the error."""
-        ec2 = self.cloud.client("ec2")
+        ec2 = self.clients.client("ec2")
         self.changed = True
         try:
-            patiently(lambda: ec2.deregister_image(ImageId=image["ImageId"]), clock=self.clock)
+            retry_transient(lambda: ec2.deregister_image(ImageId=image["ImageId"]), clock=self.clock)
             for name in snapshots_of(image):
-                patiently(partial(ec2.delete_snapshot, SnapshotId=name), clock=self.clock)
+                retry_transient(partial(ec2.delete_snapshot, SnapshotId=name), clock=self.clock)
         except (BotoCoreError, ClientError) as error:
             left = " and ".join([image["ImageId"], *snapshots_of(image)])
             raise ImageError(f"the failed {left} could not be removed and may cost: {explain(error)}") from error
@@ -187,19 +189,19 @@ def size_of(image: dict[str, Any]) -> int:
     return sum(int(disk.get("VolumeSize", 0)) for disk in disks)
 
 
-def others_lines(cloud: Cloud, name: str) -> list[str]:
+def others_lines(clients: AwsClients, name: str) -> list[str]:
     """Return lines for people about the images that earlier runs made: which, since when, used by how many machines.
 
     Raises botocore's errors.
     """
     filters = [{"Name": "name", "Values": [NAMES]}]
-    images = cloud.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
+    images = clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
     others = sorted((image for image in images if image["Name"] != name), key=lambda image: image["Name"])
     if not others:
         return []
     wanted = [{"Name": "image-id", "Values": [image["ImageId"] for image in others][:200]}]
     users: dict[str, int] = {}
-    for group in cloud.read_all("ec2", "describe_instances", "Reservations", Filters=wanted):
+    for group in clients.read_all("ec2", "describe_instances", "Reservations", Filters=wanted):
         for instance in group["Instances"]:
             if instance["State"]["Name"] not in ("terminated", "shutting-down"):
                 users[instance["ImageId"]] = users.get(instance["ImageId"], 0) + 1

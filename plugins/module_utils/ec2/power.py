@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws.client import Cloud
-from ..aws.errors import Clock, error_code, explain, is_credentials_error, patiently
+from ..aws.client import AwsClients
+from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..progress.reporter import Progress
 
 PER_REQUEST = 200
@@ -52,7 +52,7 @@ class Power:
 class Switch:
     """Brings machines to `target`: running or stopped."""
 
-    cloud: Cloud
+    clients: AwsClients
     clock: Clock
     target: str
     machines: list[Power] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Switch:
         for start in range(0, len(ids), PER_REQUEST):
             # A filter, for an id that EC2 no longer knows would fail the request for all.
             filters = [{"Name": "instance-id", "Values": ids[start : start + PER_REQUEST]}]
-            for group in self.cloud.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+            for group in self.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
                 found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
         for machine in self.machines:
             instance = found.get(machine.instance_id, {})
@@ -96,7 +96,7 @@ class Switch:
                     return
                 self.clock.sleep(min(5.0, 1.0 + elapsed / 30))
                 self.look()
-        except self.cloud.errors as error:
+        except self.clients.errors as error:
             for machine in self.machines:
                 if not machine.is_done:
                     self._end(machine, f"its state is unknown, for {explain(error)}")
@@ -138,12 +138,12 @@ class Switch:
                 self._end(machine, explain(own))
 
     def _submit(self, machines: list[Power]) -> Exception | None:
-        client = self.cloud.client("ec2")
+        client = self.clients.client("ec2")
         call = client.start_instances if self.target == "running" else client.stop_instances
         ids = [machine.instance_id for machine in machines]
         try:
-            patiently(lambda: call(InstanceIds=ids), clock=self.clock)
-        except self.cloud.errors as error:
+            retry_transient(lambda: call(InstanceIds=ids), clock=self.clock)
+        except self.clients.errors as error:
             if error_code(error) == "IncorrectInstanceState" and len(machines) == 1:
                 return None  # Its state changed under us: the next look tells.
             return error

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ..aws.client import Cloud, tags_of
+from ..aws.client import AwsClients, tags_of
 from ..aws.region_state import LIVE_STATES, Survey
 from ..cloudformation.job import COMPLETE
 from ..common.names import instance_tag, stack_name, user_of_instance_tag
@@ -69,7 +69,7 @@ def end_date(text: str) -> date | None:
         return None
 
 
-def machines(cloud: Cloud, seen: Survey, stack_domain: str, https_port: int) -> list[Machine]:
+def machines(clients: AwsClients, seen: Survey, stack_domain: str, https_port: int) -> list[Machine]:
     """Return every user's machine in what was `seen`, sorted by user with ws-9 before ws-10."""
     stacks = {name.removeprefix(STACK_PREFIX): stack for name, stack in seen.stacks.items() if _is_users(name)}
     instances = seen.machines()
@@ -79,7 +79,7 @@ def machines(cloud: Cloud, seen: Survey, stack_domain: str, https_port: int) -> 
         user = tags_of(instance).get("aws:cloudformation:stack-name", "").removeprefix(STACK_PREFIX)
         if user in stacks and instance["State"]["Name"] in LIVE_STATES:
             instances.setdefault(user, instance)
-    images = _images(cloud, {_image_id(stacks.get(user), instances.get(user)) for user in {*stacks, *instances}})
+    images = _images(clients, {_image_id(stacks.get(user), instances.get(user)) for user in {*stacks, *instances}})
     account_images = {image["ImageId"]: image for image in images}
     return [
         _machine(user, stacks.get(user), instances.get(user), account_images, stack_domain, https_port, user in named)
@@ -104,12 +104,12 @@ def _is_users(name: str) -> bool:
     return name.startswith(STACK_PREFIX) and user_of_instance_tag(instance_tag(user)) == user
 
 
-def _images(cloud: Cloud, identities: set[str]) -> list[dict[str, Any]]:
+def _images(clients: AwsClients, identities: set[str]) -> list[dict[str, Any]]:
     # A filter, for a request by ids is refused as a whole when one image is gone.
     wanted = sorted(identities - {""})
     parts = [wanted[start : start + _IMAGES_PER_FILTER] for start in range(0, len(wanted), _IMAGES_PER_FILTER)]
     filters = ([{"Name": "image-id", "Values": part}] for part in parts)
-    return [image for part in filters for image in cloud.read_all("ec2", "describe_images", "Images", Filters=part)]
+    return [image for part in filters for image in clients.read_all("ec2", "describe_images", "Images", Filters=part)]
 
 
 def _parameters(stack: dict[str, Any] | None) -> dict[str, str]:

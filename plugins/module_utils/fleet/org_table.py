@@ -45,15 +45,15 @@ class _Part:
     checksum: str
 
 
-def written(old: str, place: str, heads: Sequence[str], rows: Sequence[Sequence[str]], day: str) -> Register:
-    """Return the register `old` ("" for none) with the table of `place` ("account 1 region x") brought up to date.
+def written(old: str, account: str, heads: Sequence[str], rows: Sequence[Sequence[str]], day: str) -> Register:
+    """Return the register `old` ("" for none) with the table of `account` ("account 1 region x") brought up to date.
 
     The first cell of a row is its key. `day` (ISO 8601) dates what is moved aside.
     """
     lines = (old or NEW_FILE).splitlines(keepends=True)
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
     register = Register("")
-    parts = _find(lines, place)
+    parts = _find(lines, account)
     body = [line.rstrip("\r\n") for line in lines[parts[0].first + 1 : parts[0].last]] if parts else []
     extra_heads, extra = _own_columns(body, heads)
     keys = {row[0] for row in rows}
@@ -68,12 +68,12 @@ def written(old: str, place: str, heads: Sequence[str], rows: Sequence[Sequence[
     elif lost := [key for key, values in extra.items() if key not in keys and any(values)]:
         kept = [line for line in body if _is_head(line, heads) or _cells(line)[:1] in [[key] for key in lost]]
     if not parts:
-        _defuse(lines, place, day, end, register)
-        _append(lines, [_opening(place, _NO_CHECKSUM), _closing(place)], end)
-        parts = _find(lines, place)
+        _defuse(lines, account, day, end, register)
+        _append(lines, [_opening(account, _NO_CHECKSUM), _closing(account)], end)
+        parts = _find(lines, account)
     part = parts[0]
     if _canonical(body, None) != _canonical(new, None) or ours != part.checksum:
-        lines[part.first : part.last + 1] = [line + end for line in (_opening(place, ours), *new, _closing(place))]
+        lines[part.first : part.last + 1] = [line + end for line in (_opening(account, ours), *new, _closing(account))]
     if kept:
         heading = f"* Kept on {day}: written by hand into the table of stack_list"
         _append(lines, [heading, *(line.rstrip() for line in kept)], end)
@@ -92,28 +92,28 @@ def escaped(text: str) -> str:
     return f": {plain[1:]}" if plain.startswith(":=") else plain
 
 
-def _opening(place: str, checksum: str) -> str:
-    return f"{_OPENING}: {place} (checksum {checksum}); edit above and below, or add columns at the right"
+def _opening(account: str, checksum: str) -> str:
+    return f"{_OPENING}: {account} (checksum {checksum}); edit above and below, or add columns at the right"
 
 
-def _closing(place: str) -> str:
-    return f"{_CLOSING}: {place}"
+def _closing(account: str) -> str:
+    return f"{_CLOSING}: {account}"
 
 
-def _find(lines: Sequence[str], place: str) -> list[_Part]:
-    """Return our part of `place`, when its two marks stand once each and in order; else nothing."""
-    opening = re.compile(rf"{re.escape(_OPENING)}: {re.escape(place)} \(checksum ([0-9a-z]+)\)")
+def _find(lines: Sequence[str], account: str) -> list[_Part]:
+    """Return our part of `account`, when its two marks stand once each and in order; else nothing."""
+    opening = re.compile(rf"{re.escape(_OPENING)}: {re.escape(account)} \(checksum ([0-9a-z]+)\)")
     first = [(n, match.group(1)) for n, line in enumerate(lines) if (match := opening.match(line))]
-    last = [n for n, line in enumerate(lines) if line.rstrip() == _closing(place)]
+    last = [n for n, line in enumerate(lines) if line.rstrip() == _closing(account)]
     if len(first) != 1 or len(last) != 1 or last[0] < first[0][0]:
         return []
     return [_Part(first[0][0], last[0], first[0][1])]
 
 
-def _defuse(lines: list[str], place: str, day: str, end: str, register: Register) -> None:
+def _defuse(lines: list[str], account: str, day: str, end: str, register: Register) -> None:
     """Make plain text of marks that do not fit together, so that what stands between them stays as it is."""
     for number, line in enumerate(lines):
-        if line.startswith((f"{_OPENING}: {place} ", _closing(place))):
+        if line.startswith((f"{_OPENING}: {account} ", _closing(account))):
             lines[number] = f"# ({day}: this mark of stack_list had lost its other half){end}"
             note = "a mark was missing or stood twice: the old table was left as text, and a new one added at the end"
             register.notes = [note]

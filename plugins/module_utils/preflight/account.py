@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..aws.errors import error_code, explain, is_credentials_error
 from ..common.names import InvalidZone, check_zone, nearest
 from .findings import Findings
@@ -69,10 +69,10 @@ def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
         findings.note("risk: admin_cidr 0.0.0.0/0 lets the whole Internet try ssh on every machine")
 
 
-def check_account(findings: Findings, cloud: Cloud, settings: Settings) -> str:
+def check_account(findings: Findings, clients: AwsClients, settings: Settings) -> str:
     """Return the account that the credentials belong to, "" when AWS cannot be asked at all."""
     try:
-        account = str(cloud.read("sts", "get_caller_identity")["Account"])
+        account = str(clients.read("sts", "get_caller_identity")["Account"])
     except (BotoCoreError, ClientError) as error:
         fix = explain(error)
         if error_code(error) in ("InvalidClientTokenId", "AuthFailure", "UnrecognizedClientException"):

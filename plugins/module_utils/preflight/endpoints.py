@@ -10,7 +10,7 @@ from typing import Any
 from ansible.module_utils.urls import ConnectionError as UrlConnectionError
 from ansible.module_utils.urls import SSLValidationError, open_url
 
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..aws.errors import error_code
 from ..common.names import absolute_name, host_name
 from ..output.host_summary import people
@@ -36,7 +36,7 @@ def covers(pattern: str, host: str) -> bool:
     return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
 
 
-def check_certificate(findings: Findings, cloud: Cloud, settings: Settings, users: Iterable[str]) -> None:
+def check_certificate(findings: Findings, clients: AwsClients, settings: Settings, users: Iterable[str]) -> None:
     """Find out whether the load balancer can use the certificate for all `users`."""
     arn = settings.certificate_arn
     needed = f"request one in {settings.region} for *.{settings.stack_domain} with AWS Certificate Manager"
@@ -52,7 +52,7 @@ def check_certificate(findings: Findings, cloud: Cloud, settings: Settings, user
         )
         return
     with findings.checking(f"certificate {arn}"):
-        certificate = _certificate(cloud, arn)
+        certificate = _certificate(clients, arn)
         if certificate is None:
             findings.problem(f"there is no certificate {arn}", needed)
             return
@@ -68,10 +68,10 @@ def check_certificate(findings: Findings, cloud: Cloud, settings: Settings, user
             findings.problem(what, needed, uncovered)
 
 
-def _certificate(cloud: Cloud, arn: str) -> dict[str, Any] | None:
+def _certificate(clients: AwsClients, arn: str) -> dict[str, Any] | None:
     try:
-        certificate: dict[str, Any] = cloud.read("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
-    except cloud.client("acm").exceptions.ClientError as error:
+        certificate: dict[str, Any] = clients.read("acm", "describe_certificate", CertificateArn=arn)["Certificate"]
+    except clients.client("acm").exceptions.ClientError as error:
         if error_code(error) in ("ResourceNotFoundException", "ValidationException", "InvalidArnException"):
             return None
         raise
@@ -93,7 +93,7 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -
         findings.note(f"risk: the certificate {arn} ends on {end:%Y-%m-%d}")
 
 
-def check_zone(findings: Findings, cloud: Cloud, zone: str) -> None:
+def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:
     """Find out whether Route 53 has one public hosted zone `zone`; "" is not looked for."""
     if not zone:
         return
@@ -101,7 +101,7 @@ def check_zone(findings: Findings, cloud: Cloud, zone: str) -> None:
     fix = "create it, or correct zone in group_vars/all/local.yml"
     with findings.checking(f"hosted zone {name}"):
         # The answer is sorted by name and begins at ours.
-        answer = cloud.read("route53", "list_hosted_zones_by_name", DNSName=name, MaxItems="100")
+        answer = clients.read("route53", "list_hosted_zones_by_name", DNSName=name, MaxItems="100")
         zones = [item for item in answer["HostedZones"] if item["Name"] == name]
         public = [item for item in zones if not item.get("Config", {}).get("PrivateZone")]
         if not zones:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..aws.client import Cloud, tags_of
+from ..aws.client import AwsClients, tags_of
 from ..aws.region_state import MADE_ANEW, Survey
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
@@ -14,7 +14,7 @@ from .request import Asked
 _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 
 
-def check_machines(findings: Findings, cloud: Cloud, seen: Survey, asked: list[Asked]) -> set[str]:
+def check_machines(findings: Findings, clients: AwsClients, seen: Survey, asked: list[Asked]) -> set[str]:
     """Return the users whose machine exists; find the stacks that create cannot go on with."""
     existing = set()
     gone, busy, undone = [], [], []
@@ -30,7 +30,7 @@ def check_machines(findings: Findings, cloud: Cloud, seen: Survey, asked: list[A
             if status == "UPDATE_ROLLBACK_COMPLETE":
                 undone.append(user)
         elif status and status not in MADE_ANEW:
-            _refuse(findings, cloud, name, status, user)
+            _refuse(findings, clients, name, status, user)
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             busy.append(user)
         if not status and instance is not None:
@@ -45,7 +45,7 @@ def check_machines(findings: Findings, cloud: Cloud, seen: Survey, asked: list[A
     return existing
 
 
-def check_network(findings: Findings, cloud: Cloud, seen: Survey, network: str) -> None:
+def check_network(findings: Findings, clients: AwsClients, seen: Survey, network: str) -> None:
     """Find out whether create can go on with the stack of `network`."""
     name = network_stack_name(network)
     status = seen.status(name)
@@ -54,22 +54,22 @@ def check_network(findings: Findings, cloud: Cloud, seen: Survey, network: str) 
     if status.endswith("_IN_PROGRESS"):
         findings.note(f"network {network}: the stack is busy ({status}); create waits for it")
         return
-    _refuse(findings, cloud, name, status, "", f"network_delete.yml -e network={network}")
+    _refuse(findings, clients, name, status, "", f"network_delete.yml -e network={network}")
 
 
-def _refuse(findings: Findings, cloud: Cloud, name: str, status: str, user: str, delete: str = "") -> None:
+def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, user: str, delete: str = "") -> None:
     """Add the problem of a stack in a state that needs a person."""
     delete = f"ansible-playbook {delete or f'stack_delete.yml -e user={user}'} -e confirm=yes"
     if status == "UPDATE_ROLLBACK_FAILED":
         what, fix = (
             "its last update failed and could not be undone",
-            (f"aws cloudformation continue-update-rollback --region {cloud.region} --stack-name {name}"),
+            (f"aws cloudformation continue-update-rollback --region {clients.region} --stack-name {name}"),
         )
     elif status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
-        what, fix = f"its creation failed and left {_leftovers(findings, cloud, name)}", f"delete it first: {delete}"
+        what, fix = f"its creation failed and left {_leftovers(findings, clients, name)}", f"delete it first: {delete}"
     elif status == "DELETE_FAILED":
         what, fix = (
-            f"its deletion failed and left {_leftovers(findings, cloud, name)}",
+            f"its deletion failed and left {_leftovers(findings, clients, name)}",
             f"delete the rest first: {delete}",
         )
     else:
@@ -77,10 +77,10 @@ def _refuse(findings: Findings, cloud: Cloud, name: str, status: str, user: str,
     findings.problem(f"stack {name} is {status}: {what}", fix, user)
 
 
-def _leftovers(findings: Findings, cloud: Cloud, name: str) -> str:
+def _leftovers(findings: Findings, clients: AwsClients, name: str) -> str:
     found: list[dict[str, Any]] = []
     with findings.checking(f"what stack {name} left"):
-        found = cloud.read_all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
+        found = clients.read_all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
     left = [item for item in found if item.get("PhysicalResourceId") and item["ResourceStatus"] != "DELETE_COMPLETE"]
     return people([f"{item['LogicalResourceId']} {item['PhysicalResourceId']}" for item in left]) or "nothing"
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..common.names import nearest
 from .findings import Findings
 from .request import Asked
@@ -18,11 +18,11 @@ _SSM_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 
 
-def offerings(cloud: Cloud, types: Iterable[str]) -> dict[str, set[str]]:
+def offerings(clients: AwsClients, types: Iterable[str]) -> dict[str, set[str]]:
     """Return the availability zones of the region that offer each of `types`; a type that none offers is not in it."""
     found: dict[str, set[str]] = {}
     filters = [{"Name": "instance-type", "Values": sorted(set(types))}]
-    for item in cloud.read_all(
+    for item in clients.read_all(
         "ec2",
         "describe_instance_type_offerings",
         "InstanceTypeOfferings",
@@ -33,13 +33,13 @@ def offerings(cloud: Cloud, types: Iterable[str]) -> dict[str, set[str]]:
     return found
 
 
-def describe(cloud: Cloud, types: Iterable[str]) -> dict[str, dict[str, Any]]:
+def describe(clients: AwsClients, types: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return EC2's description of each of `types`, all of which must be offered in the region."""
     names = sorted(set(types))
     described: list[dict[str, Any]] = []
     for start in range(0, len(names), TYPES_PER_REQUEST):
         part = names[start : start + TYPES_PER_REQUEST]
-        described += cloud.read_all("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=part)
+        described += clients.read_all("ec2", "describe_instance_types", "InstanceTypes", InstanceTypes=part)
     return {item["InstanceType"]: item for item in described}
 
 
@@ -48,7 +48,7 @@ def vcpus(description: dict[str, Any]) -> int:
     return int(description["VCpuInfo"]["DefaultVCpus"])
 
 
-def check_types(findings: Findings, cloud: Cloud, asked: list[Asked], offered: dict[str, set[str]]) -> None:
+def check_types(findings: Findings, clients: AwsClients, asked: list[Asked], offered: dict[str, set[str]]) -> None:
     """Find the types that the region does not have."""
     users: dict[str, list[str]] = {}
     for machine in asked:
@@ -57,28 +57,28 @@ def check_types(findings: Findings, cloud: Cloud, asked: list[Asked], offered: d
     if not users:
         return
     # botocore's model names all types of all regions; the region's own are asked for only now, when something is wrong.
-    everywhere = set(cloud.client("ec2").meta.service_model.shape_for("InstanceType").enum)
+    everywhere = set(clients.client("ec2").meta.service_model.shape_for("InstanceType").enum)
     here = {
         item["InstanceType"]
-        for item in cloud.read_all("ec2", "describe_instance_type_offerings", "InstanceTypeOfferings")
+        for item in clients.read_all("ec2", "describe_instance_type_offerings", "InstanceTypeOfferings")
     }
     for name, whose in sorted(users.items()):
         alike = nearest(name, here)
         fix = f"take another, e.g. {', '.join(alike)}" if alike else "take another, e.g. t3.medium"
         if name in everywhere:
-            findings.problem(f"instance type {name} is not offered in {cloud.region}", fix, whose)
+            findings.problem(f"instance type {name} is not offered in {clients.region}", fix, whose)
         else:
             findings.problem(f"there is no instance type {name!r}", fix, whose)
 
 
-def zones_of_new_network(cloud: Cloud) -> list[str]:
+def zones_of_new_network(clients: AwsClients) -> list[str]:
     """Return the two zones in which a new network has its subnets: the region's first two, as Fn::GetAZs has them."""
     filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
-    zones = cloud.read("ec2", "describe_availability_zones", Filters=filters)["AvailabilityZones"]
+    zones = clients.read("ec2", "describe_availability_zones", Filters=filters)["AvailabilityZones"]
     return sorted(zone["ZoneName"] for zone in zones)[:2]
 
 
-def default_images(cloud: Cloud, parameter: str, architectures: Iterable[str]) -> dict[str, str]:
+def default_images(clients: AwsClients, parameter: str, architectures: Iterable[str]) -> dict[str, str]:
     """Return the default image of each of EC2's `architectures`; one that SSM has no image for is not in it.
 
     `parameter` is the SSM parameter's name with `{architecture}` in place of amd64 or arm64.
@@ -90,7 +90,7 @@ def default_images(cloud: Cloud, parameter: str, architectures: Iterable[str]) -
     }
     if not names:
         return {}
-    found = cloud.read("ssm", "get_parameters", Names=sorted(names))["Parameters"]
+    found = clients.read("ssm", "get_parameters", Names=sorted(names))["Parameters"]
     # Without the placeholder one image is the default of every architecture, and is judged as a given one is.
     if len(names) == 1 and "{architecture}" not in parameter:
         return {architecture: item["Value"] for item in found for architecture in architectures}
@@ -103,14 +103,14 @@ def architecture(description: dict[str, Any]) -> str:
     return next((name for name in _SSM_ARCHITECTURES if name in supported), supported[0] if supported else "")
 
 
-def images(cloud: Cloud, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+def images(clients: AwsClients, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     """Return EC2's description of the images that exist among `ids`."""
     names = sorted({name for name in ids if _IMAGE_ID.fullmatch(name)})
     if not names:
         return {}
     # A filter, for an id that does not exist would fail the whole request.
     filters = [{"Name": "image-id", "Values": names}]
-    found = cloud.read_all("ec2", "describe_images", "Images", Filters=filters, IncludeDeprecated=True)
+    found = clients.read_all("ec2", "describe_images", "Images", Filters=filters, IncludeDeprecated=True)
     return {item["ImageId"]: item for item in found}
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from .findings import Findings
 from .request import Settings
 
@@ -29,12 +29,12 @@ def own_marks(findings: Findings, settings: Settings) -> Marks | None:
     return file_marks(findings, settings.private_key_file) if settings.private_key_file else agent_marks(findings)
 
 
-def check_key_pair(findings: Findings, cloud: Cloud, settings: Settings, own: Marks | None) -> None:
+def check_key_pair(findings: Findings, clients: AwsClients, settings: Settings, own: Marks | None) -> None:
     """Find out whether the key pair exists and `own` (of own_marks) is its private key."""
     if not settings.key_name:
         return
     with findings.checking(f"key pair {settings.key_name}"):
-        pair = find_pair(cloud, settings.key_name)
+        pair = find_pair(clients, settings.key_name)
         if pair is None:
             findings.problem(
                 f"there is no key pair {settings.key_name!r} in {settings.region}",
@@ -53,10 +53,10 @@ def check_key_pair(findings: Findings, cloud: Cloud, settings: Settings, own: Ma
             )
 
 
-def find_pair(cloud: Cloud, name: str) -> dict[str, Any] | None:
+def find_pair(clients: AwsClients, name: str) -> dict[str, Any] | None:
     """Return EC2's description of the key pair `name`."""
     filters = [{"Name": "key-name", "Values": [name]}]
-    pairs = cloud.read("ec2", "describe_key_pairs", Filters=filters, IncludePublicKey=True)["KeyPairs"]
+    pairs = clients.read("ec2", "describe_key_pairs", Filters=filters, IncludePublicKey=True)["KeyPairs"]
     return next((pair for pair in pairs if pair["KeyName"] == name), None)
 
 

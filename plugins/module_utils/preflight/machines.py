@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..aws.region_state import Survey
 from ..common.names import network_stack_name, stack_name
 from . import instance_types as types
@@ -49,20 +49,20 @@ class Types:
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def look_at_types(findings: Findings, cloud: Cloud, seen: Survey, asked: list[Asked]) -> Types:
+def look_at_types(findings: Findings, clients: AwsClients, seen: Survey, asked: list[Asked]) -> Types:
     """Find the types that cannot be had, and return what is known of the others and of those that run."""
     running = {instance["InstanceType"] for instance in seen.instances}
     offered: dict[str, set[str]] = {}
     with findings.checking("instance types"):
-        offered = types.offerings(cloud, {machine.instance for machine in asked} | running)
-        types.check_types(findings, cloud, asked, offered)
-        return Types(offered, types.describe(cloud, offered))
+        offered = types.offerings(clients, {machine.instance for machine in asked} | running)
+        types.check_types(findings, clients, asked, offered)
+        return Types(offered, types.describe(clients, offered))
     return Types(offered)
 
 
 def choose(
     findings: Findings,
-    cloud: Cloud,
+    clients: AwsClients,
     settings: Settings,
     seen: Survey,
     asked: list[Asked],
@@ -78,9 +78,9 @@ def choose(
             choice.architecture = choice.architecture or types.architecture(description)
             choice.vcpus = types.vcpus(description)
     with findings.checking("images"):
-        _choose_images(findings, cloud, settings, choices, known)
+        _choose_images(findings, clients, settings, choices, known)
     with findings.checking("availability zones"):
-        _choose_zones(findings, cloud, seen, choices, known)
+        _choose_zones(findings, clients, seen, choices, known)
     return choices
 
 
@@ -94,18 +94,18 @@ def _take_over(choice: Choice, instance: dict[str, Any]) -> None:
 
 
 def _choose_images(
-    findings: Findings, cloud: Cloud, settings: Settings, choices: dict[str, Choice], known: Types
+    findings: Findings, clients: AwsClients, settings: Settings, choices: dict[str, Choice], known: Types
 ) -> None:
     new = [choice for choice in choices.values() if not choice.exists and choice.instance in known.described]
     wanted = {choice.architecture for choice in new if not choice.asked.ami}
-    defaults = types.default_images(cloud, settings.image_parameter, wanted) if wanted else {}
+    defaults = types.default_images(clients, settings.image_parameter, wanted) if wanted else {}
     for name in sorted(wanted - defaults.keys()):
         users = [c.asked.user for c in new if not c.asked.ami and c.architecture == name]
         what = f"no default image for {name} machines ({settings.image_parameter})"
         findings.problem(what, "give ami=ami-..., or another instance type", users)
     for choice in new:
         choice.image = choice.asked.ami or defaults.get(choice.architecture, "")
-    described = types.images(cloud, {choice.image for choice in new})
+    described = types.images(clients, {choice.image for choice in new})
     faults: dict[str, list[str]] = {}
     for choice in new:
         if not choice.image:
@@ -120,13 +120,15 @@ def _choose_images(
         findings.problem(fault, "give another ami, instance or volume_size", users)
 
 
-def _choose_zones(findings: Findings, cloud: Cloud, seen: Survey, choices: dict[str, Choice], known: Types) -> None:
+def _choose_zones(
+    findings: Findings, clients: AwsClients, seen: Survey, choices: dict[str, Choice], known: Types
+) -> None:
     networks = {choice.asked.network for choice in choices.values()}
     zones = {name: _zones_of(seen, name) for name in networks}
     if not all(zones.values()):
-        new_zones = types.zones_of_new_network(cloud)
+        new_zones = types.zones_of_new_network(clients)
         if len(new_zones) < 2:
-            findings.problem(f"{cloud.region} has fewer than two zones for this account", "take another region")
+            findings.problem(f"{clients.region} has fewer than two zones for this account", "take another region")
         zones = {name: found or new_zones for name, found in zones.items()}
     nowhere: dict[tuple[str, str], list[str]] = {}
     for choice in choices.values():

@@ -42,11 +42,11 @@ def cost_in_words(total: prices.Bill) -> str:
 
 
 def plan(
-    place: str, settings: Settings, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room,
+    banner: str, settings: Settings, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room,
     total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
     """Return the plan's lines; `total` is for all that is asked, `new` for what does not exist yet."""
-    lines = [place, "", *table(("setting", "value"), setting_rows(settings)), ""]
+    lines = [banner, "", *table(("setting", "value"), setting_rows(settings)), ""]
     lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(choices))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
     lines += ["", *table(("network", "state"), rows)] if rows else []
@@ -114,7 +114,7 @@ def price_rows(total: prices.Bill) -> list[tuple[str, ...]]:
 
 def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a plain table with aligned columns."""
-    widths = [max(len(row[place]) for row in [heads, *rows]) for place in range(len(heads))]
+    widths = [max(len(row[index]) for row in [heads, *rows]) for index in range(len(heads))]
     aligned = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows])
     return [line.rstrip() for line in aligned]
 

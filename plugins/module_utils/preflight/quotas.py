@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws import quotas
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..aws.region_state import Survey
 from ..common.names import network_stack_name, stack_name
 from .findings import Findings
@@ -31,7 +31,7 @@ class Room:
 
 def check_room(
     findings: Findings,
-    cloud: Cloud,
+    clients: AwsClients,
     seen: Survey,
     choices: dict[str, Choice],
     known: Types,
@@ -43,11 +43,11 @@ def check_room(
     needs = vcpu_needs(findings, seen, new, known)
     networks = sorted({choice.asked.network for choice in new})
     with findings.checking("networks and load balancers in use"):
-        needs += network_needs(cloud, seen, networks)
+        needs += network_needs(clients, seen, networks)
     with findings.checking("rules of the load balancers"):
         for network in networks:
             names = [choice.asked.user for choice in new if choice.asked.network == network]
-            needs += rule_needs(cloud, seen, network, names)
+            needs += rule_needs(clients, seen, network, names)
     stacks = sum(not seen.status(stack_name(choice.asked.user)) for choice in new)
     stacks += sum(not seen.status(network_stack_name(network)) for network in networks)
     needs.append(quotas.Need(quotas.STACKS, len(seen.stacks), stacks))
@@ -78,14 +78,14 @@ def vcpu_needs(findings: Findings, seen: Survey, new: list[Choice], known: Types
     return [quotas.Need(quota, used[quota], count) for quota, count in needed.items()]
 
 
-def network_needs(cloud: Cloud, seen: Survey, networks: list[str]) -> list[quotas.Need]:
+def network_needs(clients: AwsClients, seen: Survey, networks: list[str]) -> list[quotas.Need]:
     """Return the needs of the networks that have to be made, one VPC, gateway and load balancer each."""
     count = sum(not seen.has_network(network) for network in networks)
     if not count:
         return []
-    vpcs = cloud.read_all("ec2", "describe_vpcs", "Vpcs")
-    gateways = cloud.read_all("ec2", "describe_internet_gateways", "InternetGateways")
-    balancers = cloud.read_all("elbv2", "describe_load_balancers", "LoadBalancers")
+    vpcs = clients.read_all("ec2", "describe_vpcs", "Vpcs")
+    gateways = clients.read_all("ec2", "describe_internet_gateways", "InternetGateways")
+    balancers = clients.read_all("elbv2", "describe_load_balancers", "LoadBalancers")
     applications = [balancer for balancer in balancers if balancer.get("Type") == "application"]
     return [
         quotas.Need(quotas.VPCS, len(vpcs), count),
@@ -94,17 +94,17 @@ def network_needs(cloud: Cloud, seen: Survey, networks: list[str]) -> list[quota
     ]
 
 
-def rule_needs(cloud: Cloud, seen: Survey, network: str, users: list[str]) -> list[quotas.Need]:
+def rule_needs(clients: AwsClients, seen: Survey, network: str, users: list[str]) -> list[quotas.Need]:
     """Return the needs of rules and target groups of the network's load balancer for new machines of `users`."""
     rules = groups = 0
     listener = seen.outputs(network_stack_name(network)).get("ListenerArn") if seen.has_network(network) else None
     if listener:
-        found = cloud.read("elbv2", "describe_listeners", ListenerArns=[listener])["Listeners"]
+        found = clients.read("elbv2", "describe_listeners", ListenerArns=[listener])["Listeners"]
         balancer = found[0]["LoadBalancerArn"]
-        for item in cloud.read_all("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer):
-            listed = cloud.read_all("elbv2", "describe_rules", "Rules", ListenerArn=item["ListenerArn"])
+        for item in clients.read_all("elbv2", "describe_listeners", "Listeners", LoadBalancerArn=balancer):
+            listed = clients.read_all("elbv2", "describe_rules", "Rules", ListenerArn=item["ListenerArn"])
             rules += sum(not rule["IsDefault"] for rule in listed)
-        groups = _count_target_groups(cloud, balancer)
+        groups = _count_target_groups(clients, balancer)
     whose = f"network {network}"
     return [
         quotas.Need(quotas.RULES, rules, len(users), whose),
@@ -112,10 +112,10 @@ def rule_needs(cloud: Cloud, seen: Survey, network: str, users: list[str]) -> li
     ]
 
 
-def _count_target_groups(cloud: Cloud, balancer: str) -> int:
+def _count_target_groups(clients: AwsClients, balancer: str) -> int:
     try:
-        return len(cloud.read_all("elbv2", "describe_target_groups", "TargetGroups", LoadBalancerArn=balancer))
-    except cloud.client("elbv2").exceptions.TargetGroupNotFoundException:
+        return len(clients.read_all("elbv2", "describe_target_groups", "TargetGroups", LoadBalancerArn=balancer))
+    except clients.client("elbv2").exceptions.TargetGroupNotFoundException:
         return 0  # The answer for a load balancer that has none: nobody's machine is in its network.
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..aws import prices, quotas
-from ..aws.client import Cloud, tags_of
+from ..aws.client import AwsClients, tags_of
 from ..aws.errors import explain
 from ..aws.region_state import Survey
 from ..cloudformation.job import parameters_of
@@ -40,7 +40,12 @@ class Outlook:
 
 
 def look(
-    cloud: Cloud, seen: Survey, jobs: list[UpdateJob], parameter: str, logical_id: str, price_list: prices.PriceList
+    clients: AwsClients,
+    seen: Survey,
+    jobs: list[UpdateJob],
+    parameter: str,
+    logical_id: str,
+    price_list: prices.PriceList,
 ) -> Outlook:
     """Return what stands against the jobs, and let those that may be resized know it.
 
@@ -54,7 +59,7 @@ def look(
     if resized:
         findings = Findings()
         asked = [Asked(job.user, job.parameters[parameter], "", 0) for job in resized]
-        known = look_at_types(findings, cloud, seen, asked)
+        known = look_at_types(findings, clients, seen, asked)
         for job in resized:
             wanted = job.parameters[parameter]
             if description := known.described.get(wanted):
@@ -65,7 +70,7 @@ def look(
                     outlook.faults[job.user] = fault
         fitting = [job for job in resized if job.may_resize]
         with findings.checking("quotas"):
-            _check_room(findings, cloud, seen, fitting, known, parameter)
+            _check_room(findings, clients, seen, fitting, known, parameter)
         outlook.problems = [problem.text for problem in findings.problems]
         outlook.lines = _resizes(fitting, known, parameter, price_list) + findings.notes + price_list.notes
     outlook.lines += _tag_changes(jobs, seen)
@@ -144,7 +149,7 @@ def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
 
 
 def _check_room(
-    findings: Findings, cloud: Cloud, seen: Survey, jobs: list[UpdateJob], known: Types, parameter: str
+    findings: Findings, clients: AwsClients, seen: Survey, jobs: list[UpdateJob], known: Types, parameter: str
 ) -> None:
     """Find the vCPU quotas that do not suffice; a machine that is resized gives back what it has."""
     running = [job for job in jobs if job.instance["State"]["Name"] in COUNTING_STATES]
@@ -156,7 +161,7 @@ def _check_room(
         name = job.parameters[parameter]
         new.append(Choice(Asked(job.user, name, "", 0), False, instance=name, vcpus=_vcpus(known, name)))
         given_back[quotas.vcpu_quota(job.instance["InstanceType"])] += _vcpus(known, job.instance["InstanceType"])
-    limits = quotas.Quotas(cloud.client("service-quotas"), explain, cloud.errors)
+    limits = quotas.Quotas(clients.client("service-quotas"), explain, clients.errors)
     for need in vcpu_needs(findings, others, new, known):
         if need.needed > given_back[need.quota]:
             judge(findings, need, limits.limit(need.quota), "")
@@ -205,9 +210,9 @@ def _tag_changes(jobs: list[UpdateJob], seen: Survey) -> list[str]:
     return [f"{people(users)}: {line}" for line, users in kinds.items()]
 
 
-def price_list(cloud: Cloud, cache: str | None) -> prices.PriceList:
+def price_list(clients: AwsClients, cache: str | None) -> prices.PriceList:
     """Return the prices of the cloud's region, kept in the file `cache`."""
     file = Path(cache) if cache else None
     return prices.PriceList(
-        lambda: cloud.client("pricing", prices.PRICE_LIST_REGION), cloud.region, file, explain, cloud.errors
+        lambda: clients.client("pricing", prices.PRICE_LIST_REGION), clients.region, file, explain, clients.errors
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from ..aws import prices, quotas
 from ..aws.account import banner, is_rehearsal
-from ..aws.client import Cloud
+from ..aws.client import AwsClients
 from ..aws.errors import explain
 from ..aws.region_state import Survey, survey
 from ..common.names import network_stack_name
@@ -39,7 +39,7 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.session import Session
 
 
-def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str | None) -> dict[str, Any]:
+def sweep(clients: AwsClients, settings: Settings, asked: list[Asked], price_cache: str | None) -> dict[str, Any]:
     """Return everything that fleet_preflight answers, see its RETURN."""
     findings = Findings()
     users = [machine.user for machine in asked]
@@ -52,13 +52,13 @@ def sweep(cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str
     account, rehearsal = "", False
     found = _Fleet({machine.user: Choice(machine, False, instance=machine.instance) for machine in asked})
     if check_region(findings, settings.region, known_regions()):
-        account = check_account(findings, cloud, settings)
+        account = check_account(findings, clients, settings)
     if account:
-        rehearsal = is_rehearsal(cloud.client("sts").meta.endpoint_url)
-        check_certificate(findings, cloud, settings, users)
-        check_zone(findings, cloud, settings.usable_zone)
-        check_key_pair(findings, cloud, settings, own)
-        found = _look_at_fleet(findings, cloud, settings, asked, price_cache)
+        rehearsal = is_rehearsal(clients.client("sts").meta.endpoint_url)
+        check_certificate(findings, clients, settings, users)
+        check_zone(findings, clients, settings.usable_zone)
+        check_key_pair(findings, clients, settings, own)
+        found = _look_at_fleet(findings, clients, settings, asked, price_cache)
     return {
         "problems": [problem.as_data() for problem in findings.problems],
         "notes": findings.notes,
@@ -95,19 +95,19 @@ class _Fleet:
 
 
 def _look_at_fleet(
-    findings: Findings, cloud: Cloud, settings: Settings, asked: list[Asked], price_cache: str | None
+    findings: Findings, clients: AwsClients, settings: Settings, asked: list[Asked], price_cache: str | None
 ) -> _Fleet:
     errors = (BotoCoreError, ClientError)
     seen, is_seen = Survey(), False
     with findings.checking("what exists already"):
-        seen, is_seen = survey(cloud), True
-    existing = check_machines(findings, cloud, seen, asked)
+        seen, is_seen = survey(clients), True
+    existing = check_machines(findings, clients, seen, asked)
     networks = sorted({machine.network for machine in asked})
     for network in networks:
-        check_network(findings, cloud, seen, network)
+        check_network(findings, clients, seen, network)
     check_collisions(findings, asked, seen.fleets())
-    known = look_at_types(findings, cloud, seen, asked)
-    fleet = _Fleet(choose(findings, cloud, settings, seen, asked, existing, known))
+    known = look_at_types(findings, clients, seen, asked)
+    fleet = _Fleet(choose(findings, clients, settings, seen, asked, existing, known))
     if is_seen:
         names = {name: network_stack_name(name) for name in networks}
         fleet.networks = {
@@ -119,7 +119,7 @@ def _look_at_fleet(
             for name, stack in names.items()
         }
     listed = prices.PriceList(
-        lambda: cloud.client("pricing", prices.PRICE_LIST_REGION),
+        lambda: clients.client("pricing", prices.PRICE_LIST_REGION),
         settings.region,
         Path(price_cache) if price_cache else None,
         explain,
@@ -129,8 +129,8 @@ def _look_at_fleet(
     fleet.total = bill(listed, fleet.choices.values(), len(networks))
     fleet.new = bill(listed, new, sum(not seen.has_network(name) for name in networks))
     if is_seen:
-        limits = quotas.Quotas(cloud.client("service-quotas"), explain, errors)
-        fleet.room = check_room(findings, cloud, seen, fleet.choices, known, limits, cost_in_words(fleet.total))
+        limits = quotas.Quotas(clients.client("service-quotas"), explain, errors)
+        fleet.room = check_room(findings, clients, seen, fleet.choices, known, limits, cost_in_words(fleet.total))
     for note in listed.notes:
         findings.note(note)
     try:

@@ -16,7 +16,7 @@ from rehearsal.api import faults
 from tests.support.cloudformation_lab import Lab, run
 from tests.support.cloudformation_server import OTHER_IMAGE, running_cloud
 
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
@@ -200,7 +200,7 @@ def test_a_machine_that_was_stopped_is_left_alone_unless_an_update_is_why(lab: L
         assert (result["stacks"][user]["status"], result["stacks"][user]["state"]) == ("resting", "stopped")
     assert machine(lab, user)["InstanceType"] == OLD and "note" not in tags(lab, user)
     clients = {"cloudformation": lab.cloud.stacks, "ec2": lab.cloud.ec2, "service-quotas": Quota(1000)}
-    cloud = Cloud(lambda service, _: clients[service], "us-east-1")
+    cloud = AwsClients(lambda service, _: clients[service], "us-east-1")
     seen = survey(cloud)
     seen.stacks[f"probcomp-stack-{user}"]["StackStatus"] = "UPDATE_IN_PROGRESS"
     job = UpdateJob(f"probcomp-stack-{user}", user, {"InstanceType": NEW})
@@ -298,7 +298,7 @@ class Quota:
 @pytest.mark.parametrize(("more", "is_enough"), [(6, True), (5, False)])
 def test_a_resize_counts_what_it_gives_back(lab: Lab, cache: Path, user: str, more: int, is_enough: bool) -> None:
     clients = {"cloudformation": lab.cloud.stacks, "ec2": lab.cloud.ec2}
-    cloud = Cloud(lambda service, _: clients[service], "us-east-1")
+    cloud = AwsClients(lambda service, _: clients[service], "us-east-1")
     seen = survey(cloud)
     used = sum(item["State"]["Name"] == "running" for item in seen.instances) * 2
     clients["service-quotas"] = Quota(used + more)

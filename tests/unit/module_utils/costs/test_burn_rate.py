@@ -11,7 +11,7 @@ from typing import Any
 import jinja2
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.billable import priced_as, public_addresses
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
@@ -44,10 +44,10 @@ def listed(account: World, **options: Any) -> prices.PriceList:
 def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
     """Return rows and sums, found with reading requests only."""
     account.requests.clear()
-    cloud = Cloud(account.client, REGION)
+    clients = AwsClients(account.client, REGION)
     price_list = price_list or listed(account)
-    users = machines(cloud, survey(cloud), "stack.example.org", 443)
-    found = find_everything(Search(cloud, price_list), users)
+    users = machines(clients, survey(clients), "stack.example.org", 443)
+    found = find_everything(Search(clients, price_list), users)
     assert all(READING.match(name) for name in account.requests), account.requests
     made, total = rows(found, users, TODAY), bill(found, price_list)
     added = sum((row.per_hour for row in made), Decimal(0))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
     Leftover,
@@ -36,9 +36,9 @@ def account(tmp_path: Path) -> Iterator[World]:
 def search(account: World) -> Search:
     """Return a search in `account`, recorded from here on."""
     account.requests.clear()
-    cloud = Cloud(account.client, REGION)
-    listed = prices.PriceList(lambda: cloud.client("pricing", "us-east-1"), REGION, errors=(ClientError,))
-    return Search(cloud, listed)
+    clients = AwsClients(account.client, REGION)
+    listed = prices.PriceList(lambda: clients.client("pricing", "us-east-1"), REGION, errors=(ClientError,))
+    return Search(clients, listed)
 
 
 def machines(account: World, *users: str) -> list[Leftover]:

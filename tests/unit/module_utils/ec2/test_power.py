@@ -10,7 +10,7 @@ import pytest
 from tests.support.cloudformation_fakes import FakeTime, client_error
 
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 
 WAYS = {"start": "running", "stop": "stopped"}
 
@@ -70,9 +70,9 @@ class Hall:
         """Bring machines, given by user with their course of states, to the target."""
         for user, course in states.items():
             self.ec2.states.setdefault(f"i-{user}", course.split()) if course else None
-        cloud = Cloud(lambda *_: self.ec2, "eu-west-1")
+        clients = AwsClients(lambda *_: self.ec2, "eu-west-1")
         self.machines = [Power(user, f"i-{user}") for user in states]
-        Switch(cloud, self.time.clock(), target, self.machines).bring(timeout)
+        Switch(clients, self.time.clock(), target, self.machines).bring(timeout)
         return {machine.user: machine.as_data() for machine in self.machines}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import (
     Machine,
@@ -42,8 +42,8 @@ def account(tmp_path: Path) -> Iterator[World]:
 def seen(account: World) -> list[Machine]:
     """Return who has what, found with reading requests only."""
     account.requests.clear()
-    cloud = Cloud(account.client, REGION)
-    found = machines(cloud, survey(cloud), "stack.example.org", 443)
+    clients = AwsClients(account.client, REGION)
+    found = machines(clients, survey(clients), "stack.example.org", 443)
     assert all(READING.match(name) for name in account.requests)
     return found
 
@@ -79,7 +79,7 @@ def test_running_stopped_terminated_failed_and_without_a_stack(account: World) -
     assert found["ws-10"].type == "t3.medium" and found["failed"].type == "t3.small"
     assert found["ws-10"].image_name == "ubuntu-x86_64" and found["ws-10"].fleet == "ws"
     assert found["ws-10"].since == date.today().isoformat() and found["nostack"].stack_status == ""
-    assert networks(survey(Cloud(account.client, REGION))) == {"shared": "CREATE_COMPLETE"}
+    assert networks(survey(AwsClients(account.client, REGION))) == {"shared": "CREATE_COMPLETE"}
     text, commands = told(*found.values())
     assert any(line.startswith("gone: terminated by hand") for line in text)
     assert any(line.startswith("nostack: no stack made i-") for line in text)
@@ -108,9 +108,9 @@ def test_a_machine_whose_name_was_changed_is_not_taken_for_gone(account: World) 
     instance = next(i for r in account.make("ec2").describe_instances()["Reservations"] for i in r["Instances"])
     stack_tag = {"Key": "aws:cloudformation:stack-name", "Value": "probcomp-stack-alice"}
 
-    cloud = Cloud(account.client, REGION)
-    renamed = replace(survey(cloud), instances=({**instance, "Tags": [*instance["Tags"], stack_tag]},))
-    shown = machines(cloud, renamed, "stack.example.org", 443)
+    clients = AwsClients(account.client, REGION)
+    renamed = replace(survey(clients), instances=({**instance, "Tags": [*instance["Tags"], stack_tag]},))
+    shown = machines(clients, renamed, "stack.example.org", 443)
     assert shown[0].state == "running" and not shown[0].has_own_name
     _, commands = told(*shown)
     assert commands == [f"aws ec2 create-tags --region x --resources {identity} --tags Key=Name,Value=alice/instance"]
