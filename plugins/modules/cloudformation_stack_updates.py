@@ -145,16 +145,16 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import A
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import read_again, work_off
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch, verify_ready
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
+    StackUpdater,
     UpdateJob,
-    Updater,
     differs,
     refusal,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.verify import (
-    read_machines_again,
     result_lines,
+    verify_machines,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import Outlook, look, price_list
@@ -243,11 +243,11 @@ def main() -> None:
         if module.check_mode:
             foresee(jobs, seen, outlook)
         else:
-            updater = Updater(api, clock, params["instance_logical_id"])
+            updater = StackUpdater(api, clock, params["instance_logical_id"])
             pending = [job for job in jobs if not job.result]
-            work_off(pending, updater, api, seen.stacks, clock, params["timeout"], "updated")
-            read_again(jobs, api)
-        read_machines_again(clients, jobs, params["type_parameter"], is_end=not module.check_mode)
+            run_batch(pending, updater, api, seen.stacks, clock, params["timeout"], "updated")
+            verify_ready(jobs, api)
+        verify_machines(clients, jobs, params["type_parameter"], is_end=not module.check_mode)
     except clients.errors as error:
         module.fail_json(msg=explain(error))
     try:

@@ -167,12 +167,12 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
-    read_again,
+    run_batch,
+    verify_ready,
     without_instance,
-    work_off,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 
@@ -212,26 +212,26 @@ def make(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock)
         termination_protection=params["termination_protection"],
         update=params["update"],
     )
-    maker = Maker(api, wanted, clock)
+    creator = StackCreator(api, wanted, clock)
     if option := params["allocate_priority"]:
         elbv2 = module.client("elbv2", config=CLIENT_SETTINGS)
-        maker.priorities = Priorities(elbv2, option["parameter"], option["listener_parameter"], clock)
+        creator.priorities = Priorities(elbv2, option["parameter"], option["listener_parameter"], clock)
     stacks = api.all()
     if params["instance_logical_id"]:
         ours = [stacks[job.name] for job in jobs if job.name in stacks]
         ec2 = module.client("ec2", config=CLIENT_SETTINGS)
-        maker.dead = without_instance(ec2, api, ours, params["instance_logical_id"], clock)
+        creator.terminated = without_instance(ec2, api, ours, params["instance_logical_id"], clock)
     if module.check_mode:
         for job in jobs:
             stack = stacks.get(job.name)
-            job.action = maker.decide(job, stack)
+            job.action = creator.decide(job, stack)
             job.is_changed = job.action in ("create", "replace", "update")
             status = {"ready": "ready", "refuse": "failed"}.get(job.action, "planned")
-            job.finish(status, stack, "" if status != "failed" else maker.refusal(job, stacks[job.name]))
+            job.finish(status, stack, "" if status != "failed" else creator.refusal(job, stacks[job.name]))
         return []
-    work_off(jobs, maker, api, stacks, clock, params["timeout"])
-    read_again(jobs, api)
-    return maker.warnings
+    run_batch(jobs, creator, api, stacks, clock, params["timeout"])
+    verify_ready(jobs, api)
+    return creator.warnings
 
 
 def remove(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
@@ -243,9 +243,9 @@ def remove(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Cloc
             job.action = "delete" if job.is_changed else "none"
             job.finish("planned" if job.is_changed else "absent", stacks.get(job.name))
         return []
-    remover = Remover(api, clock)
-    work_off(jobs, remover, api, stacks, clock, module.params["timeout"], "deleted")
-    return remover.warnings
+    deleter = StackDeleter(api, clock)
+    run_batch(jobs, deleter, api, stacks, clock, module.params["timeout"], "deleted")
+    return deleter.warnings
 
 
 def jobs_of(stacks: list[dict[str, Any]]) -> list[Job]:

@@ -17,8 +17,8 @@ from tests.support.cloudformation_server import Cloud, running_cloud
 from tests.support.workshop import Workshop
 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import StackUpdater, UpdateJob  # isort: skip
 
 REPLACING = {name: schema.recreation(MACHINE, name) for name in ALTERED if schema.recreation(MACHINE, name) != "Never"}
 OTHER_IMAGE = "ami-0a000000000000121"
@@ -71,7 +71,7 @@ def test_no_property_replaces_a_machine(cloud: Cloud, place: dict[str, str], nam
     clock = FakeTime().clock()
     api = StackApi(cloud.stacks, clock)
     job = UpdateJob(stack, "alice", {"Value": value})
-    work_off([job], Updater(api, clock), api, api.all(), clock, timeout=30)
+    run_batch([job], StackUpdater(api, clock), api, api.all(), clock, timeout=30)
     reason = job.result["reason"]
     assert job.result["status"] == "failed" and not job.result["changed"], name
     assert name in reason and "the machine" in reason and "stack_create.yml" in reason, reason

@@ -13,8 +13,8 @@ from tests.support.living import calls_since, keeps_everything, mark
 from tests.support.workshop import Workshop
 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import StackUpdater, UpdateJob  # isort: skip
 
 USER = "ws-2"
 UPDATE = f"-l {USER} stack_update.yml -e instance="
@@ -38,7 +38,7 @@ def test_an_image_that_would_change_by_accident_does_not() -> None:
         clock = FakeTime().clock()
         api = StackApi(cloud.stacks, clock)
         job = UpdateJob("latest", "alice", {"InstanceType": "t3.small"}, may_resize=True)
-        work_off([job], Updater(api, clock), api, api.all(), clock, timeout=30)
+        run_batch([job], StackUpdater(api, clock), api, api.all(), clock, timeout=30)
         assert "ImageId" in job.result["reason"] and "it would replace the machine" in job.result["reason"]
         assert cloud.instance(before["InstanceId"]) == before
 

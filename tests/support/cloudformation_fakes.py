@@ -10,12 +10,12 @@ from typing import Any
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi, plain_reason
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
-    read_again,
+    run_batch,
+    verify_ready,
     without_instance,
-    work_off,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from botocore.exceptions import ClientError
@@ -188,23 +188,23 @@ class Lab:
         self.api = StackApi(self.client, self.clock)
         self.wanted = Wanted("the template", termination_protection=True)
         self.rules = FakeRules("default")
-        self.dead: set[str] = set()
+        self.terminated: set[str] = set()
         self.warnings: list[str] = []
 
     def make(self, *users: str, timeout: float = 1800, **job: Any) -> dict[str, dict[str, Any]]:
         jobs = [Job(f"probcomp-stack-{user}", user, {"ListenerArn": "listener"}, **job) for user in users or ["alice"]]
         priorities = Priorities(self.rules, "RulePriority", "ListenerArn", self.clock)
-        maker = Maker(self.api, self.wanted, self.clock, priorities, self.dead)
-        work_off(jobs, maker, self.api, self.api.all(), self.clock, timeout)
-        read_again(jobs, self.api)
-        self.warnings = maker.warnings
+        creator = StackCreator(self.api, self.wanted, self.clock, priorities, self.terminated)
+        run_batch(jobs, creator, self.api, self.api.all(), self.clock, timeout)
+        verify_ready(jobs, self.api)
+        self.warnings = creator.warnings
         return {job.user: job.result for job in jobs}
 
     def remove(self, *users: str, timeout: float = 1800) -> dict[str, dict[str, Any]]:
         jobs = [Job(f"probcomp-stack-{user}", user) for user in users or ["alice"]]
-        remover = Remover(self.api, self.clock)
-        work_off(jobs, remover, self.api, self.api.all(), self.clock, timeout)
-        self.warnings = remover.warnings
+        deleter = StackDeleter(self.api, self.clock)
+        run_batch(jobs, deleter, self.api, self.api.all(), self.clock, timeout)
+        self.warnings = deleter.warnings
         return {job.user: job.result for job in jobs}
 
 

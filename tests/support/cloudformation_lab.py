@@ -12,12 +12,12 @@ from typing import Any
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
-    read_again,
+    run_batch,
+    verify_ready,
     without_instance,
-    work_off,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import Maker, Wanted
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import Remover
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 
@@ -64,29 +64,29 @@ class Lab:
         certificates = self.cloud.certificates.list_certificates()["CertificateSummaryList"]
         parameters = {"Network": "shared", "CertificateArn": certificates[0]["CertificateArn"], "AdminCidr": cidr}
         job = Job(NETWORK, "shared", parameters, {"owner": "lab"})
-        self._work([job], Maker(self.api, Wanted(NETWORK_TEMPLATE, update=True), self.clock))
+        self._work([job], StackCreator(self.api, Wanted(NETWORK_TEMPLATE, update=True), self.clock))
         self.network = job.result["outputs"]
         return job.result
 
     def make(self, *users: str, instance_type: str = "t3.medium") -> dict[str, dict[str, Any]]:
         jobs = [Job(f"probcomp-stack-{user}", user, self._parameters(user, instance_type)) for user in users]
-        maker = Maker(self.api, Wanted(STACK_TEMPLATE, POLICY, termination_protection=True), self.clock)
-        maker.priorities = Priorities(self.cloud.balancing, "RulePriority", "ListenerArn", self.clock)
+        creator = StackCreator(self.api, Wanted(STACK_TEMPLATE, POLICY, termination_protection=True), self.clock)
+        creator.priorities = Priorities(self.cloud.balancing, "RulePriority", "ListenerArn", self.clock)
         stacks = self.api.all()
         ours = [stacks[job.name] for job in jobs if job.name in stacks]
-        maker.dead = without_instance(self.cloud.ec2, self.api, ours, "Instance", self.clock)
-        self._work(jobs, maker)
-        self.warnings = maker.warnings
+        creator.terminated = without_instance(self.cloud.ec2, self.api, ours, "Instance", self.clock)
+        self._work(jobs, creator)
+        self.warnings = creator.warnings
         return {job.user: job.result for job in jobs}
 
     def remove(self, *users: str) -> dict[str, dict[str, Any]]:
         jobs = [Job(f"probcomp-stack-{user}", user) for user in users]
-        self._work(jobs, Remover(self.api, self.clock))
+        self._work(jobs, StackDeleter(self.api, self.clock))
         return {job.user: job.result for job in jobs}
 
-    def _work(self, jobs: list[Job], worker: Maker | Remover) -> None:
-        work_off(jobs, worker, self.api, self.api.all(), self.clock, timeout=30)
-        read_again(jobs, self.api)
+    def _work(self, jobs: list[Job], worker: StackCreator | StackDeleter) -> None:
+        run_batch(jobs, worker, self.api, self.api.all(), self.clock, timeout=30)
+        verify_ready(jobs, self.api)
 
     def _parameters(self, user: str, instance_type: str) -> dict[str, str]:
         return {

@@ -112,7 +112,7 @@ class StackApi:
             raise
         return True
 
-    def propose(self, request: dict[str, Any]) -> None:
+    def create_change_set(self, request: dict[str, Any]) -> None:
         """Submit CreateChangeSet. AlreadyExists is no error: the names are new, so it is an answer that got lost."""
         self._submit.wait()
         try:
@@ -121,14 +121,14 @@ class StackApi:
             if error_code(error) != "AlreadyExistsException":
                 raise
 
-    def proposals(self, stack_id: str) -> list[dict[str, Any]]:
+    def change_sets(self, stack_id: str) -> list[dict[str, Any]]:
         """Return the summaries of the stack's change sets."""
         self._read.wait()
         paginator = self.client.get_paginator("list_change_sets")
         pages = retry_transient(lambda: list(paginator.paginate(StackName=stack_id)), clock=self.clock)
         return [summary for page in pages for summary in page["Summaries"]]
 
-    def proposal(self, stack_id: str, name: str) -> dict[str, Any]:
+    def describe_change_set(self, stack_id: str, name: str) -> dict[str, Any]:
         """Return a change set with all its changes."""
         self._read.wait()
         paginator = self.client.get_paginator("describe_change_set")
@@ -149,7 +149,7 @@ class StackApi:
             if error_code(error) not in ("InvalidChangeSetStatus", "TokenAlreadyExistsException"):
                 raise
 
-    def withdraw(self, stack_id: str, name: str) -> None:
+    def delete_change_set(self, stack_id: str, name: str) -> None:
         """Delete a change set that was not executed; one that is gone is no error."""
         self._submit.wait()
         retry_transient(lambda: self.client.delete_change_set(StackName=stack_id, ChangeSetName=name), clock=self.clock)
@@ -185,7 +185,7 @@ class StackApi:
         )
         return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
-    def leftovers(self, stack_id: str) -> list[dict[str, Any]]:
+    def remaining_resources(self, stack_id: str) -> list[dict[str, Any]]:
         """Return the resources that exist still."""
         gone = ("DELETE_COMPLETE", "DELETE_SKIPPED")
         return [

@@ -25,7 +25,7 @@ class Worker[AnyJob: Job](Protocol):
         """Look once and act."""
 
 
-def work_off[AnyJob: Job](
+def run_batch[AnyJob: Job](
     jobs: Iterable[AnyJob],
     worker: Worker[AnyJob],
     api: StackApi,
@@ -58,7 +58,9 @@ def work_off[AnyJob: Job](
         if elapsed > timeout:
             for job in pending:
                 job.finish(
-                    "failed", stacks.get(job.name), f"not finished after {timeout:.0f} s: {_waits_for(job, api)}"
+                    "failed",
+                    stacks.get(job.name),
+                    f"not finished after {timeout:.0f} s: {_pending_resources(job, api)}",
                 )
             return
         # Machines take minutes: after the first looks, fewer requests do.
@@ -70,7 +72,7 @@ def work_off[AnyJob: Job](
             return
 
 
-def read_again(jobs: Iterable[Job], api: StackApi) -> None:
+def verify_ready(jobs: Iterable[Job], api: StackApi) -> None:
     """Compare every job that ended ready with a new look at its stack, by StackId; what is not so has failed."""
     ready = [job for job in jobs if job.result.get("status") == "ready"]
     if not ready:
@@ -154,7 +156,7 @@ def _abandon(jobs: Iterable[Job], reason: str) -> None:
             job.finish("failed", None, reason)
 
 
-def _waits_for(job: Job, api: StackApi) -> str:
+def _pending_resources(job: Job, api: StackApi) -> str:
     """Return what a stack that is not finished waits for, in words."""
     try:
         busy = [

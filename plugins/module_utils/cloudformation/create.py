@@ -24,14 +24,14 @@ class Wanted:
 
 
 @dataclass
-class Maker:
+class StackCreator:
     """Takes each job to a complete stack, or to a reason why not."""
 
     api: StackApi
     wanted: Wanted
     clock: Clock
     priorities: Priorities | None = None
-    dead: set[str] = field(default_factory=set)
+    terminated: set[str] = field(default_factory=set)
     """StackIds of complete stacks whose instance was terminated by hand."""
     warnings: list[str] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class Maker:
             job.finish("failed", stack, self.refusal(job, stack))
 
     def _decide_complete(self, job: Job, stack: Stack) -> str:
-        if stack["StackId"] in self.dead:
+        if stack["StackId"] in self.terminated:
             return "replace"
         if job.action == "update":
             is_stale = stack.get("LastUpdatedTime") == job.updated_before
@@ -137,7 +137,7 @@ class Maker:
     def _delete_for_replacement(self, job: Job, stack: Stack) -> None:
         # Whoever asks for it anew by its name alone did not mean it to leave its fleet or lose its owner.
         job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
-        if stack["StackId"] in self.dead:
+        if stack["StackId"] in self.terminated:
             job.replaced_terminated = True
             self.warnings.append(f"{job.user}: the instance was terminated by hand; its machine is made again")
         elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and not job.is_changed:
@@ -150,7 +150,7 @@ class Maker:
 
     def _watch_deletion(self, job: Job, stack: Stack) -> None:
         if stack["StackStatus"] == "DELETE_FAILED":
-            left = named_resources(self.api.leftovers(stack["StackId"]))
+            left = named_resources(self.api.remaining_resources(stack["StackId"]))
             failure = self.api.first_failure(stack["StackId"])
             job.finish("failed", stack, f"its old stack cannot be deleted ({failure}); left over: {left}")
 
@@ -175,7 +175,7 @@ class Maker:
                 "its last update could neither be finished nor undone: "
                 f"aws cloudformation continue-update-rollback --stack-name {job.name}"
             )
-        left = named_resources(self.api.leftovers(stack["StackId"])) or "nothing"
+        left = named_resources(self.api.remaining_resources(stack["StackId"])) or "nothing"
         failure = self.api.first_failure(stack["StackId"])
         return f"its stack is in the state {status} ({failure}): delete it first; left over: {left}"
 

@@ -14,7 +14,7 @@ _CAN_BE_DELETED_WHILE = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
 
 
 @dataclass
-class Remover:
+class StackDeleter:
     """Takes each job to the end of its stack, protected or not: asking for a confirmation came before."""
 
     api: StackApi
@@ -57,7 +57,7 @@ class Remover:
             job.delete_attempts = 1  # Somebody's attempt before this run.
         elif job.deletion_seen is not None and job.deletion_seen == stack.get("DeletionTime") and self._is_recent(job):
             return  # The state shown is that of the attempt before.
-        left = self.api.leftovers(stack["StackId"])
+        left = self.api.remaining_resources(stack["StackId"])
         failure = self.api.first_failure(stack["StackId"])
         if job.delete_attempts >= _MOST_SUBMISSIONS:
             job.finish("failed", stack, f"cannot be deleted ({failure}); left over: {named_resources(left)}")

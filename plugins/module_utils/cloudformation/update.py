@@ -81,7 +81,7 @@ def _replacing(resource: dict[str, Any]) -> set[str]:
 
 
 @dataclass
-class Updater:
+class StackUpdater:
     """Takes each job to a stack that is as wanted, or to a reason why not."""
 
     api: StackApi
@@ -101,27 +101,27 @@ class Updater:
         if stack["StackStatus"].endswith("_IN_PROGRESS"):
             return  # Our update, that of a run that was interrupted, or somebody else's.
         if job.is_executing:
-            self._watch(job, stack)
+            self._watch_update(job, stack)
         elif reason := refusal(job, stack):
             job.finish("failed", stack, reason)
         elif job.change_set:
-            self._judge(job, stack)
+            self._check_change_set(job, stack)
         elif differs(job, stack):
-            self._propose(job, stack)
+            self._create_change_set(job, stack)
         else:
             job.finish("ready", stack)
 
-    def _propose(self, job: UpdateJob, stack: Stack) -> None:
-        for left in self.api.proposals(job.old_id):
+    def _create_change_set(self, job: UpdateJob, stack: Stack) -> None:
+        for left in self.api.change_sets(job.old_id):
             if left["ChangeSetName"].startswith(PREFIX) and left.get("ExecutionStatus") != "EXECUTE_COMPLETE":
-                self.api.withdraw(job.old_id, left["ChangeSetName"])
+                self.api.delete_change_set(job.old_id, left["ChangeSetName"])
         name = f"{PREFIX}{uuid.uuid4()}"
         request = {"StackName": job.old_id, "ChangeSetName": name, "ChangeSetType": "UPDATE", "ClientToken": name}
-        self.api.propose({**request, **_wanted(job, stack)})
+        self.api.create_change_set({**request, **_wanted(job, stack)})
         job.change_set = name
 
-    def _judge(self, job: UpdateJob, stack: Stack) -> None:
-        found = self.api.proposal(job.old_id, job.change_set)
+    def _check_change_set(self, job: UpdateJob, stack: Stack) -> None:
+        found = self.api.describe_change_set(job.old_id, job.change_set)
         if found["Status"] in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
             return
         reason = ""
@@ -137,21 +137,21 @@ class Updater:
             self.api.execute(job.old_id, job.change_set, job.new_token())
             job.submitted_at = self.clock.now()
             return
-        self.api.withdraw(job.old_id, job.change_set)
+        self.api.delete_change_set(job.old_id, job.change_set)
         job.finish("failed" if reason else "ready", stack, reason)
 
-    def _watch(self, job: UpdateJob, stack: Stack) -> None:
+    def _watch_update(self, job: UpdateJob, stack: Stack) -> None:
         if stack.get("LastUpdatedTime") == job.updated_before:
             if self.clock.now() - (job.submitted_at or 0) > STALE_SECONDS:
                 job.finish("failed", stack, f"CloudFormation did not begin the update within {STALE_SECONDS:.0f} s")
         elif stack["StackStatus"] == "UPDATE_COMPLETE":
             job.finish("ready", stack)
         elif stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
-            self._taken_back(job, stack)
+            self._handle_rollback(job, stack)
         else:
             job.finish("failed", stack, refusal(job, stack))
 
-    def _taken_back(self, job: UpdateJob, stack: Stack) -> None:
+    def _handle_rollback(self, job: UpdateJob, stack: Stack) -> None:
         failure = self.api.first_failure(job.old_id)
         if "denied by stack policy" in failure.reason and job.may_resize and not job.is_under_policy:
             job.is_under_policy = True

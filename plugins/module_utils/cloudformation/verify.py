@@ -15,7 +15,7 @@ _INSTANCES_PER_REQUEST = 200
 """Most values that one filter of DescribeInstances takes."""
 
 
-def read_machines_again(clients: AwsClients, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
+def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
     """Put into every job's result what its machine is now; at the end, what is not as wanted has failed.
 
     `parameter` is the stacks' parameter for the type. A machine that is another one than before, or of another image,

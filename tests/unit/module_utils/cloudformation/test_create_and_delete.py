@@ -88,7 +88,7 @@ def test_says_how_to_continue_a_rollback(lab: Lab) -> None:
 
 def test_makes_again_a_stack_whose_instance_is_gone(lab: Lab) -> None:
     stack = lab.client.add(NAME, "CREATE_COMPLETE", EnableTerminationProtection=True)
-    lab.dead = {stack["StackId"]}
+    lab.terminated = {stack["StackId"]}
     result = lab.make()["alice"]
     assert (result["status"], result["replaced_terminated"]) == ("ready", True)
     assert result["stack_id"] != stack["StackId"]

@@ -19,9 +19,13 @@ from tests.support.cloudformation_server import OTHER_IMAGE, running_cloud
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import work_off  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import look, price_list  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import PREFIX, Updater, UpdateJob  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
+    PREFIX,
+    StackUpdater,
+    UpdateJob,
+)  # isort: skip
 
 pytestmark = pytest.mark.slow
 
@@ -254,7 +258,7 @@ class Losing:
 
 def work(lab: Lab, client: Any, job: UpdateJob) -> dict[str, Any]:
     api = StackApi(client, lab.clock, submissions_per_second=10)
-    work_off([job], Updater(api, lab.clock), api, api.all(), lab.clock, timeout=30)
+    run_batch([job], StackUpdater(api, lab.clock), api, api.all(), lab.clock, timeout=30)
     return job.result
 
 
