@@ -1,4 +1,4 @@
-"""Where a reading command acts: the account and region behind its credentials, and the line that says so first."""
+"""The account and region behind the credentials, and the banner that names them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .prices import PRICE_LIST_REGION, PriceList
 
 @dataclass(frozen=True)
 class AwsAccount:
-    """An account and region that may be read."""
+    """An AWS account and region with clients to read from them."""
 
     clients: AwsClients
     id: str
@@ -28,19 +28,22 @@ class AwsAccount:
 
     @property
     def banner(self) -> str:
-        """The first line of a command's output."""
+        """The line that names the account and region."""
         return banner(self.id, self.region, self.rehearsal)
 
     def price_list(self, cache: str | None, errors: tuple[type[Exception], ...]) -> PriceList:
-        """Return the region's prices, kept in the file `cache` (none when empty); `errors` are AWS's."""
+        """Return the region's prices, cached in the file `cache` if given.
+
+        `errors` are the exceptions that AWS clients raise.
+        """
         path = Path(cache) if cache else None
         return PriceList(lambda: self.clients.client("pricing", PRICE_LIST_REGION), self.region, path, explain, errors)
 
 
 def resolve_account(module: Any, account_id: str) -> AwsAccount:
-    """Return where `module` (an AnsibleAWSModule) acts; fails it when that is not `account_id` ("" for any).
+    """Return the account and region of `module`, an AnsibleAWSModule.
 
-    Raises the errors of AWS.
+    Fails the module when the account is not `account_id` ("" accepts any). Raises botocore's errors.
     """
     clients = AwsClients(
         lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
@@ -56,7 +59,7 @@ def resolve_account(module: Any, account_id: str) -> AwsAccount:
 
 
 def is_rehearsal(endpoint_url: str) -> bool:
-    """Tell whether AWS is asked at an address of this computer: the rehearsal's."""
+    """Return whether the AWS endpoint is a local one, that is the rehearsal's."""
     host = urlsplit(endpoint_url).hostname or ""
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -65,6 +68,6 @@ def is_rehearsal(endpoint_url: str) -> bool:
 
 
 def banner(account: str, region: str, rehearsal: bool) -> str:
-    """Return the line that says where a command acts."""
+    """Return the line that names the account and region."""
     where = f"account {account or 'unknown'}, region {region or 'unknown'}"
     return f"REHEARSAL, no real account: {where}" if rehearsal else f"AWS {where}"

@@ -1,4 +1,4 @@
-"""Reads from AWS with patience for throttling, and what AWS answers in a handier form."""
+"""AWS clients for reading, with retries after transient errors."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
 
 
 class AwsClients:
-    """Reads from AWS with patience for throttling; `make_client` returns botocore's client of a service and region."""
+    """Clients of the AWS services, made on first use, whose reads are retried.
+
+    `make_client` returns botocore's client of a service and region.
+    """
 
     def __init__(self, make_client: Callable[[str, str], Any], region: str) -> None:
         self.region = region
@@ -22,29 +25,32 @@ class AwsClients:
 
     @property
     def errors(self) -> tuple[type[Exception], ...]:
-        """What a reading can raise."""
+        """Exceptions that a read can raise."""
         return (BotoCoreError, ClientError)
 
     def client(self, service: str, region: str = "") -> Any:
-        """Return the client of `service`, made at its first use."""
+        """Return the client of `service`, made on first use."""
         key = (service, region or self.region)
         if key not in self._clients:
             self._clients[key] = self._make_client(*key)
         return self._clients[key]
 
     def read(self, service: str, operation: str, **request: Any) -> dict[str, Any]:
-        """Return AWS's answer to one request, e.g. `read("acm", "describe_certificate", CertificateArn=...)`."""
+        """Return the response to one request.
+
+        For example `read("acm", "describe_certificate", CertificateArn=...)`.
+        """
         call = getattr(self.client(service), operation)
         answer: dict[str, Any] = retry_transient(lambda: call(**request))
         return answer
 
     def read_all(self, service: str, operation: str, key: str, **request: Any) -> list[dict[str, Any]]:
-        """Return the list `key` of all pages of AWS's answer."""
+        """Return the items under `key` from all pages of the response."""
         paginator = self.client(service).get_paginator(operation)
         pages = retry_transient(lambda: list(paginator.paginate(**request)))
         return [item for page in pages for item in page.get(key, [])]
 
 
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:
-    """Return the tags of something as AWS answers them, by key."""
+    """Return the tags of a described resource, by key."""
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}

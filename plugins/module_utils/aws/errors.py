@@ -1,4 +1,4 @@
-"""How our modules and the inventory plugin talk to AWS: client settings, patience with throttling, errors in words."""
+"""AWS client settings, retries after transient errors, and error messages."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports the missing library in its own words.
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore import exceptions
 
 CLIENT_SETTINGS: dict[str, Any] = {
@@ -30,7 +30,7 @@ _THROTTLED = frozenset(
         "TooManyRequestsException",
         "SlowDown",
         "BandwidthLimitExceeded",
-        "PriorRequestNotComplete",  # Route 53: the change before is not done yet.
+        "PriorRequestNotComplete",  # Route 53: the previous change is still pending.
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
@@ -53,27 +53,27 @@ _FORBIDDEN = frozenset(
 
 @dataclass(frozen=True)
 class Clock:
-    """Time as the waiting code sees it; tests give one whose sleep takes no time."""
+    """Time and sleep for code that waits; tests pass one that does not sleep."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
 def error_code(error: BaseException) -> str:
-    """Return AWS's code of `error`, or "" when it is no answer of AWS."""
+    """Return the AWS error code of `error`, "" when it is not an AWS response."""
     response = getattr(error, "response", None)
     return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
 
 
 def error_message(error: BaseException) -> str:
-    """Return what AWS wrote in `error`, on one line; the text of the exception when it is no answer of AWS."""
+    """Return the message of `error` on one line, from AWS's response if there is one."""
     response = getattr(error, "response", None)
     message = response.get("Error", {}).get("Message", "") if isinstance(response, dict) else ""
     return " ".join(str(message or error).split())
 
 
 def is_credentials_error(error: BaseException) -> bool:
-    """Tell whether no further call can succeed with the credentials at hand."""
+    """Return whether no call can succeed with the current credentials."""
     kinds = (
         exceptions.NoCredentialsError,
         exceptions.PartialCredentialsError,
@@ -86,7 +86,7 @@ def is_credentials_error(error: BaseException) -> bool:
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Tell whether the same call may succeed a little later: throttled, cut, timed out, or a fault on AWS's side."""
+    """Return whether a retry may succeed: throttling, lost connection, timeout, AWS fault."""
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return not isinstance(error, (exceptions.SSLError, exceptions.ProxyConnectionError))
     if error_code(error) in _THROTTLED:
@@ -97,10 +97,10 @@ def is_temporary(error: BaseException) -> bool:
 
 
 def retry_transient[T](call: Callable[[], T], seconds: float = 90, clock: Clock | None = None) -> T:
-    """Return what `call` returns, repeating it after temporary errors for up to `seconds`; then the error is raised.
+    """Return the result of `call`, retrying transient errors for up to `seconds`.
 
-    botocore has retried a few times already when an error arrives here. Pauses double from about 1 s up to about
-    15 s, with jitter, so that several commands at once do not keep in step. `call` must be safe to repeat.
+    botocore has already retried a few times before an error arrives here. Pauses double from about 1 s to about 15 s,
+    with jitter, so that concurrent commands do not retry in step. `call` must be safe to repeat.
     """
     clock = clock or Clock()
     end = clock.now() + seconds
@@ -117,7 +117,7 @@ def retry_transient[T](call: Callable[[], T], seconds: float = 90, clock: Clock 
 
 
 def explain(error: BaseException) -> str:
-    """Return one sentence for the user about an error of botocore: what is wrong and what to do."""
+    """Return a sentence for the user about a botocore error: cause and remedy."""
     code, message = error_code(error), error_message(error)
     operation = getattr(error, "operation_name", "the request")
     if code in _EXPIRED:

@@ -1,7 +1,6 @@
-"""Prices of what machines and networks use, from AWS's price list, and sums of them.
+"""On-demand prices of machines and networks from the AWS price list, and bills.
 
-Called by preflight, by the modules that list what is left or running, and by the burn rate. A price is a Decimal in
-US dollars or None when it could not be had: an unknown price is marked as such and never taken for 0.
+A price is a Decimal in US dollars, or None when it is unknown; an unknown price is never counted as 0.
 """
 
 from __future__ import annotations
@@ -18,11 +17,11 @@ from typing import Any
 from ..common.atomic_file import write_whole
 
 HOURS_PER_MONTH = 730
-"""What AWS divides a price per month by to charge an hour (365 days of 24 hours in 12 parts)."""
+"""Hours by which AWS divides a monthly price (365 days of 24 hours in 12 parts)."""
 PRICE_LIST_REGION = "us-east-1"
-"""The Price List API answers in few regions, for all of them."""
+"""The Price List API has endpoints in few regions and serves all of them."""
 FRESH_DAYS = 7
-"""Days that a cached price is used without asking again; list prices change a few times a year."""
+"""Days for which a cached price is valid; list prices change a few times a year."""
 _CACHE_VERSION = 1
 # USE1-, EUC1-, and EU- for eu-west-1. Other prefixes (Outposts-, TS-) make another product of it.
 _REGION_PREFIX = re.compile(r"\A(?:EU|[A-Z]{3}\d)-")
@@ -30,10 +29,10 @@ _REGION_PREFIX = re.compile(r"\A(?:EU|[A-Z]{3}\d)-")
 
 @dataclass(frozen=True)
 class Item:
-    """Something with a price: where it stands in the price list.
+    """An entry of the price list.
 
-    `name` is the key in the cache and in results. `usage` is what the product's usage type must be, without the prefix
-    that names a region. `hours` is how many hours a unit lasts.
+    `name` is the key in the cache and in results. `usage` is the product's usage type without its region prefix.
+    `hours` is the number of hours that one unit covers.
     """
 
     name: str
@@ -44,32 +43,32 @@ class Item:
 
 
 def instance(instance_type: str) -> Item:
-    """Return the hour of a Linux machine of this type, on demand, on shared hardware."""
+    """Return the item for one hour of a Linux machine, on demand, on shared hardware."""
     filters = {
         "instanceType": instance_type,
         "operatingSystem": "Linux",
         "tenancy": "Shared",
         "preInstalledSw": "NA",
-        # Else the list also has the unused and the reserved capacity of the same type.
+        # Excludes unused and reserved capacity of the same type.
         "capacitystatus": "Used",
     }
     return Item(f"instance/{instance_type}", "AmazonEC2", tuple(filters.items()), f"BoxUsage:{instance_type}")
 
 
 def volume(volume_type: str) -> Item:
-    """Return the GiB of a disk of this type (gp3, gp2, ...), priced by the month."""
+    """Return the item for one GiB of a volume type (gp3, gp2, ...), priced by the month."""
     filters = (("productFamily", "Storage"), ("volumeApiName", volume_type))
     usage = "EBS:VolumeUsage" if volume_type == "standard" else f"EBS:VolumeUsage.{volume_type}"
     return Item(f"volume/{volume_type}", "AmazonEC2", filters, usage, HOURS_PER_MONTH)
 
 
 def unlisted(name: str) -> Item:
-    """Return something that costs money and whose price we do not look up: always unknown, never 0."""
+    """Return an item that costs money and whose price is always unknown."""
     return Item(name, "", (), "")
 
 
 def provisioned(volume_type: str, iops: int, throughput: int) -> Item | None:
-    """Return the charge for speed beyond what a volume's price includes, None when there is none.
+    """Return the item for provisioned IOPS or throughput, None when there is no charge.
 
     gp3 includes 3,000 operations and 125 MiB a second (EC2 user guide, "General Purpose SSD volumes"); io1 and io2
     charge every operation.
@@ -79,20 +78,20 @@ def provisioned(volume_type: str, iops: int, throughput: int) -> Item | None:
 
 
 SNAPSHOT = Item("snapshot", "AmazonEC2", (("productFamily", "Storage Snapshot"),), "EBS:SnapshotUsage", HOURS_PER_MONTH)
-"""The GiB of a snapshot."""
+"""One GiB of a snapshot."""
 PUBLIC_ADDRESS = Item("public-address", "AmazonVPC", (("group", "VPCPublicIPv4Address"),), "PublicIPv4:InUseAddress")
-"""A public IPv4 address in use, of a machine or of a load balancer (which has one in each of its zones)."""
+"""A public IPv4 address in use by a machine or load balancer (one for each of its zones)."""
 IDLE_ADDRESS = Item("idle-address", "AmazonVPC", (("group", "VPCPublicIPv4Address"),), "PublicIPv4:IdleAddress")
-"""An elastic address that is attached to nothing."""
+"""An elastic address without an association."""
 LOAD_BALANCER = Item("load-balancer", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LoadBalancerUsage")
 """An application load balancer, without the traffic through it."""
 CAPACITY_UNIT = Item("capacity-unit", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LCUUsage")
-"""The hour of a load balancer capacity unit (LCU): traffic, of which nobody knows before how much there will be."""
+"""The hour of a load balancer capacity unit (LCU); usage depends on traffic."""
 
 
 @dataclass(frozen=True)
 class Quote:
-    """The price of a unit in dollars and the day it was asked."""
+    """The price of a unit in dollars and the day on which it was retrieved."""
 
     amount: Decimal
     as_of: str
@@ -100,10 +99,10 @@ class Quote:
 
 @dataclass
 class PriceList:
-    """Prices per hour of one region, asked of AWS and kept in a file.
+    """Hourly prices of one region, from AWS and a cache file.
 
     `client` returns botocore's client of `pricing` in PRICE_LIST_REGION and is called only when a price is missing.
-    `notes` says once why prices are missing. `cache_file` is written by `save` only.
+    `notes` say why prices are missing. Only `save` writes `cache_file`.
     """
 
     client: Callable[[], Any]
@@ -120,17 +119,17 @@ class PriceList:
     _is_broken: bool = False
 
     def per_hour(self, item: Item) -> Decimal | None:
-        """Return what one of `item` (a GiB for disks) costs per hour, None when that cannot be had."""
+        """Return the hourly price of one unit (a GiB for disks), None when it is unknown."""
         quote = self._quote(item)
         return None if quote is None else quote.amount / item.hours
 
     def as_of(self, items: Iterable[Item]) -> str:
-        """Return the day of the oldest price among `items`, "" when none is known."""
+        """Return the day of the oldest price of `items`, "" when none is known."""
         days = [self._quotes[item.name].as_of for item in items if item.name in self._quotes]
         return min(days, default="")
 
     def save(self) -> None:
-        """Keep what was asked for the next run. Raises OSError."""
+        """Write new prices to the cache file. Raises OSError."""
         if self.cache_file is None or not self._has_new:
             return
         prices = {name: {"amount": str(q.amount), "as_of": q.as_of} for name, q in sorted(self._quotes.items())}
@@ -168,14 +167,14 @@ class PriceList:
                     amount for text in page["PriceList"] for amount in unit_prices(json.loads(text), item.usage)
                 }
         except self.errors as error:
-            # One refusal is told once, and not asked for again at every item.
+            # One failed request is enough: do not repeat it for every item.
             self._is_broken = True
             self.notes.append(f"prices cannot be asked: {self.explain(error)}")
             return None
         if not amounts:
             self.notes.append(f"the price list of {self.region} has no price for {item.name}")
             return None
-        # Should the list say two things, the dearer one: a plan may be wrong on the safe side.
+        # Of several prices take the highest, so that a plan never shows too low a cost.
         return max(amounts)
 
     def _read_cache(self) -> None:
@@ -190,14 +189,14 @@ class PriceList:
                 _day(entry["as_of"])
                 self._quotes[name] = Quote(Decimal(entry["amount"]), entry["as_of"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidOperation):
-            # No cache, or one that somebody edited: AWS is asked again.
+            # A missing or damaged cache: ask AWS again.
             self._quotes.clear()
 
 
 def unit_prices(product: Mapping[str, Any], usage: str) -> set[Decimal]:
-    """Return the on-demand prices in dollars of a product of the list, none unless its usage type is `usage`.
+    """Return the on-demand prices in dollars of a product with usage type `usage`.
 
-    A first tier that is free of charge does not count: a fleet outgrows it.
+    A free first tier does not count: a fleet exceeds it.
     """
     attributes = product.get("product", {}).get("attributes", {})
     if _REGION_PREFIX.sub("", str(attributes.get("usagetype", ""))) != usage:
@@ -215,7 +214,10 @@ def unit_prices(product: Mapping[str, Any], usage: str) -> set[Decimal]:
 
 @dataclass(frozen=True)
 class Line:
-    """One line of a bill: `count` units (GiB for disks) at `unit_price` dollars per hour, None when unknown."""
+    """A line of a bill: `count` units (GiB for disks) at `unit_price` dollars per hour.
+
+    `unit_price` is None when it is unknown.
+    """
 
     what: str
     count: int
@@ -223,13 +225,13 @@ class Line:
 
     @property
     def per_hour(self) -> Decimal | None:
-        """Dollars per hour of all of them."""
+        """Dollars per hour of all units."""
         return None if self.unit_price is None else self.unit_price * self.count
 
 
 @dataclass(frozen=True)
 class Bill:
-    """What a number of things cost together. Unknown prices are not in the sums; `unknown` names them."""
+    """The cost of several items; unknown prices are not in the sums but in `unknown`."""
 
     lines: tuple[Line, ...]
     as_of: str = ""
@@ -241,11 +243,11 @@ class Bill:
 
     @property
     def unknown(self) -> list[str]:
-        """What has no known price."""
+        """Names of the lines whose price is unknown."""
         return [line.what for line in self.lines if line.unit_price is None]
 
     def as_data(self) -> dict[str, Any]:
-        """Return the bill as plain data; amounts are texts, None where nothing is known."""
+        """Return the bill as plain data; amounts are strings, None when unknown."""
         is_known = any(line.unit_price is not None for line in self.lines) or not self.lines
         return {
             "per_hour": dollars(self.per_hour, 4) if is_known else None,

@@ -1,4 +1,4 @@
-"""AWS quotas that a fleet meets: what the account may have, what is asked. Reads only; used by preflight."""
+"""AWS service quotas that limit a fleet. Reads only."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from .errors import error_code
 
 @dataclass(frozen=True)
 class Quota:
-    """A quota as Service Quotas knows it; `default` is AWS's value for a new account, 0 when that differs."""
+    """A quota of Service Quotas.
+
+    `default` is its value in a new account, 0 when that varies.
+    """
 
     name: str
     service: str
@@ -37,7 +40,7 @@ _VCPU_QUOTAS = {
 
 
 def vcpu_quota(instance_type: str) -> Quota | None:
-    """Return the quota that machines of this type count for, None for the rare families with quotas of their own."""
+    """Return the vCPU quota of an instance type, None for rare families with their own."""
     family = instance_type.split(".", 1)[0].split("-", 1)[0]
     letters = family[: next((index for index, char in enumerate(family) if char.isdigit()), len(family))]
     # im4gn and is4gen are storage machines (I), inf and trn are not; hpc is no H, dl is no D, mac is no M.
@@ -46,7 +49,10 @@ def vcpu_quota(instance_type: str) -> Quota | None:
 
 @dataclass(frozen=True)
 class Need:
-    """What is asked of a quota: `used` now, `needed` on top of it, for `whose` ("" for the whole fleet)."""
+    """The demand on a quota: `used` now and `needed` in addition.
+
+    `whose` names the owner of the quota, "" for the whole account.
+    """
 
     quota: Quota
     used: int
@@ -56,7 +62,10 @@ class Need:
 
 @dataclass
 class Quotas:
-    """Limits of the account, each asked once of `client`, botocore's of service-quotas; `notes` say what went wrong."""
+    """Limits of the account, each read once; `notes` record failed reads.
+
+    `client` is botocore's client of service-quotas.
+    """
 
     client: Any
     explain: Callable[[BaseException], str]
@@ -65,7 +74,7 @@ class Quotas:
     _limits: dict[str, int | None] = field(default_factory=dict)
 
     def limit(self, quota: Quota) -> int | None:
-        """Return what the account may have, AWS's default when that cannot be told, None without any."""
+        """Return the account's limit, else AWS's default, else None."""
         if quota.code not in self._limits:
             self._limits[quota.code] = self._ask(quota)
         return self._limits[quota.code]
@@ -76,7 +85,7 @@ class Quotas:
             try:
                 answer = self.client.get_service_quota(**request)
             except self.errors as error:
-                # An account whose value was never changed may have no applied quota.
+                # A quota that was never changed may have no applied value.
                 if error_code(error) != "NoSuchResourceException":
                     raise
                 answer = self.client.get_aws_default_service_quota(**request)
@@ -88,6 +97,6 @@ class Quotas:
 
 
 def as_data(need: Need, limit: int | None) -> dict[str, Any]:
-    """Return a need as plain data."""
+    """Return `need` and its limit as plain data."""
     name = f"{need.quota.name} ({need.whose})" if need.whose else need.quota.name
     return {"name": name, "code": need.quota.code, "used": need.used, "needed": need.needed, "limit": limit}

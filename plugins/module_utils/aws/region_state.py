@@ -1,4 +1,4 @@
-"""What exists in the region: all stacks and all instances, read in two paginated requests."""
+"""All stacks and instances of a region, read in two paginated requests."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .client import AwsClients, tags_of
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
 
 
-# What create deletes, or waits for, and then makes anew.
+# States of stacks that are deleted, or waited for, and then created again.
 MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 
 
 @dataclass(frozen=True)
 class Survey:
-    """All stacks by name but deleted ones, and all instances of the region but terminated ones."""
+    """The region's stacks by name and its instances, without deleted and terminated ones."""
 
     stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     instances: tuple[dict[str, Any], ...] = ()
@@ -27,16 +27,16 @@ class Survey:
         return self.machines().get(user)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return the live instances that are users' machines, by user."""
+        """Return the live instances of all users, by user."""
         named = ((user_of_instance_tag(tags_of(item).get("Name", "")), item) for item in self.instances)
         return {user: item for user, item in named if user and item["State"]["Name"] in LIVE_STATES}
 
     def fleets(self) -> dict[str, str]:
-        """Return the fleet, "" for none, of each user who has a machine."""
+        """Return the fleet of each user with a machine, "" for none."""
         return {user: tags_of(item).get("fleet", "") for user, item in self.machines().items()}
 
     def status(self, name: str) -> str:
-        """Return the state of the stack `name`, "" when there is none."""
+        """Return the status of the stack `name`, "" when it does not exist."""
         return str(self.stacks.get(name, {}).get("StackStatus", ""))
 
     def outputs(self, name: str) -> dict[str, str]:
@@ -49,13 +49,13 @@ class Survey:
         return {item["ParameterKey"]: item.get("ParameterValue", "") for item in given}
 
     def has_network(self, network: str) -> bool:
-        """Tell whether the network stands and needs nothing new."""
+        """Return whether the network's stack exists and will not be replaced."""
         status = self.status(network_stack_name(network))
         return bool(status) and status not in MADE_ANEW and status != "DELETE_COMPLETE"
 
 
 def survey(clients: AwsClients) -> Survey:
-    """Look at all stacks and instances: two requests, paginated, however many machines are asked for."""
+    """Read all stacks and instances of the region."""
     stacks = clients.read_all("cloudformation", "describe_stacks", "Stacks")
     states = [{"Name": "instance-state-name", "Values": [*LIVE_STATES, "shutting-down"]}]
     reservations = clients.read_all("ec2", "describe_instances", "Reservations", Filters=states)

@@ -1,4 +1,4 @@
-"""Compares the DNS records that are wanted with those of a Route 53 zone, and makes the changes."""
+"""Compare wanted DNS records with a Route 53 zone and submit the changes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CHARACTERS_PER_BATCH = 32000
 
 
 class RecordsError(Exception):
-    """Something about the zone or its records that the user must settle; str() is one line."""
+    """A problem of the zone or its records that the user must fix; str() is one line."""
 
 
 def wanted_set(record: dict[str, Any]) -> RecordSet:
@@ -43,7 +43,7 @@ def wanted_set(record: dict[str, Any]) -> RecordSet:
 
 
 def is_same(one: RecordSet, other: RecordSet) -> bool:
-    """Tell whether two record sets of one name and type say the same."""
+    """Return whether two record sets of one name and type are equivalent."""
     return _essence(one) == _essence(other)
 
 
@@ -64,23 +64,26 @@ class Zone:
     clock: Clock
 
     def records(self) -> dict[tuple[str, str], list[RecordSet]]:
-        """Return all record sets by name and type; several of one name and type have a routing policy."""
+        """Return all record sets by name and type.
+
+        Several sets of one name and type have a routing policy.
+        """
         paginator = self.client.get_paginator("list_resource_record_sets")
         pages = retry_transient(lambda: list(paginator.paginate(HostedZoneId=self.zone_id)), clock=self.clock)
         found: dict[tuple[str, str], list[RecordSet]] = {}
         for page in pages:
             for record in page["ResourceRecordSets"]:
-                # Route 53 writes a star as an octal escape.
+                # Route 53 returns an asterisk as an octal escape.
                 key = (absolute_name(record["Name"]).replace("\\052", "*"), record["Type"])
                 found.setdefault(key, []).append(record)
         return found
 
     def change(self, changes: list[Change]) -> list[str]:
-        """Submit the changes, in one request if they fit, and return the ids of the requests."""
+        """Submit the changes in as few requests as possible and return their ids."""
         return [self._submit(batch) for batch in batches(changes)]
 
     def wait(self, change_ids: list[str], timeout: float) -> bool:
-        """Wait until all of Route 53's servers answer with the changes; False after `timeout` seconds."""
+        """Wait until the changes are on all name servers; return False after `timeout` seconds."""
         end = self.clock.now() + timeout
         progress = Progress("records")
         for change_id in change_ids:
@@ -103,7 +106,10 @@ class Zone:
 
 
 def find_zone(client: Any, name: str, clock: Clock) -> Zone:
-    """Return the public hosted zone `name` (neither case nor the trailing dot matter), or raise RecordsError."""
+    """Return the public hosted zone `name`, in any case, with or without trailing dot.
+
+    Raises RecordsError unless there is exactly one.
+    """
     wanted = absolute_name(name)
     answer = retry_transient(lambda: client.list_hosted_zones_by_name(DNSName=wanted), clock=clock)
     found = [
@@ -122,7 +128,10 @@ def find_zone(client: Any, name: str, clock: Clock) -> Zone:
 
 
 def plan(wanted: list[RecordSet], existing: dict[tuple[str, str], list[RecordSet]], present: bool) -> list[Change]:
-    """Return the changes that make `wanted` present (by value), or absent (by name and type, with the values read)."""
+    """Return the changes that make the `wanted` records present or absent.
+
+    Absent records are compared by name and type only, and deleted with the values that were read.
+    """
     changes = []
     for record in wanted:
         found = existing.get((record["Name"], record["Type"]), [])
@@ -157,7 +166,7 @@ def batches(changes: list[Change]) -> Iterator[list[Change]]:
 
 
 def is_outdated(error: BaseException) -> bool:
-    """Tell whether a batch was refused because the records have changed since they were read."""
+    """Return whether a batch was refused because records changed since they were read."""
     return isinstance(error, ClientError) and error_code(error) == "InvalidChangeBatch"
 
 
