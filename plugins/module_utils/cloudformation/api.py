@@ -1,7 +1,7 @@
-"""CloudFormation as our modules for many stacks need it: paced, patient, by StackId, failures in words.
+"""CloudFormation requests for many stacks: rate-limited, retried, by StackId.
 
-Why not amazon.aws.cloudformation: it polls every stack by itself, waits without limit, and takes any client error
-while it waits for a finished deletion (AWS_FACTS.md has the source).
+amazon.aws.cloudformation is not used: it polls every stack separately, waits without limit, and takes any client error
+during the wait for a completed deletion (AWS_FACTS.md has the source).
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
 
 Stack = dict[str, Any]
 
-# A stack's own events with these states begin an operation; what is older belongs to an earlier one.
+# Stack events with these states begin an operation; older events belong to an earlier one.
 _OPERATION_STARTS = frozenset({"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 
 
-# What CloudFormation wraps around the words of the service that refused, and what that one adds for its support.
+# CloudFormation's wrapper around the message of another service, and that service's request ids.
 _WRAPPED = re.compile(r'Resource handler returned message: "(.*)" \(RequestToken: .*\)', re.DOTALL)
 _FOR_SUPPORT = re.compile(r"\s*\((?:Service: [^()]*)?;? ?(?:Status Code|Request ID): [^()]*(?:\([^()]*\))?[^()]*\)")
 
 
 def plain_reason(reason: str) -> str:
-    """Return CloudFormation's reason for a failure without request ids and the like, on one line."""
+    """Return CloudFormation's failure reason on one line, without request ids."""
     wrapped = _WRAPPED.fullmatch(reason.strip())
     return " ".join(_FOR_SUPPORT.sub("", wrapped.group(1) if wrapped else reason).split())
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a stack's operation failed: the first resource that did, and CloudFormation's reason."""
+    """The first failed resource of a stack operation and CloudFormation's reason."""
 
     logical_id: str
     reason: str
@@ -47,7 +47,7 @@ class Failure:
 
 @dataclass
 class Pacer:
-    """Spaces calls at least `interval` seconds apart."""
+    """Rate limiter that keeps calls at least `interval` seconds apart."""
 
     interval: float
     clock: Clock
@@ -63,7 +63,10 @@ class Pacer:
 
 @dataclass
 class StackApi:
-    """Calls of one account and region. Errors are botocore's, after patience with temporary ones."""
+    """CloudFormation requests in one account and region.
+
+    Transient errors are retried; the methods raise botocore's errors.
+    """
 
     client: Any
     clock: Clock
@@ -73,16 +76,16 @@ class StackApi:
 
     def __post_init__(self) -> None:
         self._submit = Pacer(1 / self.submissions_per_second, self.clock)
-        # Reads of single stacks; people report trouble from about five requests a second on.
+        # Reads of single stacks; throttling is reported from about five requests a second.
         self._read = Pacer(0.25, self.clock)
 
     def all(self) -> dict[str, Stack]:
-        """Return every stack that is not deleted, by name: one paginated request however many there are."""
+        """Return every stack that is not deleted, by name, in one paginated request."""
         pages = retry_transient(lambda: list(self.client.get_paginator("describe_stacks").paginate()), clock=self.clock)
         return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
 
     def by_id(self, stack_id: str) -> Stack | None:
-        """Return the stack, also a deleted one; None when CloudFormation knows none of that id."""
+        """Return the stack, also a deleted one, None when the id is unknown."""
         self._read.wait()
         try:
             answer = retry_transient(lambda: self.client.describe_stacks(StackName=stack_id), clock=self.clock)
@@ -93,7 +96,10 @@ class StackApi:
         return answer["Stacks"][0]
 
     def create(self, request: dict[str, Any]) -> None:
-        """Submit CreateStack. AlreadyExists is no error: the answer to an earlier try may have been lost."""
+        """Submit CreateStack.
+
+        AlreadyExists is no error: the response to an earlier attempt may have been lost.
+        """
         self._submit.wait()
         try:
             retry_transient(lambda: self.client.create_stack(**request), clock=self.clock)
@@ -102,7 +108,7 @@ class StackApi:
                 raise
 
     def update(self, request: dict[str, Any]) -> bool:
-        """Submit UpdateStack; False when CloudFormation finds nothing to change."""
+        """Submit UpdateStack; return False when there is nothing to update."""
         self._submit.wait()
         try:
             retry_transient(lambda: self.client.update_stack(**request), clock=self.clock)
@@ -113,7 +119,10 @@ class StackApi:
         return True
 
     def create_change_set(self, request: dict[str, Any]) -> None:
-        """Submit CreateChangeSet. AlreadyExists is no error: the names are new, so it is an answer that got lost."""
+        """Submit CreateChangeSet.
+
+        AlreadyExists is no error: names are unique, so the response to an earlier attempt was lost.
+        """
         self._submit.wait()
         try:
             retry_transient(lambda: self.client.create_change_set(**request), clock=self.clock)
@@ -129,7 +138,7 @@ class StackApi:
         return [summary for page in pages for summary in page["Summaries"]]
 
     def describe_change_set(self, stack_id: str, name: str) -> dict[str, Any]:
-        """Return a change set with all its changes."""
+        """Return a change set with all of its changes."""
         self._read.wait()
         paginator = self.client.get_paginator("describe_change_set")
         request = {"StackName": stack_id, "ChangeSetName": name}
@@ -137,9 +146,10 @@ class StackApi:
         return {**pages[-1], "Changes": [change for page in pages for change in page.get("Changes", [])]}
 
     def execute(self, stack_id: str, name: str, token: str) -> None:
-        """Submit ExecuteChangeSet. One that was executed is no error: the answer to an earlier try may have been lost.
+        """Submit ExecuteChangeSet.
 
-        Whether the update began is for the caller to see from the stack.
+        An executed change set is no error: the response to an earlier attempt may have been lost. The caller must check
+        the stack to see whether the update began.
         """
         self._submit.wait()
         request = {"StackName": stack_id, "ChangeSetName": name, "ClientRequestToken": token}
@@ -150,14 +160,14 @@ class StackApi:
                 raise
 
     def delete_change_set(self, stack_id: str, name: str) -> None:
-        """Delete a change set that was not executed; one that is gone is no error."""
+        """Delete a change set that was not executed; a missing one is no error."""
         self._submit.wait()
         retry_transient(lambda: self.client.delete_change_set(StackName=stack_id, ChangeSetName=name), clock=self.clock)
 
     def delete(self, stack: Stack, token: str, retain: Iterable[str] = ()) -> None:
-        """Submit DeleteStack for exactly this stack, lifting its termination protection first."""
+        """Disable termination protection and submit DeleteStack, by StackId."""
         stack_id = stack["StackId"]
-        # A list of all stacks may leave the field out; lifting what is not protected changes nothing.
+        # The list of all stacks may omit the field; disabling it twice changes nothing.
         if stack.get("EnableTerminationProtection", True):
             self._submit.wait()
             lift = {"StackName": stack_id, "EnableTerminationProtection": False}
@@ -169,7 +179,7 @@ class StackApi:
         retry_transient(lambda: self.client.delete_stack(**request), clock=self.clock)
 
     def template(self, stack_id: str) -> Any:
-        """Return the template as submitted: text, or botocore's reading of it when it was JSON."""
+        """Return the submitted template: text, or parsed by botocore when it was JSON."""
         self._read.wait()
         answer = retry_transient(
             lambda: self.client.get_template(StackName=stack_id, TemplateStage="Original"), clock=self.clock
@@ -186,7 +196,7 @@ class StackApi:
         return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
     def remaining_resources(self, stack_id: str) -> list[dict[str, Any]]:
-        """Return the resources that exist still."""
+        """Return the summaries of the resources that still exist."""
         gone = ("DELETE_COMPLETE", "DELETE_SKIPPED")
         return [
             resource
@@ -195,13 +205,13 @@ class StackApi:
         ]
 
     def first_failure(self, stack_id: str) -> Failure:
-        """Return the first failure of the stack's latest operation."""
+        """Return the first failure in the stack's latest operation."""
         self._read.wait()
         events = retry_transient(lambda: list(self._latest_operation(stack_id)), clock=self.clock)
         failed = [event for event in events if str(event["ResourceStatus"]).endswith("_FAILED")]
-        # When one resource fails, those still being made are cancelled: an effect and not the cause.
+        # When one resource fails, those in progress are cancelled: that is not the cause.
         causes = [event for event in failed if "cancelled" not in event.get("ResourceStatusReason", "").lower()]
-        for event in reversed(causes or failed):  # Events come newest first.
+        for event in reversed(causes or failed):  # The newest event comes first.
             reason = plain_reason(event.get("ResourceStatusReason", ""))
             return Failure(event["LogicalResourceId"], reason or "no reason given")
         ends = [event for event in events if event.get("ResourceStatusReason")]

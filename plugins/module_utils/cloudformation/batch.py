@@ -1,4 +1,4 @@
-"""Works off a batch of stacks together: one look at all of them per round, bounded, the end state read again."""
+"""Run a batch of stack operations with one poll for all, a timeout and verification."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _TAGS_PER_FILTER = 200
 
 
 class Worker[AnyJob: Job](Protocol):
-    """Maker, Remover or Updater."""
+    """Interface of StackCreator, StackDeleter and StackUpdater."""
 
     def step(self, job: AnyJob, stacks: dict[str, Stack]) -> None:
-        """Look once and act."""
+        """Take the next action for a job."""
 
 
 def run_batch[AnyJob: Job](
@@ -34,10 +34,10 @@ def run_batch[AnyJob: Job](
     timeout: float,
     done: str = "ready",
 ) -> None:
-    """Give every job a result within `timeout` seconds (and the calls that are under way then).
+    """Run all jobs until each has a result, for at most `timeout` seconds.
 
-    `stacks` is the first look at all of them, `done` the word for those that are finished. Errors of AWS end up in the
-    results, for what was done must be told.
+    `stacks` are the current stacks by name, `done` is the word for finished ones in progress lines. AWS errors go into
+    the results, so that completed work is still reported.
     """
     start = clock.now()
     jobs = list(jobs)
@@ -63,7 +63,7 @@ def run_batch[AnyJob: Job](
                     f"not finished after {timeout:.0f} s: {_pending_resources(job, api)}",
                 )
             return
-        # Machines take minutes: after the first looks, fewer requests do.
+        # Stacks take minutes: poll less often as time passes.
         clock.sleep(min(5.0, 2.0 + elapsed / 60))
         try:
             stacks = api.all()
@@ -73,7 +73,7 @@ def run_batch[AnyJob: Job](
 
 
 def verify_ready(jobs: Iterable[Job], api: StackApi) -> None:
-    """Compare every job that ended ready with a new look at its stack, by StackId; what is not so has failed."""
+    """Read the stacks of all ready jobs again, by StackId, and fail those not complete."""
     ready = [job for job in jobs if job.result.get("status") == "ready"]
     if not ready:
         return
@@ -92,9 +92,9 @@ def verify_ready(jobs: Iterable[Job], api: StackApi) -> None:
 
 
 def without_instance(ec2: Any, api: StackApi, stacks: list[Stack], logical_id: str, clock: Clock) -> set[str]:
-    """Return the StackIds of those complete `stacks` whose instance was terminated or is unknown to EC2.
+    """Return the StackIds of complete stacks whose instance is terminated or missing.
 
-    One request for all; a stack that seems to have none is looked at by the instance's own id before it is said to.
+    One request reads all instances; a stack without a match is checked again by its instance id.
     """
     complete = [stack for stack in stacks if stack["StackStatus"] in COMPLETE]
     if not complete:
@@ -157,7 +157,7 @@ def _abandon(jobs: Iterable[Job], reason: str) -> None:
 
 
 def _pending_resources(job: Job, api: StackApi) -> str:
-    """Return what a stack that is not finished waits for, in words."""
+    """Return the stack's last status and the resources in progress, as text."""
     try:
         busy = [
             resource["LogicalResourceId"]
@@ -165,5 +165,5 @@ def _pending_resources(job: Job, api: StackApi) -> str:
             if resource["ResourceStatus"].endswith("_IN_PROGRESS")
         ]
     except (BotoCoreError, ClientError):
-        busy = []  # The time is over already; the state alone must do.
+        busy = []  # After the timeout the status alone has to do.
     return f"{job.last_status}, waiting for {', '.join(busy)}" if busy else job.last_status

@@ -1,4 +1,4 @@
-"""Brings stacks into being: the right answer to each state that a stack may be in, one step per look at all stacks."""
+"""Create stacks, or replace, update and await them, depending on their status."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from .rule_priorities import Priorities, is_collision
 
 @dataclass
 class Wanted:
-    """What all stacks of a batch have in common."""
+    """Settings that all stacks of a batch share."""
 
     template: str
     policy: str = ""
     termination_protection: bool = False
     update: bool = False
-    """Whether a stack that differs is updated. Never for machines: an update can replace one."""
+    """Whether to update a stack that differs. Not for machines: an update can replace one."""
 
 
 @dataclass
 class StackCreator:
-    """Takes each job to a complete stack, or to a reason why not."""
+    """Bring each job to a complete stack or a failure reason."""
 
     api: StackApi
     wanted: Wanted
     clock: Clock
     priorities: Priorities | None = None
     terminated: set[str] = field(default_factory=set)
-    """StackIds of complete stacks whose instance was terminated by hand."""
+    """StackIds of complete stacks whose instance was terminated outside CloudFormation."""
     warnings: list[str] = field(default_factory=list)
 
     def decide(self, job: Job, stack: Stack | None) -> str:
-        """Return what the state asks for: create, replace, update, wait, ready, failed or refuse."""
+        """Return the action: create, replace, update, wait, ready, failed or refuse."""
         if stack is None:
             return "create"
         status = stack["StackStatus"]
@@ -52,7 +52,7 @@ class StackCreator:
         return "failed" if is_own else "refuse"
 
     def step(self, job: Job, stacks: dict[str, Stack]) -> None:
-        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
         stack = stacks.get(job.name)
         if job.deleting_id:
             if stack and stack["StackId"] == job.deleting_id:
@@ -135,7 +135,7 @@ class StackCreator:
         job.action, job.is_changed, job.submitted_at = "update", True, self.clock.now()
 
     def _delete_for_replacement(self, job: Job, stack: Stack) -> None:
-        # Whoever asks for it anew by its name alone did not mean it to leave its fleet or lose its owner.
+        # A replacement keeps the old stack's tags, such as fleet and owner, unless new ones are given.
         job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
         if stack["StackId"] in self.terminated:
             job.replaced_terminated = True
@@ -168,7 +168,7 @@ class StackCreator:
             job.finish("failed", stack, str(failure))
 
     def refusal(self, job: Job, stack: Stack) -> str:
-        """Return why a stack in this state is left alone, what is left of it, and what to do."""
+        """Return why a stack needs manual repair, its remaining resources, and the remedy."""
         status = stack["StackStatus"]
         if status == "UPDATE_ROLLBACK_FAILED":
             return (

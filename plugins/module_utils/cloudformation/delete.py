@@ -1,4 +1,4 @@
-"""Deletes stacks until nothing of them is left, or what is left is named."""
+"""Delete stacks completely, or report the resources that remain."""
 
 from __future__ import annotations
 
@@ -9,23 +9,26 @@ from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, named_resources
 
 _MOST_SUBMISSIONS = 4
-"""The first, a second try, then twice without the resources that resist: leaving one can bring up another."""
+"""Two attempts, then two that retain the failed resources: retaining one can reveal another."""
 _CAN_BE_DELETED_WHILE = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
 
 
 @dataclass
 class StackDeleter:
-    """Takes each job to the end of its stack, protected or not: asking for a confirmation came before."""
+    """Delete the stack of each job, also with termination protection.
+
+    The caller has already asked for confirmation.
+    """
 
     api: StackApi
     clock: Clock
     warnings: list[str] = field(default_factory=list)
 
     def step(self, job: Job, stacks: dict[str, Stack]) -> None:
-        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
         stack = stacks.get(job.name)
         if job.deleting_id and (stack is None or stack["StackId"] != job.deleting_id):
-            # That a list no longer shows the stack is no proof: ask for its end state by id.
+            # Absence from a list is no proof of deletion: read the final status by id.
             stack = self._end_state(job, stack)
             if job.result:
                 return
@@ -38,7 +41,7 @@ class StackDeleter:
         elif status == "DELETE_FAILED":
             self._retry(job, stack)
         elif job.deleting_id or (status.endswith("_IN_PROGRESS") and status not in _CAN_BE_DELETED_WHILE):
-            return  # Submitted and not yet shown, or an update that must end before it can be deleted.
+            return  # A submission that is not visible yet, or an update that must end first.
         else:
             self._submit(job, stack)
 
@@ -54,9 +57,9 @@ class StackDeleter:
 
     def _retry(self, job: Job, stack: Stack) -> None:
         if job.delete_attempts == 0:
-            job.delete_attempts = 1  # Somebody's attempt before this run.
+            job.delete_attempts = 1  # An attempt before this run.
         elif job.deletion_seen is not None and job.deletion_seen == stack.get("DeletionTime") and self._is_recent(job):
-            return  # The state shown is that of the attempt before.
+            return  # The status is that of the previous attempt.
         left = self.api.remaining_resources(stack["StackId"])
         failure = self.api.first_failure(stack["StackId"])
         if job.delete_attempts >= _MOST_SUBMISSIONS:

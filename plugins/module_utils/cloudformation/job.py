@@ -1,4 +1,4 @@
-"""What is to be done about one stack, and how it went. Shared by the makers and the deleters of stacks."""
+"""The state and result of one stack operation."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ COMPLETE = frozenset(
         "IMPORT_ROLLBACK_COMPLETE",
     }
 )
-"""States of a stack whose resources are all there."""
+"""Statuses of a stack whose resources all exist."""
 
 STALE_SECONDS = 60.0
-"""How long a listing may lag behind a submission before the stack is asked for by its id."""
+"""Seconds for which a status may lag behind a submission."""
 
 
 @dataclass
 class Job:
-    """One stack of the batch: what is wanted, what was submitted, and the result."""
+    """One stack of a batch: the request, its submissions and the result."""
 
     name: str
     user: str
@@ -31,36 +31,36 @@ class Job:
     tags: dict[str, str] = field(default_factory=dict)
     token: str = ""
     old_id: str = ""
-    """StackId of the stack that was there before this run made one."""
+    """StackId of the stack that existed before this run."""
     submitted_at: float | None = None
-    """When CreateStack or UpdateStack was submitted last."""
+    """Time of the last CreateStack or UpdateStack."""
     updated_before: Any = None
-    """LastUpdatedTime when UpdateStack was submitted: the same one later means an old answer."""
+    """LastUpdatedTime before the update; an equal value later means a stale response."""
     deleting_id: str = ""
-    """StackId of the stack that is being deleted."""
+    """StackId of the stack being deleted."""
     delete_attempts: int = 0
     deletion_seen: Any = None
-    """DeletionTime when DeleteStack was submitted last."""
+    """DeletionTime at the last DeleteStack."""
     retained: list[dict[str, str]] = field(default_factory=list)
     last_status: str = "nothing yet"
     has_own_priority: bool = False
-    """Whether the rule priority was chosen by us, not given."""
+    """Whether the rule priority was allocated, not given."""
     has_new_priority: bool = False
-    """Whether a second one was chosen after a collision."""
+    """Whether a second priority was allocated after a collision."""
     result: dict[str, Any] = field(default_factory=dict)
-    """Filled when the job is done."""
+    """Empty until the job ends."""
     replaced_terminated: bool = False
-    """Whether the stack was made again because its instance was terminated: a new host key is to be expected."""
+    """Whether a terminated instance was replaced, which changes the host key."""
     is_changed: bool = False
     action: str = "none"
 
     def new_token(self) -> str:
-        """Return a token for a new submission; retries of the same submission use the same one."""
+        """Return a client token for a new submission; retries reuse it."""
         self.token = f"probcomp-{uuid.uuid4()}"
         return self.token
 
     def finish(self, status: str, stack: dict[str, Any] | None = None, reason: str = "") -> None:
-        """Set the result; `stack` as DescribeStacks shows it."""
+        """Set the result from `stack`, as DescribeStacks returns it."""
         stack = stack or {}
         self.result = {
             "status": status,
@@ -82,5 +82,5 @@ def parameters_of(stack: dict[str, Any]) -> dict[str, str]:
 
 
 def named_resources(resources: list[dict[str, Any]]) -> str:
-    """Return resources for a message: logical name and physical id of each."""
+    """Return the logical and physical ids of resources for a message."""
     return ", ".join(f"{item['LogicalResourceId']} {item.get('PhysicalResourceId', '')}".strip() for item in resources)

@@ -1,4 +1,4 @@
-"""Chooses the priorities of listener rules, which must be unique per listener, for stacks that are to be made."""
+"""Allocate listener rule priorities, unique per listener, for new stacks."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _OUR_STACKS = "probcomp-stack-"
 
 
 def is_collision(reason: str) -> bool:
-    """Tell whether a resource's failure means that another rule has the priority."""
+    """Return whether a failure reason means that the priority is in use."""
     return bool(_COLLISION.search(reason))
 
 
 @dataclass
 class Priorities:
-    """Gives out priorities: the lowest that no rule of the listener, no stack of ours and no earlier answer has."""
+    """Allocator of the lowest priority free in rules, stacks and earlier allocations."""
 
     client: Any
     """elbv2 client."""
@@ -34,10 +34,10 @@ class Priorities:
     _taken: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, listener: str, stacks: Iterable[dict[str, Any]], not_these: Iterable[int] = ()) -> int:
-        """Return a free priority on `listener`; `stacks` are all that exist, as DescribeStacks shows them."""
+        """Return a free priority on `listener`; `stacks` are all stacks of the region."""
         if listener not in self._taken:
             self._taken[listener] = self._in_rules(listener)
-        # A stack that is being made has its parameter, but no rule yet.
+        # A stack in creation has its parameter but no rule yet.
         taken = self._taken[listener] | self._in_stacks(stacks) | set(not_these)
         free = next(number for number in count(1) if number not in taken)
         if free > _HIGHEST:
@@ -46,11 +46,11 @@ class Priorities:
         return free
 
     def refresh(self, listener: str) -> None:
-        """Read the listener's rules again before the next answer: somebody else has added some."""
+        """Read the listener's rules again, after others have changed them."""
         self._taken.setdefault(listener, set()).update(self._in_rules(listener))
 
     def of(self, stack: dict[str, Any]) -> int | None:
-        """Return the priority in the stack's parameters."""
+        """Return the priority in the stack's parameters, None without one."""
         values = {item["ParameterKey"]: item.get("ParameterValue", "") for item in stack.get("Parameters", [])}
         value = values.get(self.parameter, "")
         return int(value) if value.isdecimal() else None

@@ -1,6 +1,6 @@
-"""Updates stacks that exist: a change set first, judged, executed only if it keeps the machine, the end state read.
+"""Update stacks by change sets that do not replace the machine.
 
-One step per look at all stacks, as probcomp_stack_fleet.work_off takes it. No parameter but the given ones changes.
+A change set is created, checked, and executed only if the machine is kept. Only the given parameters change.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from .api import Stack, StackApi, plain_reason
 from .job import COMPLETE, STALE_SECONDS, Job, parameters_of
 
 PREFIX = "probcomp-update-"
-"""Change sets of ours: those that an interrupted run left are known by it."""
+"""Name prefix of our change sets, which identifies those of interrupted runs."""
 INSTEAD = "make another machine for it (stack_create.yml) and bring the home over (scripts/get, scripts/put)"
-"""What to do when a change cannot be had without losing the disk."""
+"""The remedy when a change would lose the disk."""
 
 _RESIZING = "InstanceType"
-# For one update, whose change set was judged before: should CloudFormation take a resize for the replacement that the
-# stack's own policy denies. A change set cannot be executed under another policy.
+# For one update whose change set was checked, when CloudFormation takes a resize for the replacement that the stack
+# policy denies. A change set cannot be executed under another policy.
 _POLICY_FOR_RESIZE = json.dumps(
     {
         "Statement": [
@@ -36,12 +36,12 @@ _POLICY_FOR_RESIZE = json.dumps(
 
 @dataclass
 class UpdateJob(Job):
-    """One stack to update. `tags` are those that change; an empty value removes one."""
+    """A stack to update; `tags` are those that change, an empty value removes one."""
 
     instance: dict[str, Any] = field(default_factory=dict)
-    """Its machine, as DescribeInstances showed it before."""
+    """Its machine before the update, as DescribeInstances returns it."""
     may_resize: bool = False
-    """Whether its machine was found to be able to become of the wanted type."""
+    """Whether its machine is compatible with the wanted type."""
     change_set: str = ""
     is_executing: bool = False
     is_under_policy: bool = False
@@ -50,8 +50,8 @@ class UpdateJob(Job):
 def objection(changes: Iterable[dict[str, Any]], logical_id: str, may_resize: bool) -> str:
     """Return why a change set must not be executed, "" when it may.
 
-    `changes` are those of DescribeChangeSet, `logical_id` is the machine's. Everything must be changed in place; the
-    one thing that may be conditional is the machine's type, when it was found before that it fits (`may_resize`).
+    `changes` are those of DescribeChangeSet, `logical_id` is the machine's. All changes must be in place; only the
+    machine's type may be conditional, after a compatibility check (`may_resize`).
     """
     for change in changes:
         resource = change.get("ResourceChange", {})
@@ -61,7 +61,7 @@ def objection(changes: Iterable[dict[str, Any]], logical_id: str, may_resize: bo
             return f"it would {str(action).lower()} {what}"
         causes = _replacing(resource)
         because = f"{', '.join(sorted(causes))}: " if causes else ""
-        # Where CloudFormation says nothing it promises nothing.
+        # A missing value is no promise: treat it as conditional.
         replacement = resource.get("Replacement", "Conditional")
         is_resize = name == logical_id and causes == {_RESIZING} and may_resize
         if replacement == "True":
@@ -82,14 +82,14 @@ def _replacing(resource: dict[str, Any]) -> set[str]:
 
 @dataclass
 class StackUpdater:
-    """Takes each job to a stack that is as wanted, or to a reason why not."""
+    """Bring each job to an updated stack or a failure reason."""
 
     api: StackApi
     clock: Clock
     logical_id: str = "Instance"
 
     def step(self, job: UpdateJob, stacks: dict[str, Stack]) -> None:
-        """Look at the job's stack among all `stacks` and do what it asks for; sets the job's result when it is done."""
+        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
         stack = stacks.get(job.name)
         if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
             job.finish("failed", stack, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
@@ -99,7 +99,7 @@ class StackUpdater:
             return
         job.old_id = stack["StackId"]
         if stack["StackStatus"].endswith("_IN_PROGRESS"):
-            return  # Our update, that of a run that was interrupted, or somebody else's.
+            return  # An update of this run, of an interrupted one, or of somebody else.
         if job.is_executing:
             self._watch_update(job, stack)
         elif reason := refusal(job, stack):
@@ -164,7 +164,7 @@ class StackUpdater:
 
 
 def refusal(job: Job, stack: Stack) -> str:
-    """Return why a stack in its state cannot be updated and what to do, "" when it can."""
+    """Return why a stack cannot be updated, and the remedy, "" when it can."""
     status = stack["StackStatus"]
     if status in COMPLETE:
         return ""
@@ -175,13 +175,13 @@ def refusal(job: Job, stack: Stack) -> str:
 
 
 def wanted_tags(job: Job, stack: Stack) -> dict[str, str]:
-    """Return the stack's tags as they shall be: those there, with the job's over them."""
+    """Return the stack's wanted tags: the current ones overridden by the job's."""
     kept = {key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")}
     return {key: value for key, value in {**kept, **job.tags}.items() if value}
 
 
 def differs(job: Job, stack: Stack) -> bool:
-    """Tell whether the stack is not as the job wants it. Raises ValueError for a parameter that it does not have."""
+    """Return whether the stack differs from the job; raise ValueError for unknown parameters."""
     current = parameters_of(stack)
     if unknown := sorted(job.parameters.keys() - current.keys()):
         raise ValueError(f"its stack has no parameter {', '.join(unknown)}: it was not made by stack_create.yml")
@@ -191,7 +191,7 @@ def differs(job: Job, stack: Stack) -> bool:
 
 
 def _wanted(job: Job, stack: Stack) -> dict[str, Any]:
-    """Return the part of a request that says what the stack shall be: all as it is, but for what the job changes."""
+    """Return the template, parameters and tags of an update request for the job."""
     given = [{"ParameterKey": key, "ParameterValue": value} for key, value in job.parameters.items()]
     kept = [key for key in parameters_of(stack) if key not in job.parameters]
     return {

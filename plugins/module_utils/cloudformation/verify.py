@@ -1,4 +1,4 @@
-"""What became of machines after their stacks were updated, as EC2 itself says. Reads only."""
+"""Verify machines in EC2 after an update of their stacks. Reads only."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from ..aws.errors import explain
 from .update import UpdateJob
 
 UNKNOWN = "unknown"
-"""State of a machine that EC2 did not tell."""
+"""State of a machine that could not be read."""
 _INSTANCES_PER_REQUEST = 200
-"""Most values that one filter of DescribeInstances takes."""
+"""Maximum number of values in a DescribeInstances filter."""
 
 
 def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
-    """Put into every job's result what its machine is now; at the end, what is not as wanted has failed.
+    """Add the machine's state to every result; with `is_end`, fail unexpected states.
 
-    `parameter` is the stacks' parameter for the type. A machine that is another one than before, or of another image,
-    has failed whatever CloudFormation says.
+    `parameter` is the stacks' parameter for the instance type. A replaced machine, or one with another image, fails
+    whatever CloudFormation reports.
     """
     try:
         now = _machines(clients, [job.instance["InstanceId"] for job in jobs if job.instance])
@@ -40,7 +40,7 @@ def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, 
 
 
 def result_lines(jobs: Iterable[UpdateJob]) -> list[str]:
-    """Return a line for each machine that changed or failed."""
+    """Return a line for each changed or failed machine."""
     lines = []
     for job in jobs:
         result = job.result
