@@ -157,7 +157,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.veri
     verify_machines,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import PRICES
-from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import Outlook, look, price_list
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import ResizePlan, plan_resize, price_list
 
 _STACK = {
     "name": {"type": "str", "required": True},
@@ -188,7 +188,7 @@ def jobs_of(stacks: list[dict[str, Any]]) -> list[UpdateJob]:
     ]
 
 
-def foresee(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
+def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
     """Give every job the result of a run that only looks."""
     for job in jobs:
         stack = seen.stacks.get(job.name)
@@ -197,25 +197,25 @@ def foresee(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
         try:
             job.is_changed = differs(job, stack)
         except ValueError as error:
-            outlook.faults[job.user] = str(error)
-        reason = outlook.faults.get(job.user, "")
+            plan.faults[job.user] = str(error)
+        reason = plan.faults.get(job.user, "")
         if not reason and not stack["StackStatus"].endswith("_IN_PROGRESS"):
             reason = refusal(job, stack)
         job.finish("failed" if reason else "planned" if job.is_changed else "ready", stack, reason)
 
 
-def settle(jobs: list[UpdateJob], seen: Survey, outlook: Outlook) -> None:
+def finish_rejected(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
     """Give their result to the jobs that cannot be worked on."""
     for job in jobs:
         stack = seen.stacks.get(job.name)
         if stack is None:
             job.finish("failed", None, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
-        elif job.user in outlook.resting:
+        elif job.user in plan.resting:
             job.finish("resting", stack)
-        elif outlook.problems:
-            job.finish("failed", stack, outlook.problems[0])
-        elif job.user in outlook.faults:
-            job.finish("failed", stack, outlook.faults[job.user])
+        elif plan.problems:
+            job.finish("failed", stack, plan.problems[0])
+        elif job.user in plan.faults:
+            job.finish("failed", stack, plan.faults[job.user])
 
 
 def main() -> None:
@@ -238,10 +238,10 @@ def main() -> None:
     try:
         api = StackApi(clients.client("cloudformation"), clock, params["submissions_per_second"])
         seen = survey(clients)
-        outlook = look(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
-        settle(jobs, seen, outlook)
+        plan = plan_resize(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
+        finish_rejected(jobs, seen, plan)
         if module.check_mode:
-            foresee(jobs, seen, outlook)
+            predict_results(jobs, seen, plan)
         else:
             updater = StackUpdater(api, clock, params["instance_logical_id"])
             pending = [job for job in jobs if not job.result]
@@ -259,10 +259,10 @@ def main() -> None:
     module.exit_json(
         changed=bool(changed),
         stacks={job.user: job.result for job in jobs},
-        problems=outlook.problems,
+        problems=plan.problems,
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
         changed_users=changed,
-        plan_lines=outlook.lines,
+        plan_lines=plan.lines,
         result_lines=result_lines(jobs),
     )
 

@@ -182,7 +182,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, PRICES
-from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import MachineRequest, Settings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
 
 MACHINE = {
@@ -235,9 +235,9 @@ def main() -> None:
         name: parameters[name] or "" for name in Settings.__dataclass_fields__ if name not in ("region", "zone")
     }
     settings = Settings(region=region or "", zone=parameters["zone"], **given)
-    asked = [Asked(**machine) for machine in parameters["machines"]]
+    requests = [MachineRequest(**machine) for machine in parameters["machines"]]
     cache = None if module.check_mode else parameters["price_cache"]
-    found = sweep(AwsClients(client, region or ""), settings, asked, cache)
+    found = sweep(AwsClients(client, region or ""), settings, requests, cache)
     module.exit_json(changed=False, **found)
 
 

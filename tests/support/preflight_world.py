@@ -16,7 +16,7 @@ from typing import Any
 
 import boto3
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Asked, Settings
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import MachineRequest, Settings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
@@ -197,15 +197,15 @@ class World:
         made = formation.create_stack(StackName=name, TemplateBody=json.dumps(template), Parameters=given)
         cloudformation_backends[ACCOUNT][REGION].stacks[made["StackId"]].status = status
 
-    def sweep(self, *asked: Asked, **settings: Any) -> dict[str, Any]:
+    def sweep(self, *requests: MachineRequest, **settings: Any) -> dict[str, Any]:
         """Return what preflight says of `asked`, with some settings changed."""
         self.requests.clear()
-        return sweep(AwsClients(self.client, REGION), replace(self.settings, **settings), list(asked), None)
+        return sweep(AwsClients(self.client, REGION), replace(self.settings, **settings), list(requests), None)
 
 
-def machine(user: str, **options: Any) -> Asked:
+def machine(user: str, **options: Any) -> MachineRequest:
     """Return a machine as it is asked for by default."""
-    return Asked(**{"user": user, "instance": "t3.medium", "network": "shared", "volume_size": 30, **options})
+    return MachineRequest(**{"user": user, "instance": "t3.medium", "network": "shared", "volume_size": 30, **options})
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from ..passwords.files import (
     vault_decrypter,
 )
 from .findings import Findings
-from .request import Asked, Settings
+from .request import MachineRequest, Settings
 
 EXPIRY_NOTE = timedelta(days=21)
 """A certificate that ends sooner is named in the plan."""
@@ -165,22 +165,22 @@ def check_content(findings: Findings, settings: Settings) -> None:
             findings.problem(f"the content {shown} is a web page, not an archive", fix)
 
 
-def check_collisions(findings: Findings, asked: list[Asked], existing: dict[str, str]) -> None:
+def check_collisions(findings: Findings, requests: list[MachineRequest], existing: dict[str, str]) -> None:
     """Find users and fleets that would share a name, and users whose machine belongs to another fleet.
 
     `existing` is the fleet ("" for none) of each user who has a machine.
     """
     fix = "take another name"
     fleets: dict[str, list[str]] = {}
-    for user, fleet in [*existing.items(), *((machine.user, machine.fleet) for machine in asked)]:
+    for user, fleet in [*existing.items(), *((machine.user, machine.fleet) for machine in requests)]:
         if fleet and user not in fleets.setdefault(fleet, []):
             fleets[fleet].append(user)
-    users = {machine.user for machine in asked}
+    users = {machine.user for machine in requests}
     for user in sorted(users & fleets.keys()):
         findings.problem(f"user {user} has the name of the fleet {user} ({people(fleets[user])})", fix, user)
-    for fleet in sorted(({machine.fleet for machine in asked} & existing.keys()) - users):
+    for fleet in sorted(({machine.fleet for machine in requests} & existing.keys()) - users):
         findings.problem(f"the fleet {fleet} has the name of the user {fleet}, who has a machine", fix, fleet)
-    for machine in asked:
+    for machine in requests:
         fleet = existing.get(machine.user, machine.fleet)
         if fleet == machine.fleet:
             continue

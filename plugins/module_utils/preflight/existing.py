@@ -9,16 +9,16 @@ from ..aws.region_state import MADE_ANEW, Survey
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
 from .findings import Findings
-from .request import Asked
+from .request import MachineRequest
 
 _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 
 
-def check_machines(findings: Findings, clients: AwsClients, seen: Survey, asked: list[Asked]) -> set[str]:
+def check_machines(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> set[str]:
     """Return the users whose machine exists; find the stacks that create cannot go on with."""
     existing = set()
     gone, busy, undone = [], [], []
-    for machine in asked:
+    for machine in requests:
         name, user = stack_name(machine.user), machine.user
         status, instance = seen.status(name), seen.machine(machine.user)
         if status in _COMPLETE or (status.endswith("_IN_PROGRESS") and status not in MADE_ANEW):
@@ -66,10 +66,13 @@ def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, use
             (f"aws cloudformation continue-update-rollback --region {clients.region} --stack-name {name}"),
         )
     elif status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
-        what, fix = f"its creation failed and left {_leftovers(findings, clients, name)}", f"delete it first: {delete}"
+        what, fix = (
+            f"its creation failed and left {_remaining_resources(findings, clients, name)}",
+            f"delete it first: {delete}",
+        )
     elif status == "DELETE_FAILED":
         what, fix = (
-            f"its deletion failed and left {_leftovers(findings, clients, name)}",
+            f"its deletion failed and left {_remaining_resources(findings, clients, name)}",
             f"delete the rest first: {delete}",
         )
     else:
@@ -77,7 +80,7 @@ def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, use
     findings.problem(f"stack {name} is {status}: {what}", fix, user)
 
 
-def _leftovers(findings: Findings, clients: AwsClients, name: str) -> str:
+def _remaining_resources(findings: Findings, clients: AwsClients, name: str) -> str:
     found: list[dict[str, Any]] = []
     with findings.checking(f"what stack {name} left"):
         found = clients.read_all("cloudformation", "list_stack_resources", "StackResourceSummaries", StackName=name)
@@ -85,7 +88,7 @@ def _leftovers(findings: Findings, clients: AwsClients, name: str) -> str:
     return people([f"{item['LogicalResourceId']} {item['PhysicalResourceId']}" for item in left]) or "nothing"
 
 
-def _note_differences(findings: Findings, seen: Survey, machine: Asked, instance: dict[str, Any]) -> None:
+def _note_differences(findings: Findings, seen: Survey, machine: MachineRequest, instance: dict[str, Any]) -> None:
     """Say what create does not do to a machine that exists."""
     state = instance["State"]["Name"]
     if state in ("stopping", "stopped"):

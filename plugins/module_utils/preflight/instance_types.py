@@ -9,7 +9,7 @@ from typing import Any
 from ..aws.client import AwsClients
 from ..common.names import nearest
 from .findings import Findings
-from .request import Asked
+from .request import MachineRequest
 
 TYPES_PER_REQUEST = 100
 """Most names that DescribeInstanceTypes takes at once."""
@@ -48,10 +48,12 @@ def vcpus(description: dict[str, Any]) -> int:
     return int(description["VCpuInfo"]["DefaultVCpus"])
 
 
-def check_types(findings: Findings, clients: AwsClients, asked: list[Asked], offered: dict[str, set[str]]) -> None:
+def check_types(
+    findings: Findings, clients: AwsClients, requests: list[MachineRequest], offered: dict[str, set[str]]
+) -> None:
     """Find the types that the region does not have."""
     users: dict[str, list[str]] = {}
-    for machine in asked:
+    for machine in requests:
         if machine.instance not in offered:
             users.setdefault(machine.instance, []).append(machine.user)
     if not users:
@@ -114,7 +116,7 @@ def images(clients: AwsClients, ids: Iterable[str]) -> dict[str, dict[str, Any]]
     return {item["ImageId"]: item for item in found}
 
 
-def image_fault(image: dict[str, Any] | None, name: str, machine: Asked, description: dict[str, Any]) -> str:
+def image_fault(image: dict[str, Any] | None, name: str, machine: MachineRequest, description: dict[str, Any]) -> str:
     """Return why `machine` cannot be made from the image `name`, "" when it can."""
     if image is None:
         return f"there is no image {name!r} in this region that the account may use"

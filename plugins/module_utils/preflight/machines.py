@@ -10,14 +10,14 @@ from ..aws.region_state import Survey
 from ..common.names import network_stack_name, stack_name
 from . import instance_types as types
 from .findings import Findings
-from .request import Asked, Settings
+from .request import MachineRequest, Settings
 
 
 @dataclass
-class Choice:
+class MachinePlan:
     """What a machine is, when it exists, or will be made from; empty fields could not be found out."""
 
-    asked: Asked
+    request: MachineRequest
     exists: bool
     stack_status: str = ""
     instance: str = ""
@@ -49,81 +49,81 @@ class Types:
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
-def look_at_types(findings: Findings, clients: AwsClients, seen: Survey, asked: list[Asked]) -> Types:
+def read_types(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> Types:
     """Find the types that cannot be had, and return what is known of the others and of those that run."""
     running = {instance["InstanceType"] for instance in seen.instances}
     offered: dict[str, set[str]] = {}
     with findings.checking("instance types"):
-        offered = types.offerings(clients, {machine.instance for machine in asked} | running)
-        types.check_types(findings, clients, asked, offered)
+        offered = types.offerings(clients, {machine.instance for machine in requests} | running)
+        types.check_types(findings, clients, requests, offered)
         return Types(offered, types.describe(clients, offered))
     return Types(offered)
 
 
-def choose(
+def plan_machines(
     findings: Findings,
     clients: AwsClients,
     settings: Settings,
     seen: Survey,
-    asked: list[Asked],
+    requests: list[MachineRequest],
     existing: set[str],
     known: Types,
-) -> dict[str, Choice]:
+) -> dict[str, MachinePlan]:
     """Return by user what each machine is or will be made from, and find what does not fit together."""
-    choices = {m.user: Choice(m, m.user in existing, seen.status(stack_name(m.user)), m.instance) for m in asked}
+    plans = {m.user: MachinePlan(m, m.user in existing, seen.status(stack_name(m.user)), m.instance) for m in requests}
     for user in existing:
-        _take_over(choices[user], seen.machine(user) or {})
-    for choice in choices.values():
-        if description := known.described.get(choice.instance):
-            choice.architecture = choice.architecture or types.architecture(description)
-            choice.vcpus = types.vcpus(description)
+        _copy_existing(plans[user], seen.machine(user) or {})
+    for plan in plans.values():
+        if description := known.described.get(plan.instance):
+            plan.architecture = plan.architecture or types.architecture(description)
+            plan.vcpus = types.vcpus(description)
     with findings.checking("images"):
-        _choose_images(findings, clients, settings, choices, known)
+        _plan_images(findings, clients, settings, plans, known)
     with findings.checking("availability zones"):
-        _choose_zones(findings, clients, seen, choices, known)
-    return choices
+        _plan_zones(findings, clients, seen, plans, known)
+    return plans
 
 
-def _take_over(choice: Choice, instance: dict[str, Any]) -> None:
+def _copy_existing(plan: MachinePlan, instance: dict[str, Any]) -> None:
     """A machine that exists keeps what it was made from."""
-    choice.instance = instance["InstanceType"]
-    choice.image = instance["ImageId"]
-    choice.root_device_name = instance.get("RootDeviceName", "")
-    choice.architecture = instance.get("Architecture", "")
-    choice.zones = [instance["Placement"]["AvailabilityZone"]]
+    plan.instance = instance["InstanceType"]
+    plan.image = instance["ImageId"]
+    plan.root_device_name = instance.get("RootDeviceName", "")
+    plan.architecture = instance.get("Architecture", "")
+    plan.zones = [instance["Placement"]["AvailabilityZone"]]
 
 
-def _choose_images(
-    findings: Findings, clients: AwsClients, settings: Settings, choices: dict[str, Choice], known: Types
+def _plan_images(
+    findings: Findings, clients: AwsClients, settings: Settings, plans: dict[str, MachinePlan], known: Types
 ) -> None:
-    new = [choice for choice in choices.values() if not choice.exists and choice.instance in known.described]
-    wanted = {choice.architecture for choice in new if not choice.asked.ami}
+    new = [plan for plan in plans.values() if not plan.exists and plan.instance in known.described]
+    wanted = {plan.architecture for plan in new if not plan.request.ami}
     defaults = types.default_images(clients, settings.image_parameter, wanted) if wanted else {}
     for name in sorted(wanted - defaults.keys()):
-        users = [c.asked.user for c in new if not c.asked.ami and c.architecture == name]
+        users = [c.request.user for c in new if not c.request.ami and c.architecture == name]
         what = f"no default image for {name} machines ({settings.image_parameter})"
         findings.problem(what, "give ami=ami-..., or another instance type", users)
-    for choice in new:
-        choice.image = choice.asked.ami or defaults.get(choice.architecture, "")
-    described = types.images(clients, {choice.image for choice in new})
+    for plan in new:
+        plan.image = plan.request.ami or defaults.get(plan.architecture, "")
+    described = types.images(clients, {plan.image for plan in new})
     faults: dict[str, list[str]] = {}
-    for choice in new:
-        if not choice.image:
+    for plan in new:
+        if not plan.image:
             continue
-        image = described.get(choice.image)
-        if fault := types.image_fault(image, choice.image, choice.asked, known.described[choice.instance]):
-            faults.setdefault(fault, []).append(choice.asked.user)
+        image = described.get(plan.image)
+        if fault := types.image_fault(image, plan.image, plan.request, known.described[plan.instance]):
+            faults.setdefault(fault, []).append(plan.request.user)
         elif image:
-            choice.root_device_name = image["RootDeviceName"]
-            choice.architecture = image["Architecture"]
+            plan.root_device_name = image["RootDeviceName"]
+            plan.architecture = image["Architecture"]
     for fault, users in faults.items():
         findings.problem(fault, "give another ami, instance or volume_size", users)
 
 
-def _choose_zones(
-    findings: Findings, clients: AwsClients, seen: Survey, choices: dict[str, Choice], known: Types
+def _plan_zones(
+    findings: Findings, clients: AwsClients, seen: Survey, plans: dict[str, MachinePlan], known: Types
 ) -> None:
-    networks = {choice.asked.network for choice in choices.values()}
+    networks = {plan.request.network for plan in plans.values()}
     zones = {name: _zones_of(seen, name) for name in networks}
     if not all(zones.values()):
         new_zones = types.zones_of_new_network(clients)
@@ -131,12 +131,12 @@ def _choose_zones(
             findings.problem(f"{clients.region} has fewer than two zones for this account", "take another region")
         zones = {name: found or new_zones for name, found in zones.items()}
     nowhere: dict[tuple[str, str], list[str]] = {}
-    for choice in choices.values():
-        network = choice.asked.network
-        offered = known.offered.get(choice.instance, set())
-        choice.zones = sorted({*choice.zones, *(zone for zone in zones[network] if zone in offered)})
-        if offered and not choice.zones:
-            nowhere.setdefault((choice.instance, network), []).append(choice.asked.user)
+    for plan in plans.values():
+        network = plan.request.network
+        offered = known.offered.get(plan.instance, set())
+        plan.zones = sorted({*plan.zones, *(zone for zone in zones[network] if zone in offered)})
+        if offered and not plan.zones:
+            nowhere.setdefault((plan.instance, network), []).append(plan.request.user)
     for (instance, network), users in nowhere.items():
         what = f"instance type {instance} is not offered in {' or '.join(zones[network])}, where network {network} is"
         findings.problem(

@@ -10,7 +10,7 @@ from typing import Any
 from ..aws import prices
 from ..output.text import one_line, redact_url
 from .findings import Findings
-from .machines import Choice
+from .machines import MachinePlan
 from .quotas import Room
 from .request import Settings
 
@@ -20,11 +20,11 @@ ZONES_PER_NETWORK = 2
 """Zones of a network's load balancer, with a public address in each."""
 
 
-def bill(listed: prices.PriceList, machines: Iterable[Choice], networks: int) -> prices.Bill:
+def bill(listed: prices.PriceList, machines: Iterable[MachinePlan], networks: int) -> prices.Bill:
     """Return what `machines`, while they run, and the load balancers of so many `networks` cost."""
     machines = list(machines)
     types = Counter(machine.instance for machine in machines)
-    disks = sum(machine.asked.volume_size for machine in machines)
+    disks = sum(machine.request.volume_size for machine in machines)
     addresses = len(machines) + ZONES_PER_NETWORK * networks
     items = [(name, count, prices.instance(name)) for name, count in sorted(types.items())]
     items.append((f"{VOLUME_TYPE} disks, GiB", disks, prices.volume(VOLUME_TYPE)))
@@ -42,12 +42,12 @@ def cost_in_words(total: prices.Bill) -> str:
 
 
 def plan(
-    banner: str, settings: Settings, choices: dict[str, Choice], networks: dict[str, dict[str, Any]], room: Room,
+    banner: str, settings: Settings, plans: dict[str, MachinePlan], networks: dict[str, dict[str, Any]], room: Room,
     total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
     """Return the plan's lines; `total` is for all that is asked, `new` for what does not exist yet."""
     lines = [banner, "", *table(("setting", "value"), setting_rows(settings)), ""]
-    lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(choices))
+    lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(plans))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
     lines += ["", *table(("network", "state"), rows)] if rows else []
     if room.needs:
@@ -81,13 +81,13 @@ def _key(given: str) -> str:
     return "given as text" if given.lstrip().startswith("-----BEGIN") else one_line(redact_url(given), 120) or "-"
 
 
-def machine_rows(choices: dict[str, Choice]) -> list[tuple[str, ...]]:
+def machine_rows(plans: dict[str, MachinePlan]) -> list[tuple[str, ...]]:
     """Return a row for each kind of machine, with the names of all that are of it."""
     kinds: dict[tuple[str, ...], list[str]] = {}
-    for user, choice in choices.items():
-        disk = f"{choice.asked.volume_size} GiB" if not choice.exists else "as it is"
-        state = _state(choice.exists, choice.stack_status)
-        kind = (choice.instance, str(choice.vcpus or "?"), disk, choice.image or "?", choice.asked.network, state)
+    for user, planned in plans.items():
+        disk = f"{planned.request.volume_size} GiB" if not planned.exists else "as it is"
+        state = _state(planned.exists, planned.stack_status)
+        kind = (planned.instance, str(planned.vcpus or "?"), disk, planned.image or "?", planned.request.network, state)
         kinds.setdefault(kind, []).append(user)
     return [(_names(users), *kind) for kind, users in kinds.items()]
 

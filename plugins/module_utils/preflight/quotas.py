@@ -12,7 +12,7 @@ from ..aws.region_state import Survey
 from ..common.names import network_stack_name, stack_name
 from .findings import Findings
 from .instance_types import vcpus
-from .machines import Choice, Types
+from .machines import MachinePlan, Types
 
 COUNTING_STATES = ("pending", "running")
 """States in which an instance counts for the vCPU quotas."""
@@ -33,33 +33,33 @@ def check_room(
     findings: Findings,
     clients: AwsClients,
     seen: Survey,
-    choices: dict[str, Choice],
+    plans: dict[str, MachinePlan],
     known: Types,
     limits: quotas.Quotas,
     cost: str,
 ) -> Room:
     """Return what is needed of each quota and find those that do not suffice; `cost` says what the fleet costs."""
-    new = [choice for choice in choices.values() if not choice.exists]
+    new = [plan for plan in plans.values() if not plan.exists]
     needs = vcpu_needs(findings, seen, new, known)
-    networks = sorted({choice.asked.network for choice in new})
+    networks = sorted({plan.request.network for plan in new})
     with findings.checking("networks and load balancers in use"):
         needs += network_needs(clients, seen, networks)
     with findings.checking("rules of the load balancers"):
         for network in networks:
-            names = [choice.asked.user for choice in new if choice.asked.network == network]
+            names = [plan.request.user for plan in new if plan.request.network == network]
             needs += rule_needs(clients, seen, network, names)
-    stacks = sum(not seen.status(stack_name(choice.asked.user)) for choice in new)
+    stacks = sum(not seen.status(stack_name(plan.request.user)) for plan in new)
     stacks += sum(not seen.status(network_stack_name(network)) for network in networks)
     needs.append(quotas.Need(quotas.STACKS, len(seen.stacks), stacks))
     room = Room([(need, limits.limit(need.quota)) for need in needs if need.needed])
     for need, limit in room.needs:
-        judge(findings, need, limit, cost)
+        check_quota(findings, need, limit, cost)
     for note in limits.notes:
         findings.note(note)
     return room
 
 
-def vcpu_needs(findings: Findings, seen: Survey, new: list[Choice], known: Types) -> list[quotas.Need]:
+def vcpu_needs(findings: Findings, seen: Survey, new: list[MachinePlan], known: Types) -> list[quotas.Need]:
     """Return the needs of vCPUs, by the quota that each family counts for."""
     used: Counter[quotas.Quota] = Counter()
     for instance in seen.instances:
@@ -69,12 +69,12 @@ def vcpu_needs(findings: Findings, seen: Survey, new: list[Choice], known: Types
         if quota and description and is_counted and instance["Placement"].get("Tenancy") != "host":
             used[quota] += vcpus(description)
     needed: Counter[quotas.Quota] = Counter()
-    for choice in new:
-        quota = quotas.vcpu_quota(choice.instance)
+    for plan in new:
+        quota = quotas.vcpu_quota(plan.instance)
         if quota is None:
-            findings.note(f"the vCPU quota of {choice.instance} is not checked: it is not one that we know")
+            findings.note(f"the vCPU quota of {plan.instance} is not checked: it is not one that we know")
         else:
-            needed[quota] += choice.vcpus
+            needed[quota] += plan.vcpus
     return [quotas.Need(quota, used[quota], count) for quota, count in needed.items()]
 
 
@@ -119,7 +119,7 @@ def _count_target_groups(clients: AwsClients, balancer: str) -> int:
         return 0  # The answer for a load balancer that has none: nobody's machine is in its network.
 
 
-def judge(findings: Findings, need: quotas.Need, limit: int | None, cost: str) -> None:
+def check_quota(findings: Findings, need: quotas.Need, limit: int | None, cost: str) -> None:
     """Make a problem of a need that its limit does not allow; `cost` says what the fleet costs."""
     if limit is None or need.used + need.needed <= limit:
         return

@@ -9,7 +9,7 @@ from ..common import names
 
 
 @dataclass(frozen=True)
-class Asked:
+class MachineRequest:
     """A machine that is asked for. `volume_size` in GiB; `ami` "" means the default image.
 
     `has_password` is False for one that no user will log in to.

@@ -22,14 +22,14 @@ from ..common.names import shown
 from ..output.host_summary import people
 from . import instance_types as types
 from .findings import Findings
-from .machines import Choice, Types, look_at_types
+from .machines import MachinePlan, Types, read_types
 from .plan import table
-from .quotas import COUNTING_STATES, judge, vcpu_needs
-from .request import Asked
+from .quotas import COUNTING_STATES, check_quota, vcpu_needs
+from .request import MachineRequest
 
 
 @dataclass
-class Outlook:
+class ResizePlan:
     """What was found: `problems` stop all, `faults` one machine each, by user; `lines` tell people what would be."""
 
     problems: list[str] = field(default_factory=list)
@@ -39,27 +39,27 @@ class Outlook:
     lines: list[str] = field(default_factory=list)
 
 
-def look(
+def plan_resize(
     clients: AwsClients,
     seen: Survey,
     jobs: list[UpdateJob],
     parameter: str,
     logical_id: str,
     price_list: prices.PriceList,
-) -> Outlook:
+) -> ResizePlan:
     """Return what stands against the jobs, and let those that may be resized know it.
 
     `parameter` is the stacks' parameter for the type of the machine whose logical id is `logical_id`.
     """
-    outlook = Outlook()
-    _find_machines(outlook, seen, jobs, logical_id)
-    outlook.resting = [job.user for job in jobs if _is_resting(job, seen)]
-    jobs = [job for job in jobs if job.user not in outlook.resting]
+    plan = ResizePlan()
+    _set_machines(plan, seen, jobs, logical_id)
+    plan.resting = [job.user for job in jobs if _is_resting(job, seen)]
+    jobs = [job for job in jobs if job.user not in plan.resting]
     resized = [job for job in jobs if job.instance and _is_resized(job, seen, parameter)]
     if resized:
         findings = Findings()
-        asked = [Asked(job.user, job.parameters[parameter], "", 0) for job in resized]
-        known = look_at_types(findings, clients, seen, asked)
+        requests = [MachineRequest(job.user, job.parameters[parameter], "", 0) for job in resized]
+        known = read_types(findings, clients, seen, requests)
         for job in resized:
             wanted = job.parameters[parameter]
             if description := known.described.get(wanted):
@@ -67,14 +67,14 @@ def look(
                 fault = resize_fault(job.instance, description, current, known.offered[wanted])
                 job.may_resize = not fault
                 if fault:
-                    outlook.faults[job.user] = fault
+                    plan.faults[job.user] = fault
         fitting = [job for job in resized if job.may_resize]
         with findings.checking("quotas"):
             _check_room(findings, clients, seen, fitting, known, parameter)
-        outlook.problems = [problem.text for problem in findings.problems]
-        outlook.lines = _resizes(fitting, known, parameter, price_list) + findings.notes + price_list.notes
-    outlook.lines += _tag_changes(jobs, seen)
-    return outlook
+        plan.problems = [problem.text for problem in findings.problems]
+        plan.lines = _resize_lines(fitting, known, parameter, price_list) + findings.notes + price_list.notes
+    plan.lines += _tag_lines(jobs, seen)
+    return plan
 
 
 def resize_fault(
@@ -114,7 +114,7 @@ def resize_fault(
     return ""
 
 
-def _find_machines(outlook: Outlook, seen: Survey, jobs: list[UpdateJob], logical_id: str) -> None:
+def _set_machines(plan: ResizePlan, seen: Survey, jobs: list[UpdateJob], logical_id: str) -> None:
     """Give each job its machine; one that is gone is found in EC2, not in the stack."""
     machines = {}
     for instance in seen.instances:
@@ -127,7 +127,7 @@ def _find_machines(outlook: Outlook, seen: Survey, jobs: list[UpdateJob], logica
             continue  # The updater says so.
         job.instance = machines.get(stack["StackId"], {})
         if not job.instance:
-            outlook.faults[job.user] = f"its machine was terminated: stack_create.yml -e user={job.user} makes it again"
+            plan.faults[job.user] = f"its machine was terminated: stack_create.yml -e user={job.user} makes it again"
 
 
 def _is_resting(job: UpdateJob, seen: Survey) -> bool:
@@ -159,12 +159,12 @@ def _check_room(
     given_back: Counter[quotas.Quota | None] = Counter()
     for job in running:
         name = job.parameters[parameter]
-        new.append(Choice(Asked(job.user, name, "", 0), False, instance=name, vcpus=_vcpus(known, name)))
+        new.append(MachinePlan(MachineRequest(job.user, name, "", 0), False, instance=name, vcpus=_vcpus(known, name)))
         given_back[quotas.vcpu_quota(job.instance["InstanceType"])] += _vcpus(known, job.instance["InstanceType"])
     limits = quotas.Quotas(clients.client("service-quotas"), explain, clients.errors)
     for need in vcpu_needs(findings, others, new, known):
         if need.needed > given_back[need.quota]:
-            judge(findings, need, limits.limit(need.quota), "")
+            check_quota(findings, need, limits.limit(need.quota), "")
     for note in limits.notes:
         findings.note(note)
 
@@ -174,7 +174,7 @@ def _vcpus(known: Types, name: str) -> int:
     return types.vcpus(description) if description else 0
 
 
-def _resizes(jobs: list[UpdateJob], known: Types, parameter: str, listed: prices.PriceList) -> list[str]:
+def _resize_lines(jobs: list[UpdateJob], known: Types, parameter: str, listed: prices.PriceList) -> list[str]:
     """Return a table of the machines that would become of another type, and what that costs more or less."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
@@ -198,7 +198,7 @@ def _resizes(jobs: list[UpdateJob], known: Types, parameter: str, listed: prices
     return [*lines, f"together ${prices.dollars(abs(more), 4)} per hour {word} while they run"]
 
 
-def _tag_changes(jobs: list[UpdateJob], seen: Survey) -> list[str]:
+def _tag_lines(jobs: list[UpdateJob], seen: Survey) -> list[str]:
     kinds: dict[str, list[str]] = {}
     for job in jobs:
         if stack := seen.stacks.get(job.name):

@@ -29,28 +29,30 @@ from .endpoints import (
 from .existing import check_machines, check_network
 from .findings import Findings
 from .key_pair import check_key_pair, own_marks
-from .machines import Choice, choose, look_at_types
+from .machines import MachinePlan, plan_machines, read_types
 from .plan import bill, cost_in_words, plan
 from .quotas import Room, check_room
-from .request import Asked, Settings
+from .request import MachineRequest, Settings
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
     from botocore.session import Session
 
 
-def sweep(clients: AwsClients, settings: Settings, asked: list[Asked], price_cache: str | None) -> dict[str, Any]:
+def sweep(
+    clients: AwsClients, settings: Settings, requests: list[MachineRequest], price_cache: str | None
+) -> dict[str, Any]:
     """Return everything that fleet_preflight answers, see its RETURN."""
     findings = Findings()
-    users = [machine.user for machine in asked]
+    users = [machine.user for machine in requests]
     check_programs(findings)
     check_given(findings, settings)
     check_admin_cidr(findings, settings.admin_cidr)
-    check_passwords(findings, settings, [machine.user for machine in asked if machine.has_password])
+    check_passwords(findings, settings, [machine.user for machine in requests if machine.has_password])
     own = own_marks(findings, settings)
     check_content(findings, settings)
     account, rehearsal = "", False
-    found = _Fleet({machine.user: Choice(machine, False, instance=machine.instance) for machine in asked})
+    found = _Fleet({machine.user: MachinePlan(machine, False, instance=machine.instance) for machine in requests})
     if check_region(findings, settings.region, known_regions()):
         account = check_account(findings, clients, settings)
     if account:
@@ -58,20 +60,20 @@ def sweep(clients: AwsClients, settings: Settings, asked: list[Asked], price_cac
         check_certificate(findings, clients, settings, users)
         check_zone(findings, clients, settings.usable_zone)
         check_key_pair(findings, clients, settings, own)
-        found = _look_at_fleet(findings, clients, settings, asked, price_cache)
+        found = _check_fleet(findings, clients, settings, requests, price_cache)
     return {
         "problems": [problem.as_data() for problem in findings.problems],
         "notes": findings.notes,
         "account": account,
         "region": settings.region,
         "rehearsal": rehearsal,
-        "machines": {user: choice.as_data() for user, choice in found.choices.items()},
+        "machines": {user: planned.as_data() for user, planned in found.plans.items()},
         "networks": found.networks,
         "quotas": found.room.as_data(),
         "cost": {**found.total.as_data(), "new": found.new.as_data()},
         "plan_lines": plan(
             banner(account, settings.region, rehearsal), settings,
-            found.choices, found.networks, found.room, found.total, found.new, findings,
+            found.plans, found.networks, found.room, found.total, found.new, findings,
         ),
     }  # fmt: skip
 
@@ -86,28 +88,28 @@ def known_regions() -> list[str]:
 class _Fleet:
     """What was found about machines and networks; empty where AWS could not be asked."""
 
-    def __init__(self, choices: dict[str, Choice]) -> None:
-        self.choices = choices
+    def __init__(self, plans: dict[str, MachinePlan]) -> None:
+        self.plans = plans
         self.networks: dict[str, dict[str, Any]] = {}
         self.room = Room()
         self.total = prices.Bill(())
         self.new = prices.Bill(())
 
 
-def _look_at_fleet(
-    findings: Findings, clients: AwsClients, settings: Settings, asked: list[Asked], price_cache: str | None
+def _check_fleet(
+    findings: Findings, clients: AwsClients, settings: Settings, requests: list[MachineRequest], price_cache: str | None
 ) -> _Fleet:
     errors = (BotoCoreError, ClientError)
     seen, is_seen = Survey(), False
     with findings.checking("what exists already"):
         seen, is_seen = survey(clients), True
-    existing = check_machines(findings, clients, seen, asked)
-    networks = sorted({machine.network for machine in asked})
+    existing = check_machines(findings, clients, seen, requests)
+    networks = sorted({machine.network for machine in requests})
     for network in networks:
         check_network(findings, clients, seen, network)
-    check_collisions(findings, asked, seen.fleets())
-    known = look_at_types(findings, clients, seen, asked)
-    fleet = _Fleet(choose(findings, clients, settings, seen, asked, existing, known))
+    check_collisions(findings, requests, seen.fleets())
+    known = read_types(findings, clients, seen, requests)
+    fleet = _Fleet(plan_machines(findings, clients, settings, seen, requests, existing, known))
     if is_seen:
         names = {name: network_stack_name(name) for name in networks}
         fleet.networks = {
@@ -125,12 +127,12 @@ def _look_at_fleet(
         explain,
         errors,
     )
-    new = [choice for choice in fleet.choices.values() if not choice.exists]
-    fleet.total = bill(listed, fleet.choices.values(), len(networks))
+    new = [planned for planned in fleet.plans.values() if not planned.exists]
+    fleet.total = bill(listed, fleet.plans.values(), len(networks))
     fleet.new = bill(listed, new, sum(not seen.has_network(name) for name in networks))
     if is_seen:
         limits = quotas.Quotas(clients.client("service-quotas"), explain, errors)
-        fleet.room = check_room(findings, clients, seen, fleet.choices, known, limits, cost_in_words(fleet.total))
+        fleet.room = check_room(findings, clients, seen, fleet.plans, known, limits, cost_in_words(fleet.total))
     for note in listed.notes:
         findings.note(note)
     try:

@@ -20,7 +20,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import A
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch  # isort: skip
-from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import look, price_list  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import plan_resize, price_list  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
     PREFIX,
     StackUpdater,
@@ -208,7 +208,7 @@ def test_a_machine_that_was_stopped_is_left_alone_unless_an_update_is_why(lab: L
     seen = survey(cloud)
     seen.stacks[f"probcomp-stack-{user}"]["StackStatus"] = "UPDATE_IN_PROGRESS"
     job = UpdateJob(f"probcomp-stack-{user}", user, {"InstanceType": NEW})
-    found = look(cloud, seen, [job], "InstanceType", "Instance", price_list(cloud, str(cache)))
+    found = plan_resize(cloud, seen, [job], "InstanceType", "Instance", price_list(cloud, str(cache)))
     assert found.resting == [] and job.may_resize
 
 
@@ -307,7 +307,7 @@ def test_a_resize_counts_what_it_gives_back(lab: Lab, cache: Path, user: str, mo
     used = sum(item["State"]["Name"] == "running" for item in seen.instances) * 2
     clients["service-quotas"] = Quota(used + more)
     job = UpdateJob(f"probcomp-stack-{user}", user, {"InstanceType": "t2.2xlarge"})  # 8 vCPUs for 2
-    found = look(cloud, seen, [job], "InstanceType", "Instance", price_list(cloud, str(cache)))
+    found = plan_resize(cloud, seen, [job], "InstanceType", "Instance", price_list(cloud, str(cache)))
     assert job.may_resize
     assert (not found.problems) == is_enough, found.problems
     assert is_enough or "L-1216C47A" in found.problems[0]
