@@ -78,7 +78,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_rep
     footnotes,
     lines,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 
 try:
@@ -90,7 +90,7 @@ except ImportError:
 ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 
 
-def look(module: AnsibleAWSModule) -> dict[str, Any]:
+def build_report(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
@@ -98,10 +98,10 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     listed = account.price_list(cache, (BotoCoreError, ClientError))
     now = datetime.now(UTC)
     users = machines(account.clients, survey(account.clients), parameters["stack_domain"], 443)
-    found = find_everything(Search(account.clients, listed), users)
+    found = find_everything(ResourceFinder(account.clients, listed), users)
     made = rows(found, users, now.date())
     total = bill(found, listed)
-    notes = footnotes(listed, account.region, any(thing.item == SNAPSHOT for thing in found))
+    notes = footnotes(listed, account.region, any(resource.item == SNAPSHOT for resource in found))
     notes += listed.notes
     try:
         listed.save()
@@ -124,7 +124,7 @@ def main() -> None:
     """Run as a module of Ansible."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        found = look(module)
+        found = build_report(module)
     except (BotoCoreError, ClientError) as error:
         module.fail_json(msg=f"what is paid for cannot be told: {explain(error)}")
     module.exit_json(changed=False, **found)

@@ -82,7 +82,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import e
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
-    Search,
+    ResourceFinder,
     alike,
     find_machines,
     find_networks,
@@ -105,21 +105,21 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def look(module: AnsibleAWSModule) -> dict[str, Any]:
+def find_leftovers(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
     listed = account.price_list(cache, (BotoCoreError, ClientError))
-    search = Search(account.clients, listed)
+    finder = ResourceFinder(account.clients, listed)
     users, networks = parameters["users"], parameters["networks"]
     near: dict[str, list[str]] = {}
     if users:
-        find_machines(search, users, parameters["stack_domain"], parameters["zone"])
-        near |= alike(search, users, stack_name)
+        find_machines(finder, users, parameters["stack_domain"], parameters["zone"])
+        near |= alike(finder, users, stack_name)
     if networks:
-        find_networks(search, networks)
-        near |= alike(search, networks, network_stack_name)
+        find_networks(finder, networks)
+        near |= alike(finder, networks, network_stack_name)
     owners = [*users, *networks]
     notes = list(listed.notes)
     try:
@@ -127,9 +127,9 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     except OSError as error:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     return {
-        "leftovers": [item.as_data() for item in search.found],
-        "plan_lines": plan_lines(account.banner, owners, search.found, near),
-        "proof_lines": proof_lines(owners, search.found),
+        "leftovers": [item.as_data() for item in finder.found],
+        "plan_lines": plan_lines(account.banner, owners, finder.found, near),
+        "proof_lines": proof_lines(owners, finder.found),
         "notes": notes,
     }
 
@@ -138,7 +138,7 @@ def main() -> None:
     """Run as a module of Ansible."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        found = look(module)
+        found = find_leftovers(module)
     except (BotoCoreError, ClientError) as error:
         module.fail_json(msg=f"what is left cannot be told: {explain(error)}")
     module.exit_json(changed=False, **found)

@@ -18,7 +18,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import P
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import bill, find_everything, rows
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, lines
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from botocore.exceptions import ClientError
 
@@ -83,7 +83,7 @@ def report(account: World) -> tuple[dict[str, Any], list[str]]:
     clients = AwsClients(account.client, REGION)
     listed = PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,))
     users = machines(clients, survey(clients), "stack.example.org", 443)
-    found = find_everything(Search(clients, listed), users)
+    found = find_everything(ResourceFinder(clients, listed), users)
     made, total = rows(found, users, datetime.date(2026, 5, 12)), bill(found, listed)
     assert all(READING.match(name) for name in account.requests), account.requests
     return as_data(made, total), lines("AWS account 1", made, total, [])

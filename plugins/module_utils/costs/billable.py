@@ -12,7 +12,7 @@ from typing import Any
 from ..aws import prices
 from ..aws.client import tags_of
 from ..common.names import stack_name
-from .resources import Item, Search, name_filters, owner_of, parts
+from .resources import Item, ResourceFinder, name_filters, owner_of, parts
 
 _STACK_TAG = "aws:cloudformation:stack-name"
 RUNNING = ("pending", "running")
@@ -20,18 +20,18 @@ GONE = ("shutting-down", "terminated", "deleting", "deleted", "delete-complete")
 """States of things that are on their way out and cost no more."""
 
 
-def find_charged(search: Search, users: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def find_charged(finder: ResourceFinder, users: list[str]) -> tuple[dict[str, str], dict[str, str]]:
     """Find what of `users` AWS takes money for; return the owners of instances, and of volumes, by id."""
     owners = {f"{user}/": user for user in users}
-    elastic = search.clients.read("ec2", "describe_addresses")["Addresses"]
-    instances = _find_instances(search, owners, {item.get("PublicIp", "") for item in elastic})
-    volumes = _find_volumes(search, owners, instances)
-    _find_kept(search, owners, volumes)
-    _find_addresses(search, owners, instances, elastic)
+    elastic = finder.clients.read("ec2", "describe_addresses")["Addresses"]
+    instances = _find_instances(finder, owners, {item.get("PublicIp", "") for item in elastic})
+    volumes = _find_volumes(finder, owners, instances)
+    _find_kept(finder, owners, volumes)
+    _find_addresses(finder, owners, instances, elastic)
     return instances, volumes
 
 
-def add_load_balancers(search: Search, balancers: Iterable[tuple[str, Item]]) -> None:
+def add_load_balancers(finder: ResourceFinder, balancers: Iterable[tuple[str, Item]]) -> None:
     """Add load balancers, each with its owner, and their public addresses.
 
     One address in each zone, more when AWS has scaled it up; the interfaces of all are asked for together.
@@ -41,14 +41,14 @@ def add_load_balancers(search: Search, balancers: Iterable[tuple[str, Item]]) ->
     seen: Counter[str] = Counter()
     for descriptions in parts(sorted(public)):
         filters = [{"Name": "description", "Values": descriptions}]
-        for node in search.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+        for node in finder.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
             seen[node["Description"]] += bool(node.get("Association", {}).get("PublicIp"))
     for owner, item in found:
         name, zones = item["LoadBalancerName"], len(item.get("AvailabilityZones", []))
-        search.add(owner, "load balancer", name, prices.LOAD_BALANCER)
+        finder.add(owner, "load balancer", name, prices.LOAD_BALANCER)
         if _is_public(item):
             count = max(seen[_interface_of(item)], zones)
-            search.add(owner, "addresses of load balancer", name, prices.PUBLIC_ADDRESS, count)
+            finder.add(owner, "addresses of load balancer", name, prices.PUBLIC_ADDRESS, count)
 
 
 def _is_public(balancer: Item) -> bool:
@@ -60,20 +60,20 @@ def _interface_of(balancer: Item) -> str:
     return f"ELB {balancer['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
 
 
-def _find_instances(search: Search, owners: dict[str, str], elastic: set[str]) -> dict[str, str]:
+def _find_instances(finder: ResourceFinder, owners: dict[str, str], elastic: set[str]) -> dict[str, str]:
     """Return the owner of each instance that is not on its way out. Addresses in `elastic` are found elsewhere."""
     instances: dict[str, str] = {}
-    for owner, instance in _instances(search, owners):
+    for owner, instance in _instances(finder, owners):
         state, identity = instance["State"]["Name"], instance["InstanceId"]
         if state in GONE:
             continue
         instances[identity] = owner
         kind = instance["InstanceType"]
         price = priced_as(instance) if state in RUNNING else None
-        search.add(owner, f"instance {kind} {state}", identity, price)
+        finder.add(owner, f"instance {kind} {state}", identity, price)
         for address in public_addresses(instance):
             if address not in elastic:
-                search.add(owner, "public address", address, prices.PUBLIC_ADDRESS)
+                finder.add(owner, "public address", address, prices.PUBLIC_ADDRESS)
     return instances
 
 
@@ -93,13 +93,13 @@ def public_addresses(instance: Item) -> list[str]:
     return sorted({address for address in [instance.get("PublicIpAddress"), *found] if address})
 
 
-def _instances(search: Search, owners: dict[str, str]) -> Iterator[tuple[str, Item]]:
+def _instances(finder: ResourceFinder, owners: dict[str, str]) -> Iterator[tuple[str, Item]]:
     """Yield instances by their Name tag, and those of a user's stack whose Name tag somebody changed."""
     stacks = {stack_name(owner): owner for owner in owners.values()}
     by_stack = ([{"Name": f"tag:{_STACK_TAG}", "Values": part}] for part in parts(stacks))
     seen = set()
     for filters in (*name_filters(owners), *by_stack):
-        for reservation in search.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
+        for reservation in finder.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
             for instance in reservation["Instances"]:
                 tags = tags_of(instance)
                 owner = owner_of(tags.get("Name", ""), owners) or stacks.get(tags.get(_STACK_TAG, ""))
@@ -108,60 +108,63 @@ def _instances(search: Search, owners: dict[str, str]) -> Iterator[tuple[str, It
                     yield owner, instance
 
 
-def _find_volumes(search: Search, owners: dict[str, str], instances: dict[str, str]) -> dict[str, str]:
+def _find_volumes(finder: ResourceFinder, owners: dict[str, str], instances: dict[str, str]) -> dict[str, str]:
     """Return the owner of each volume."""
-    found = {item["VolumeId"]: (owner, item) for owner, item in search.tagged("describe_volumes", "Volumes", owners)}
+    found = {item["VolumeId"]: (owner, item) for owner, item in finder.tagged("describe_volumes", "Volumes", owners)}
     # The disk of a machine that was not made by our template may bear no name.
     for identities in parts(instances):
         filters = [{"Name": "attachment.instance-id", "Values": identities}]
-        for item in search.clients.read_all("ec2", "describe_volumes", "Volumes", Filters=filters):
+        for item in finder.clients.read_all("ec2", "describe_volumes", "Volumes", Filters=filters):
             found.setdefault(item["VolumeId"], (instances[item["Attachments"][0]["InstanceId"]], item))
     for identity, (owner, item) in found.items():
         if item["State"] not in GONE:
             kind = item.get("VolumeType", "gp2")
             state = "" if item.get("Attachments") else " unattached"
             size = item["Size"]
-            search.add(owner, f"volume {size} GiB {kind}{state}", identity, prices.volume(kind), size)
+            finder.add(owner, f"volume {size} GiB {kind}{state}", identity, prices.volume(kind), size)
             if extra := prices.provisioned(kind, item.get("Iops", 0), item.get("Throughput", 0)):
-                search.add(owner, f"disk {kind} of extra speed", identity, extra)
+                finder.add(owner, f"disk {kind} of extra speed", identity, extra)
     return {identity: owner for identity, (owner, _) in found.items()}
 
 
-def find_images(search: Search, names: str) -> None:
+def find_images(finder: ResourceFinder, names: str) -> None:
     """Find the account's images whose Name tag fits `names`, for the owner `image/<name>`, and what they consist of."""
 
     def named(operation: str, key: str, **request: Any) -> Iterator[tuple[str, Item]]:
         filters = [{"Name": "tag:Name", "Values": [names]}]
-        for item in search.clients.read_all("ec2", operation, key, Filters=filters, **request):
+        for item in finder.clients.read_all("ec2", operation, key, Filters=filters, **request):
             yield f"image/{tags_of(item)['Name']}", item
 
     snapshots = named("describe_snapshots", "Snapshots", OwnerIds=["self"])
-    _add_kept(search, snapshots, named("describe_images", "Images", Owners=["self"]), {})
+    _add_kept(finder, snapshots, named("describe_images", "Images", Owners=["self"]), {})
 
 
-def _find_kept(search: Search, owners: dict[str, str], volumes: dict[str, str]) -> None:
-    snapshots = search.tagged("describe_snapshots", "Snapshots", owners, OwnerIds=["self"])
-    _add_kept(search, snapshots, search.tagged("describe_images", "Images", owners, Owners=["self"]), volumes)
+def _find_kept(finder: ResourceFinder, owners: dict[str, str], volumes: dict[str, str]) -> None:
+    snapshots = finder.tagged("describe_snapshots", "Snapshots", owners, OwnerIds=["self"])
+    _add_kept(finder, snapshots, finder.tagged("describe_images", "Images", owners, Owners=["self"]), volumes)
 
 
 def _add_kept(
-    search: Search, snapshots: Iterable[tuple[str, Item]], images: Iterable[tuple[str, Item]], volumes: dict[str, str]
+    finder: ResourceFinder,
+    snapshots: Iterable[tuple[str, Item]],
+    images: Iterable[tuple[str, Item]],
+    volumes: dict[str, str],
 ) -> None:
     """Add images and snapshots; somebody's snapshot of a disk, or one behind an image, may bear no name of its own."""
     found = {item["SnapshotId"]: (owner, item) for owner, item in snapshots}
     behind: dict[str, str] = {}
     for owner, image in images:
-        search.add(owner, "image", image["ImageId"])
+        finder.add(owner, "image", image["ImageId"])
         behind |= dict.fromkeys(snapshots_of(image), owner)
     for name, whose in (("volume-id", volumes), ("snapshot-id", behind)):
         for identities in parts(sorted(whose.keys() - found.keys())):
             request = {"OwnerIds": ["self"], "Filters": [{"Name": name, "Values": identities}]}
-            for item in search.clients.read_all("ec2", "describe_snapshots", "Snapshots", **request):
+            for item in finder.clients.read_all("ec2", "describe_snapshots", "Snapshots", **request):
                 owner = whose.get(item["VolumeId"]) or whose[item["SnapshotId"]]
                 found.setdefault(item["SnapshotId"], (owner, item))
     for identity, (owner, item) in found.items():
         size = item["VolumeSize"]
-        search.add(owner, f"snapshot of up to {size} GiB", identity, prices.SNAPSHOT, size)
+        finder.add(owner, f"snapshot of up to {size} GiB", identity, prices.SNAPSHOT, size)
 
 
 def snapshots_of(image: Item) -> list[str]:
@@ -170,9 +173,11 @@ def snapshots_of(image: Item) -> list[str]:
     return [mapping["Ebs"]["SnapshotId"] for mapping in mappings if mapping.get("Ebs", {}).get("SnapshotId")]
 
 
-def _find_addresses(search: Search, owners: dict[str, str], instances: dict[str, str], elastic: list[Item]) -> None:
+def _find_addresses(
+    finder: ResourceFinder, owners: dict[str, str], instances: dict[str, str], elastic: list[Item]
+) -> None:
     for item in elastic:
         owner = owner_of(tags_of(item).get("Name", ""), owners) or instances.get(item.get("InstanceId", ""))
         if owner:
             price = prices.PUBLIC_ADDRESS if item.get("AssociationId") else prices.IDLE_ADDRESS
-            search.add(owner, "elastic address", item["PublicIp"], price)
+            finder.add(owner, "elastic address", item["PublicIp"], price)

@@ -17,7 +17,7 @@ from ..common.names import instance_tag, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
 from ..fleet.machines import Machine, by_number, end_date
 from .billable import add_load_balancers, find_charged, find_images
-from .resources import Leftover, Search
+from .resources import Resource, ResourceFinder
 
 KINDS = {
     "instance": "machines",
@@ -44,7 +44,7 @@ class Row:
     """What one user, or one shared network, costs. `machine` is the user's, None for a network or mere leftovers."""
 
     owner: str
-    things: tuple[Leftover, ...]
+    resources: tuple[Resource, ...]
     machine: Machine | None = None
     days_over: int = 0
     """Days since its end date, 0 while that is not past."""
@@ -57,67 +57,67 @@ class Row:
     @property
     def per_hour(self) -> Decimal:
         """Dollars per hour of all that has a known price."""
-        return total(self.things)
+        return total(self.resources)
 
     @property
     def unknown(self) -> list[str]:
         """What has no known price."""
-        return [f"{thing.kind} {thing.id}" for thing in self.things if thing.per_hour is None]
+        return [f"{resource.kind} {resource.id}" for resource in self.resources if resource.per_hour is None]
 
     @property
     def what(self) -> str:
         """What is paid for, in a few words."""
-        return ", ".join(_phrases(self.things))
+        return ", ".join(_phrases(self.resources))
 
 
-def total(things: Iterable[Leftover]) -> Decimal:
+def total(resources: Iterable[Resource]) -> Decimal:
     """Return what things with a known price cost per hour."""
-    return sum((thing.per_hour for thing in things if thing.per_hour is not None), Decimal(0))
+    return sum((resource.per_hour for resource in resources if resource.per_hour is not None), Decimal(0))
 
 
-def kind_of(thing: Leftover) -> str:
+def kind_of(resource: Resource) -> str:
     """Return the kind in KINDS that a thing is counted under."""
-    return KINDS.get(thing.item.name.partition("/")[0], "disks") if thing.item else "machines"
+    return KINDS.get(resource.item.name.partition("/")[0], "disks") if resource.item else "machines"
 
 
-def by_kind(things: Iterable[Leftover]) -> dict[str, Decimal]:
+def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
     """Return dollars per hour by kind, in the order of KINDS, without those that cost nothing."""
     sums = dict.fromkeys(KINDS.values(), Decimal(0))
-    for thing in things:
-        if thing.per_hour:
-            sums[kind_of(thing)] += thing.per_hour
+    for resource in resources:
+        if resource.per_hour:
+            sums[kind_of(resource)] += resource.per_hour
     return {kind: amount for kind, amount in sums.items() if amount}
 
 
-def find_everything(search: Search, machines: list[Machine]) -> list[Leftover]:
+def find_everything(finder: ResourceFinder, machines: list[Machine]) -> list[Resource]:
     """Return everything of ours that is charged.
 
     That is: of users with a stack or machine, of others by name, of images
     that ami_bake made, and of networks.
     """
-    find_images(search, IMAGE_NAMES)
-    users = sorted({machine.user for machine in machines} | set(_named_users(search.clients)), key=by_number)
+    find_images(finder, IMAGE_NAMES)
+    users = sorted({machine.user for machine in machines} | set(_named_users(finder.clients)), key=by_number)
     if users:
-        find_charged(search, users)
+        find_charged(finder, users)
     own = {machine.user for machine in machines if machine.network == machine.user}
-    named = search.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
+    named = finder.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
     networks = ((name.removeprefix(SHARED), name, item) for name, item in named if name.startswith(SHARED))
-    add_load_balancers(search, ((network if network in own else name, item) for network, name, item in networks))
-    return search.found
+    add_load_balancers(finder, ((network if network in own else name, item) for network, name, item in networks))
+    return finder.found
 
 
-def rows(found: Iterable[Leftover], machines: list[Machine], today: date) -> list[Row]:
+def rows(found: Iterable[Resource], machines: list[Machine], today: date) -> list[Row]:
     """Return a row for each owner of something charged: overdue first, then the dearest; at the end what is shared.
 
     What has an unknown price may be dearer than all the rest.
     """
     by_user = {machine.user: machine for machine in machines}
-    things: dict[str, list[Leftover]] = {}
-    for thing in found:
-        if thing.item or thing.kind.startswith("instance"):
-            things.setdefault(thing.owner, []).append(thing)
+    resources: dict[str, list[Resource]] = {}
+    for resource in found:
+        if resource.item or resource.kind.startswith("instance"):
+            resources.setdefault(resource.owner, []).append(resource)
     made = []
-    for owner, own in things.items():
+    for owner, own in resources.items():
         machine = by_user.get(owner)
         end = end_date(machine.expires) if machine else None
         days_over = max((today - end).days, 0) if end else 0
@@ -127,16 +127,16 @@ def rows(found: Iterable[Leftover], machines: list[Machine], today: date) -> lis
     )
 
 
-def bill(found: Iterable[Leftover], listed: prices.PriceList) -> prices.Bill:
+def bill(found: Iterable[Resource], listed: prices.PriceList) -> prices.Bill:
     """Return the sums by kind of thing, with the day of the oldest price."""
     items: dict[str, prices.Item] = {}
     counts: Counter[str] = Counter()
-    for thing in found:
-        if thing.item:
-            items[thing.item.name] = thing.item
-            counts[thing.item.name] += thing.count
+    for resource in found:
+        if resource.item:
+            items[resource.item.name] = resource.item
+            counts[resource.item.name] += resource.count
     order = list(KINDS)
-    names = sorted(items, key=lambda name: (_place(name, order), name))
+    names = sorted(items, key=lambda name: (_kind_index(name, order), name))
     lines = tuple(prices.Line(_label(name), counts[name], listed.per_hour(items[name])) for name in names)
     return prices.Bill(lines, listed.as_of(items.values()))
 
@@ -150,7 +150,7 @@ def _named_users(clients: AwsClients) -> list[str]:
     return [name for name in names if user_of_instance_tag(instance_tag(name)) == name]
 
 
-def _place(name: str, order: list[str]) -> int:
+def _kind_index(name: str, order: list[str]) -> int:
     first = name.partition("/")[0]
     return order.index(first) if first in order else len(order)
 
@@ -160,23 +160,23 @@ def _label(name: str) -> str:
     return _UNITS[first].format(rest) if first in _UNITS else _NAMES.get(first, name)
 
 
-def _phrases(things: Iterable[Leftover]) -> list[str]:
+def _phrases(resources: Iterable[Resource]) -> list[str]:
     """Return e.g. "t3.medium running", "30 GiB gp3", "1 address": like things together."""
     machines: list[str] = []
     disks, others, snapshots = Counter[str](), Counter[str](), list[int]()
-    for thing in things:
-        first = thing.item.name.partition("/")[0] if thing.item else "instance"
-        if thing.kind.startswith("instance "):
-            machines.append(thing.kind.removeprefix("instance "))
+    for resource in resources:
+        first = resource.item.name.partition("/")[0] if resource.item else "instance"
+        if resource.kind.startswith("instance "):
+            machines.append(resource.kind.removeprefix("instance "))
         elif first == "volume":
-            disks[thing.kind.partition(" GiB ")[2]] += thing.count
+            disks[resource.kind.partition(" GiB ")[2]] += resource.count
         elif first == "snapshot":
-            snapshots.append(thing.count)
+            snapshots.append(resource.count)
         else:
-            others[_PHRASES.get(first, thing.kind)] += thing.count
-    told = [*machines, *(f"{size} GiB {kind}" for kind, size in sorted(disks.items()))]
-    told += [_counted(count, what) for what, count in sorted(others.items())]
-    return [*told, f"{_counted(len(snapshots), 'snapshot')} of up to {sum(snapshots)} GiB"] if snapshots else told
+            others[_PHRASES.get(first, resource.kind)] += resource.count
+    phrases = [*machines, *(f"{size} GiB {kind}" for kind, size in sorted(disks.items()))]
+    phrases += [_counted(count, what) for what, count in sorted(others.items())]
+    return [*phrases, f"{_counted(len(snapshots), 'snapshot')} of up to {sum(snapshots)} GiB"] if snapshots else phrases
 
 
 def _counted(count: int, what: str) -> str:

@@ -42,29 +42,29 @@ def amounts(per_hour: Decimal, unknown: Iterable[str]) -> dict[str, str | None]:
     }
 
 
-def shown(amount: str | None, unknown: Iterable[str]) -> str:
+def format_amount(amount: str | None, unknown: Iterable[str]) -> str:
     """Return an amount as it is printed: "?" for an unknown one, "+ ?" where something unknown comes on top."""
     return "?" if amount is None else f"{amount} + ?" if list(unknown) else amount
 
 
 def lines(banner: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
     """Return the burn rate for the terminal."""
-    told = [banner, ""]
+    output = [banner, ""]
     if not rows:
-        return [*told, "nothing of ours is paid for here", *_notes(notes)]
+        return [*output, "nothing of ours is paid for here", *_notes(notes)]
     if late := [row for row in rows if row.days_over]:
-        told += ["past their end, and still paid for:"]
-        told += [f"  {overdue_line(row)}" for row in late]
-        told.append("")
-    told += fitted(COLUMNS, [_cells(row) for row in rows])
-    told += ["", *fitted(PRICE_COLUMNS, price_rows(total)), "", sums(total)]
-    return told + _notes(notes)
+        output += ["past their end, and still paid for:"]
+        output += [f"  {overdue_line(row)}" for row in late]
+        output.append("")
+    output += fitted(COLUMNS, [_cells(row) for row in rows])
+    output += ["", *fitted(PRICE_COLUMNS, price_rows(total)), "", sums(total)]
+    return output + _notes(notes)
 
 
 def overdue_line(row: Row) -> str:
     """Return one line about a machine that should be gone: whose, since when, what it costs, how to end that."""
     days = "1 day" if row.days_over == 1 else f"{row.days_over} days"
-    cost = shown(amounts(row.per_hour, row.unknown)["per_day"], row.unknown)
+    cost = format_amount(amounts(row.per_hour, row.unknown)["per_day"], row.unknown)
     expires = row.machine.expires if row.machine else ""
     return f"{row.owner}: ended {expires}, {days} ago; ${cost} a day; {delete_command(row.owner)}"
 
@@ -84,13 +84,13 @@ def footnotes(listed: prices.PriceList, region: str, found_snapshots: bool) -> l
     """Return what the sums are made of, and what is not in them."""
     unit = listed.per_hour(prices.CAPACITY_UNIT)
     capacity = f"${unit.normalize():f}" if unit is not None else "an unknown price"
-    told = [
+    output = [
         f"region {region} only, and without what only use tells: traffic, CPU credits of T types, S3, Route 53,",
         f"and {capacity} an hour for each capacity unit (LCU) that a load balancer uses",
     ]
     if found_snapshots:
-        told.append("snapshots count at their full size; AWS charges the blocks that they hold, mostly less")
-    return told
+        output.append("snapshots count at their full size; AWS charges the blocks that they hold, mostly less")
+    return output
 
 
 def dated(total: prices.Bill) -> str:
@@ -104,7 +104,7 @@ def as_data(rows: list[Row], total: prices.Bill) -> dict[str, Any]:
     return {
         "total": total.as_data() | amounts(total.per_hour, total.unknown),
         "rows": [_row_data(row, dearest) for row in rows],
-        "kinds": _parts(by_kind(thing for row in rows for thing in row.things), total.per_hour),
+        "kinds": _parts(by_kind(resource for row in rows for resource in row.resources), total.per_hour),
     }
 
 
@@ -123,14 +123,14 @@ def _row_data(row: Row, dearest: Decimal) -> dict[str, Any]:
         **amounts(row.per_hour, row.unknown),
         "unknown": row.unknown,
         # Of the dearest row, for the chart.
-        "kinds": _parts(by_kind(row.things), dearest),
+        "kinds": _parts(by_kind(row.resources), dearest),
         "things": [
             {
-                "kind": thing.kind,
-                "id": thing.id,
-                "per_hour": None if thing.per_hour is None else prices.dollars(thing.per_hour, 6),
+                "kind": resource.kind,
+                "id": resource.id,
+                "per_hour": None if resource.per_hour is None else prices.dollars(resource.per_hour, 6),
             }
-            for thing in row.things
+            for resource in row.resources
         ],
     }
 
@@ -149,7 +149,7 @@ def _parts(sums: Mapping[str, Decimal], whole: Decimal) -> list[dict[str, Any]]:
 
 def _cells(row: Row) -> tuple[str, ...]:
     per = amounts(row.per_hour, row.unknown)
-    figures = (shown(per[name], row.unknown) for name in ("per_hour", "per_day", "per_30_days"))
+    figures = (format_amount(per[name], row.unknown) for name in ("per_hour", "per_day", "per_30_days"))
     return (row.name, row.what, *figures, "overdue" if row.days_over else "")
 
 

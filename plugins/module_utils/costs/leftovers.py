@@ -18,30 +18,30 @@ from ..common.names import (
     stack_name,
 )
 from .billable import add_load_balancers, find_charged
-from .resources import Leftover, Search, owner_of, parts
+from .resources import Resource, ResourceFinder, owner_of, parts
 
-__all__ = ["Leftover", "Search", "alike", "find_machines", "find_networks", "owner_of"]
+__all__ = ["Resource", "ResourceFinder", "alike", "find_machines", "find_networks", "owner_of"]
 
 
-def find_machines(search: Search, users: list[str], stack_domain: str, zone: str) -> None:
+def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, zone: str) -> None:
     """Find what there is of the machines of `users`."""
     owners = {f"{user}/": user for user in users}
-    search.stacks({stack_name(user): user for user in users})
-    instances, _ = find_charged(search, users)
-    groups = _find_groups(search, owners)
-    _find_interfaces(search, groups, instances)
-    for owner, item in search.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn", owners):
-        search.add(owner, "target group", item["TargetGroupName"])
+    finder.stacks({stack_name(user): user for user in users})
+    instances, _ = find_charged(finder, users)
+    groups = _find_groups(finder, owners)
+    _find_interfaces(finder, groups, instances)
+    for owner, item in finder.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn", owners):
+        finder.add(owner, "target group", item["TargetGroupName"])
     names = {absolute_name(f"{user}.{stack_domain}"): user for user in users}
-    _find_rules(search, names)
-    _find_records(search, names | {f"ssh.{name}": user for name, user in names.items()}, zone)
+    _find_rules(finder, names)
+    _find_records(finder, names | {f"ssh.{name}": user for name, user in names.items()}, zone)
 
 
-def find_networks(search: Search, networks: list[str]) -> None:
+def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
     """Find what there is of `networks` themselves, without the machines in them."""
     owners = {f"network/{name}{end}": name for name in networks for end in ("", "/")}
-    search.stacks({network_stack_name(name): name for name in networks})
-    add_load_balancers(search, search.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
+    finder.stacks({network_stack_name(name): name for name in networks})
+    add_load_balancers(finder, finder.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
     exact = {name: owner for name, owner in owners.items() if not name.endswith("/")}
     kinds = (
         ("describe_vpcs", "Vpcs", "VPC", "VpcId", exact),
@@ -49,55 +49,55 @@ def find_networks(search: Search, networks: list[str]) -> None:
         ("describe_subnets", "Subnets", "subnet", "SubnetId", owners),
     )
     for operation, key, kind, identity, tags in kinds:
-        for owner, item in search.tagged(operation, key, tags):
-            search.add(owner, kind, item[identity])
-    groups = _find_groups(search, owners)
-    _find_interfaces(search, groups, {})
+        for owner, item in finder.tagged(operation, key, tags):
+            finder.add(owner, kind, item[identity])
+    groups = _find_groups(finder, owners)
+    _find_interfaces(finder, groups, {})
 
 
-def alike(search: Search, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
+def alike(finder: ResourceFinder, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
     """Return, for those of `owners` of whom nothing was found, the nearest names that have a stack; maybe misspelt.
 
     `stack_of` is how an owner's stack is named.
     """
-    named = {name.removeprefix(stack_of("")) for name in search.stack_names if name.startswith(stack_of(""))}
+    named = {name.removeprefix(stack_of("")) for name in finder.stack_names if name.startswith(stack_of(""))}
     known = [name for name in named if USER_NAME.fullmatch(name) and name not in RESERVED]
-    missing = set(owners) - {item.owner for item in search.found}
+    missing = set(owners) - {item.owner for item in finder.found}
     return {owner: near for owner in owners if owner in missing and (near := nearest(owner, known))}
 
 
-def _find_groups(search: Search, owners: dict[str, str]) -> dict[str, str]:
+def _find_groups(finder: ResourceFinder, owners: dict[str, str]) -> dict[str, str]:
     groups = {}
-    for owner, item in search.tagged("describe_security_groups", "SecurityGroups", owners):
+    for owner, item in finder.tagged("describe_security_groups", "SecurityGroups", owners):
         groups[item["GroupId"]] = owner
-        search.add(owner, "security group", item["GroupId"])
+        finder.add(owner, "security group", item["GroupId"])
     return groups
 
 
-def _find_interfaces(search: Search, groups: dict[str, str], instances: dict[str, str]) -> None:
+def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: dict[str, str]) -> None:
     """Network interfaces have no names of ours; those that keep one of our security groups from going are ours."""
     for identities in parts(groups):
         filters = [{"Name": "group-id", "Values": identities}]
-        for item in search.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+        for item in finder.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
             if item.get("Attachment", {}).get("InstanceId", "") in instances:
                 continue
             owner = next(groups[group["GroupId"]] for group in item["Groups"] if group["GroupId"] in groups)
-            search.add(owner, "network interface", item["NetworkInterfaceId"])
+            finder.add(owner, "network interface", item["NetworkInterfaceId"])
 
 
-def _find_rules(search: Search, hosts: dict[str, str]) -> None:
+def _find_rules(finder: ResourceFinder, hosts: dict[str, str]) -> None:
     """Find the rules for `hosts`, absolute names, on the load balancers of all our networks."""
-    for _, balancer in search.elbv2(
+    for _, balancer in finder.elbv2(
         "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
     ):
         request = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
-        for listener in search.clients.read_all("elbv2", "describe_listeners", "Listeners", **request):
+        for listener in finder.clients.read_all("elbv2", "describe_listeners", "Listeners", **request):
             arn = listener["ListenerArn"]
-            for rule in search.clients.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
+            for rule in finder.clients.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
                 values = [value for condition in rule["Conditions"] for value in condition_values(condition)]
                 # The load balancer compares without regard to case, and rules keep the case that they were made with.
                 if owner := next((hosts[name] for name in map(absolute_name, values) if name in hosts), None):
-                    search.add(owner, "listener rule", rule["RuleArn"].rpartition(":")[2])
+                    finder.add(owner, "listener rule", rule["RuleArn"].rpartition(":")[2])
 
 
 def condition_values(condition: dict[str, Any]) -> list[str]:
@@ -107,11 +107,11 @@ def condition_values(condition: dict[str, Any]) -> list[str]:
     return condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
 
 
-def _find_records(search: Search, names: dict[str, str], zone: str) -> None:
+def _find_records(finder: ResourceFinder, names: dict[str, str], zone: str) -> None:
     wanted = absolute_name(zone)
-    answer = search.clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
+    answer = finder.clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
     for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
         request = {"HostedZoneId": hosted["Id"]}
-        for record in search.clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
+        for record in finder.clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
             if owner := names.get(absolute_name(record["Name"])):
-                search.add(owner, "record", f"{record['Name']} {record['Type']}")
+                finder.add(owner, "record", f"{record['Name']} {record['Type']}")

@@ -7,13 +7,13 @@ from decimal import Decimal
 
 from ..aws import prices
 from ..output.host_summary import people
-from .leftovers import Leftover
+from .leftovers import Resource
 
 _MOST_NAMES = 3
 
 
 def plan_lines(
-    banner: str, owners: list[str], found: list[Leftover], alike: Mapping[str, Sequence[str]] | None = None
+    banner: str, owners: list[str], found: list[Resource], alike: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
     """Return what there is of each of `owners`, a line each; what is free is only counted, but for stacks.
 
@@ -26,11 +26,13 @@ def plan_lines(
     for owner in owners:
         own = [item for item in found if item.owner == owner]
         named = [item for item in own if item.kind == "stack" or item.per_hour is None or item.per_hour]
-        things = [f"{item.kind} {item.id}" for item in named]
+        resources = [f"{item.kind} {item.id}" for item in named]
         if free := len(own) - len(named):
-            things.append(f"{free} more that cost nothing")
+            resources.append(f"{free} more that cost nothing")
         lines.append(
-            f"{owner}: {'; '.join(things)}: {costs(own)}" if own else f"{owner}: nothing{_nearest(near.get(owner, []))}"
+            f"{owner}: {'; '.join(resources)}: {costs(own)}"
+            if own
+            else f"{owner}: nothing{_nearest(near.get(owner, []))}"
         )
     return [*lines, "", f"all together: {costs(found)}"] if len(owners) > 1 else lines
 
@@ -40,17 +42,17 @@ def _nearest(names: Iterable[str]) -> str:
     return f"; nearest: {', '.join(different)}" if different else ""
 
 
-def proof_lines(owners: list[str], found: list[Leftover]) -> list[str]:
+def proof_lines(owners: list[str], found: list[Resource]) -> list[str]:
     """Return that nothing is left of `owners`, or everything that is."""
     if not found:
         return [f"nothing is left of {people(owners)}"]
     return [f"LEFT {item.text}" for item in found] + [f"what is left costs {costs(found)}"]
 
 
-def costs(found: Iterable[Leftover]) -> str:
+def costs(found: Iterable[Resource]) -> str:
     """Return what things cost per day, in words; what has no known price is said, not left out."""
     items = list(found)
     total = sum((item.per_hour for item in items if item.per_hour is not None), Decimal(0))
     unknown = sum(item.per_hour is None for item in items)
-    words = f"${prices.dollars(total * 24)} per day"
-    return f"{words} and {unknown} of unknown price" if unknown else words
+    text = f"${prices.dollars(total * 24)} per day"
+    return f"{text} and {unknown} of unknown price" if unknown else text

@@ -22,7 +22,7 @@ ARNS_PER_REQUEST = 20
 
 
 @dataclass(frozen=True)
-class Leftover:
+class Resource:
     """One thing of `owner`. `per_hour` in dollars, 0 for what is free, None for an unknown price.
 
     `item` is what is charged for it, `count` times (GiB for disks).
@@ -54,12 +54,12 @@ class Leftover:
 
 
 @dataclass
-class Search:
+class ResourceFinder:
     """Looks for the things of some owners."""
 
     clients: AwsClients
     listed: prices.PriceList
-    found: list[Leftover] = field(default_factory=list)
+    found: list[Resource] = field(default_factory=list)
     stack_names: set[str] = field(default_factory=set)
     """All stacks of the region, once some were looked for."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
@@ -70,7 +70,7 @@ class Search:
             return  # A snapshot is found by its name, by its disk and by its image.
         self._seen.add((kind, identity))
         unit = Decimal(0) if item is None else self.listed.per_hour(item)
-        self.found.append(Leftover(owner, kind, identity, None if unit is None else unit * count, item, count))
+        self.found.append(Resource(owner, kind, identity, None if unit is None else unit * count, item, count))
 
     def stacks(self, names: dict[str, str]) -> None:
         """Find the stacks with `names`, by name whose."""

@@ -16,7 +16,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state im
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.billable import priced_as, public_addresses
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, footnotes, lines
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from botocore.exceptions import ClientError
@@ -47,7 +47,7 @@ def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[li
     clients = AwsClients(account.client, REGION)
     price_list = price_list or listed(account)
     users = machines(clients, survey(clients), "stack.example.org", 443)
-    found = find_everything(Search(clients, price_list), users)
+    found = find_everything(ResourceFinder(clients, price_list), users)
     assert all(READING.match(name) for name in account.requests), account.requests
     made, total = rows(found, users, TODAY), bill(found, price_list)
     added = sum((row.per_hour for row in made), Decimal(0))

@@ -9,8 +9,8 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
-    Leftover,
-    Search,
+    Resource,
+    ResourceFinder,
     alike,
     find_machines,
     find_networks,
@@ -33,17 +33,17 @@ def account(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def search(account: World) -> Search:
+def finder(account: World) -> ResourceFinder:
     """Return a search in `account`, recorded from here on."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     listed = prices.PriceList(lambda: clients.client("pricing", "us-east-1"), REGION, errors=(ClientError,))
-    return Search(clients, listed)
+    return ResourceFinder(clients, listed)
 
 
-def machines(account: World, *users: str) -> list[Leftover]:
+def machines(account: World, *users: str) -> list[Resource]:
     """Return what there is of `users`, found with reading requests only."""
-    looking = search(account)
+    looking = finder(account)
     find_machines(looking, list(users), "stack.example.org", "example.org.")
     assert all(READING.match(name) for name in account.requests)
     return looking.found
@@ -143,7 +143,7 @@ def test_rules_and_records_are_found_whatever_the_case_of_their_names(account: W
     fill(account, "Alice")
     kinds = {item.kind for item in machines(account, "alice")}
     assert kinds == {"listener rule", "record"}
-    looking = search(account)
+    looking = finder(account)
     find_machines(looking, ["alice"], "stack.example.org", "Example.org")
     assert {item.kind for item in looking.found} == kinds
 
@@ -175,7 +175,7 @@ def test_a_network_is_found_with_its_price(account: World) -> None:
     for name in ("network/shared", "network/shared-2"):
         ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=tags("vpc", name))
     account.make_stack("probcomp-network-shared")
-    looking = search(account)
+    looking = finder(account)
     find_networks(looking, ["shared"])
     kinds = [item.kind for item in looking.found]
     assert sorted(kinds) == ["VPC", "addresses of load balancer", "load balancer", "stack"]
@@ -195,24 +195,24 @@ def test_a_name_of_which_there_is_nothing_comes_with_the_nearest(account: World)
     for user in ("ws-3", "alice"):
         account.make_stack(stack_name(user))
     account.make_stack(network_stack_name("shared"))
-    looking = search(account)
+    looking = finder(account)
     find_machines(looking, ["ws-33", "alice", "zoe"], "stack.example.org", "example.org.")
     near = alike(looking, ["ws-33", "alice", "zoe"], stack_name)
     assert near == {"ws-33": ["ws-3"]}
     lines = plan_lines("AWS account 1", ["ws-33", "alice", "zoe"], looking.found, near)
     assert "ws-33: nothing; nearest: ws-3" in lines and "zoe: nothing" in lines
     assert plan_lines("x", ["ws-33"], [], near)[-1] == "there is nothing of ws-33; nearest: ws-3"
-    looking = search(account)
+    looking = finder(account)
     find_networks(looking, ["sharde"])
     assert alike(looking, ["sharde"], network_stack_name) == {"sharde": ["shared"]}
 
 
 def test_plan_and_proof_are_for_people() -> None:
     found = [
-        Leftover("alice", "stack", "probcomp-stack-alice CREATE_COMPLETE"),
-        Leftover("alice", "instance t3.medium running", "i-1", Decimal("0.05")),
-        Leftover("alice", "security group", "sg-1"),
-        Leftover("bob", "snapshot of up to 8 GiB", "snap-1", None),
+        Resource("alice", "stack", "probcomp-stack-alice CREATE_COMPLETE"),
+        Resource("alice", "instance t3.medium running", "i-1", Decimal("0.05")),
+        Resource("alice", "security group", "sg-1"),
+        Resource("bob", "snapshot of up to 8 GiB", "snap-1", None),
     ]
     lines = plan_lines("AWS account 1, region x", ["alice", "bob", "cleo"], found)
     assert lines[0] == "AWS account 1, region x"
