@@ -1,4 +1,4 @@
-"""Preflight: may we work here at all? Programs of this computer, the ssh network, credentials, account and region."""
+"""Check local programs, the ssh network, credentials, account and region."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
 PROGRAMS = {"ssh": "openssh-client", "ssh-keygen": "openssh-client", "rsync": "rsync", "tar": "tar"}
-"""Programs that the commands call, and the Debian package of each."""
+"""Programs that the commands need, and the Debian package of each."""
 
 
 def check_programs(findings: Findings, programs: Iterable[str] = PROGRAMS) -> None:
-    """Find the programs that are missing on this computer."""
+    """Report programs that are not installed on this computer."""
     missing = [program for program in programs if shutil.which(program) is None]
     if missing:
         packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
@@ -33,11 +33,11 @@ NEEDED = {
     "certificate_arn": "give a certificate for *.stack.<zone> from AWS Certificate Manager, of the same region",
     "key_name": "name an EC2 key pair of this region",
 }
-"""Settings that nothing goes without, and what each is."""
+"""Required settings, and the remedy when one is missing."""
 
 
 def check_given(findings: Findings, settings: Settings) -> None:
-    """Find the settings that were never made, and a zone that is none; what else is wrong, only AWS can tell."""
+    """Report missing settings and an invalid zone, without requests to AWS."""
     missing = [name for name in NEEDED if getattr(settings, name) in (None, "")]
     for name in missing:
         findings.problem(f"{name} is not set", f"{NEEDED[name]} in group_vars/all/local.yml")
@@ -49,7 +49,7 @@ def check_given(findings: Findings, settings: Settings) -> None:
 
 
 def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
-    """Find out whether `admin_cidr` says who may open an ssh connection."""
+    """Check that `admin_cidr` is an IPv4 network from which ssh is allowed."""
     setting = f"admin_cidr {admin_cidr!r}"
     wanted = "give your own network in CIDR notation, e.g. admin_cidr=203.0.113.7/32"
     if not admin_cidr:
@@ -70,7 +70,7 @@ def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
 
 
 def check_account(findings: Findings, clients: AwsClients, settings: Settings) -> str:
-    """Return the account that the credentials belong to, "" when AWS cannot be asked at all."""
+    """Return the account of the credentials, "" when they do not work."""
     try:
         account = str(clients.read("sts", "get_caller_identity")["Account"])
     except (BotoCoreError, ClientError) as error:
@@ -89,7 +89,7 @@ def check_account(findings: Findings, clients: AwsClients, settings: Settings) -
 
 
 def check_region(findings: Findings, region: str, known: Iterable[str]) -> bool:
-    """Find out whether `region` is one of the `known`; without a region nothing else can be asked."""
+    """Return whether `region` is one of the `known` regions; report it otherwise."""
     if not region:
         findings.problem("no AWS region is set", "set region in inventory/probcomp_ec2.yml, or AWS_REGION")
         return False

@@ -1,4 +1,4 @@
-"""Preflight: the names that browsers use (certificate, hosted zone), the users' passwords, and the content."""
+"""Check certificate, hosted zone, password files, content and name collisions."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from .findings import Findings
 from .request import MachineRequest, Settings
 
 EXPIRY_NOTE = timedelta(days=21)
-"""A certificate that ends sooner is named in the plan."""
+"""Remaining validity below which a certificate is noted in the plan."""
 CONTENT_TIMEOUT = 15
-"""Seconds for the first bytes of the content."""
+"""Timeout in seconds for the first bytes of the content."""
 
 
 def covers(pattern: str, host: str) -> bool:
-    """Tell whether a name in a certificate covers `host`; a wildcard stands for one label."""
+    """Return whether a certificate name covers `host`; a wildcard matches one label."""
     pattern, host = pattern.lower(), host.lower()
     return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
 
 
 def check_certificate(findings: Findings, clients: AwsClients, settings: Settings, users: Iterable[str]) -> None:
-    """Find out whether the load balancer can use the certificate for all `users`."""
+    """Check that the load balancer can use the certificate for all `users`."""
     arn = settings.certificate_arn
     needed = f"request one in {settings.region} for *.{settings.stack_domain} with AWS Certificate Manager"
     if not arn:
@@ -59,7 +59,7 @@ def check_certificate(findings: Findings, clients: AwsClients, settings: Setting
         _check_validity(findings, arn, certificate)
         names = {certificate.get("DomainName", ""), *certificate.get("SubjectAlternativeNames", [])} - {""}
         zone = settings.usable_zone
-        # Without a zone, which is a problem of its own, nobody has a name.
+        # Without a zone, which is reported separately, there are no host names.
         hosts = {user: host_name(user, zone) for user in users} if zone else {}
         uncovered = [user for user, host in hosts.items() if not any(covers(name, host) for name in names)]
         if uncovered:
@@ -94,13 +94,13 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -
 
 
 def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:
-    """Find out whether Route 53 has one public hosted zone `zone`; "" is not looked for."""
+    """Check that Route 53 has exactly one public hosted zone `zone`, unless it is ""."""
     if not zone:
         return
     name = absolute_name(zone)
     fix = "create it, or correct zone in group_vars/all/local.yml"
     with findings.checking(f"hosted zone {name}"):
-        # The answer is sorted by name and begins at ours.
+        # The response is sorted by name and begins with this zone.
         answer = clients.read("route53", "list_hosted_zones_by_name", DNSName=name, MaxItems="100")
         zones = [item for item in answer["HostedZones"] if item["Name"] == name]
         public = [item for item in zones if not item.get("Config", {}).get("PrivateZone")]
@@ -116,7 +116,7 @@ def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:
 
 
 def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:
-    """Find the users whose password file cannot be used; all that have none are one problem."""
+    """Report unusable password files; all missing ones are one problem."""
     decrypt = vault_decrypter(settings.vault_password_file)
     missing = []
     for user in users:
@@ -135,7 +135,7 @@ def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]
 
 
 def check_content(findings: Findings, settings: Settings) -> None:
-    """Find out whether the content can be had, by its first bytes; skipped parts are notes."""
+    """Check by its first bytes that the content can be downloaded; note skipped parts."""
     if not settings.apt_repository_url:
         findings.note("skipped: the lab's Debian packages, for no apt repository is set")
     url = settings.content_url
@@ -145,7 +145,7 @@ def check_content(findings: Findings, settings: Settings) -> None:
     fix = "correct content_url, or publish the archive there"
     shown = redact_url(url)
     try:
-        # Not HEAD: a presigned address of S3 is signed for GET alone.
+        # Not HEAD: a presigned S3 URL is signed for GET only.
         answer = open_url(
             url,
             headers={"Range": "bytes=0-511"},
@@ -166,7 +166,7 @@ def check_content(findings: Findings, settings: Settings) -> None:
 
 
 def check_collisions(findings: Findings, requests: list[MachineRequest], existing: dict[str, str]) -> None:
-    """Find users and fleets that would share a name, and users whose machine belongs to another fleet.
+    """Report users and fleets of the same name, and machines of another fleet.
 
     `existing` is the fleet ("" for none) of each user who has a machine.
     """

@@ -1,4 +1,4 @@
-"""Preflight: what is there already. Stacks, machines and networks, seen in a few requests for all, and what follows."""
+"""Check existing stacks, machines and networks against the requests."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_CO
 
 
 def check_machines(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> set[str]:
-    """Return the users whose machine exists; find the stacks that create cannot go on with."""
+    """Return the users whose machine exists; report stacks that block a create."""
     existing = set()
     gone, busy, undone = [], [], []
     for machine in requests:
@@ -46,7 +46,7 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
 
 
 def check_network(findings: Findings, clients: AwsClients, seen: Survey, network: str) -> None:
-    """Find out whether create can go on with the stack of `network`."""
+    """Report a stack of `network` that blocks a create."""
     name = network_stack_name(network)
     status = seen.status(name)
     if not status or status in _COMPLETE or status in MADE_ANEW:
@@ -58,7 +58,7 @@ def check_network(findings: Findings, clients: AwsClients, seen: Survey, network
 
 
 def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, user: str, delete: str = "") -> None:
-    """Add the problem of a stack in a state that needs a person."""
+    """Report a stack that needs manual repair."""
     delete = f"ansible-playbook {delete or f'stack_delete.yml -e user={user}'} -e confirm=yes"
     if status == "UPDATE_ROLLBACK_FAILED":
         what, fix = (
@@ -89,7 +89,7 @@ def _remaining_resources(findings: Findings, clients: AwsClients, name: str) -> 
 
 
 def _note_differences(findings: Findings, seen: Survey, machine: MachineRequest, instance: dict[str, Any]) -> None:
-    """Say what create does not do to a machine that exists."""
+    """Note what a create does not change on an existing machine."""
     state = instance["State"]["Name"]
     if state in ("stopping", "stopped"):
         findings.note(

@@ -1,4 +1,4 @@
-"""What preflight found: problems that must be put right first, and notes. Nothing here changes anything at AWS."""
+"""Problems that block a command, and notes for the user."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that must be put right first: what is wrong, whose it is ("" for everybody's), what to do."""
+    """A problem that blocks the command, with its remedy; `user` is "" when it concerns all."""
 
     what: str
     fix: str
@@ -33,13 +33,13 @@ class Problem:
 
 @dataclass
 class Findings:
-    """What was found so far. `notes` need nobody's hand: risks, skipped parts, what could not be looked at."""
+    """Problems and notes found so far; notes are risks and skipped or failed checks."""
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def problem(self, what: str, fix: str, users: str | Iterable[str] = "") -> None:
-        """Add a problem; of many users only the first are named."""
+        """Add a problem; of many users, name only the first."""
         self.problems.append(Problem(what, fix, users if isinstance(users, str) else people(users)))
 
     def note(self, text: str) -> None:
@@ -49,7 +49,7 @@ class Findings:
 
     @contextmanager
     def checking(self, subject: str) -> Iterator[None]:
-        """Make a problem of an error of AWS within: `subject` could not be looked at, nor what depends on it."""
+        """Report an AWS error in the context as a problem: `subject` cannot be checked."""
         try:
             yield
         except (BotoCoreError, ClientError) as error:

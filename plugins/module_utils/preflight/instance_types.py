@@ -1,4 +1,4 @@
-"""Instance types and images: what exists, where it is offered, what fits together. Reads only; used by preflight."""
+"""Read instance types and images, and check their compatibility. Reads only."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from .findings import Findings
 from .request import MachineRequest
 
 TYPES_PER_REQUEST = 100
-"""Most names that DescribeInstanceTypes takes at once."""
+"""Maximum number of names in a DescribeInstanceTypes request."""
 
 _SSM_ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 
 
 def offerings(clients: AwsClients, types: Iterable[str]) -> dict[str, set[str]]:
-    """Return the availability zones of the region that offer each of `types`; a type that none offers is not in it."""
+    """Return the availability zones that offer each of `types`, without unavailable types."""
     found: dict[str, set[str]] = {}
     filters = [{"Name": "instance-type", "Values": sorted(set(types))}]
     for item in clients.read_all(
@@ -34,7 +34,7 @@ def offerings(clients: AwsClients, types: Iterable[str]) -> dict[str, set[str]]:
 
 
 def describe(clients: AwsClients, types: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """Return EC2's description of each of `types`, all of which must be offered in the region."""
+    """Return EC2's description of each of `types`, all offered in the region."""
     names = sorted(set(types))
     described: list[dict[str, Any]] = []
     for start in range(0, len(names), TYPES_PER_REQUEST):
@@ -44,21 +44,21 @@ def describe(clients: AwsClients, types: Iterable[str]) -> dict[str, dict[str, A
 
 
 def vcpus(description: dict[str, Any]) -> int:
-    """Return how many vCPUs a machine of a described type has."""
+    """Return the number of vCPUs of a described type."""
     return int(description["VCpuInfo"]["DefaultVCpus"])
 
 
 def check_types(
     findings: Findings, clients: AwsClients, requests: list[MachineRequest], offered: dict[str, set[str]]
 ) -> None:
-    """Find the types that the region does not have."""
+    """Report requested types that the region does not offer."""
     users: dict[str, list[str]] = {}
     for machine in requests:
         if machine.instance not in offered:
             users.setdefault(machine.instance, []).append(machine.user)
     if not users:
         return
-    # botocore's model names all types of all regions; the region's own are asked for only now, when something is wrong.
+    # botocore's model has the types of all regions; read those of this region only after a problem.
     everywhere = set(clients.client("ec2").meta.service_model.shape_for("InstanceType").enum)
     here = {
         item["InstanceType"]
@@ -74,14 +74,14 @@ def check_types(
 
 
 def zones_of_new_network(clients: AwsClients) -> list[str]:
-    """Return the two zones in which a new network has its subnets: the region's first two, as Fn::GetAZs has them."""
+    """Return the zones of a new network's subnets: the first two of Fn::GetAZs."""
     filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
     zones = clients.read("ec2", "describe_availability_zones", Filters=filters)["AvailabilityZones"]
     return sorted(zone["ZoneName"] for zone in zones)[:2]
 
 
 def default_images(clients: AwsClients, parameter: str, architectures: Iterable[str]) -> dict[str, str]:
-    """Return the default image of each of EC2's `architectures`; one that SSM has no image for is not in it.
+    """Return the default image of each architecture for which SSM has one.
 
     `parameter` is the SSM parameter's name with `{architecture}` in place of amd64 or arm64.
     """
@@ -93,14 +93,14 @@ def default_images(clients: AwsClients, parameter: str, architectures: Iterable[
     if not names:
         return {}
     found = clients.read("ssm", "get_parameters", Names=sorted(names))["Parameters"]
-    # Without the placeholder one image is the default of every architecture, and is judged as a given one is.
+    # Without the placeholder one image is the default of all architectures, checked like a given one.
     if len(names) == 1 and "{architecture}" not in parameter:
         return {architecture: item["Value"] for item in found for architecture in architectures}
     return {names[item["Name"]]: item["Value"] for item in found}
 
 
 def architecture(description: dict[str, Any]) -> str:
-    """Return which images a described type runs: x86_64 or arm64, else what EC2 says first."""
+    """Return the architecture of a described type: x86_64 or arm64, else EC2's first."""
     supported: list[str] = description["ProcessorInfo"]["SupportedArchitectures"]
     return next((name for name in _SSM_ARCHITECTURES if name in supported), supported[0] if supported else "")
 
@@ -110,14 +110,14 @@ def images(clients: AwsClients, ids: Iterable[str]) -> dict[str, dict[str, Any]]
     names = sorted({name for name in ids if _IMAGE_ID.fullmatch(name)})
     if not names:
         return {}
-    # A filter, for an id that does not exist would fail the whole request.
+    # A filter, because one unknown id would fail the whole request.
     filters = [{"Name": "image-id", "Values": names}]
     found = clients.read_all("ec2", "describe_images", "Images", Filters=filters, IncludeDeprecated=True)
     return {item["ImageId"]: item for item in found}
 
 
 def image_fault(image: dict[str, Any] | None, name: str, machine: MachineRequest, description: dict[str, Any]) -> str:
-    """Return why `machine` cannot be made from the image `name`, "" when it can."""
+    """Return why `machine` cannot use the image `name`, "" when it can."""
     if image is None:
         return f"there is no image {name!r} in this region that the account may use"
     supported = description["ProcessorInfo"]["SupportedArchitectures"]
@@ -139,7 +139,7 @@ def image_fault(image: dict[str, Any] | None, name: str, machine: MachineRequest
 
 
 def root_size(image: dict[str, Any]) -> int:
-    """Return the GiB of the image's root disk, 0 when it does not say."""
+    """Return the size of the image's root disk in GiB, 0 when unknown."""
     for mapping in image.get("BlockDeviceMappings", []):
         if mapping.get("DeviceName") == image.get("RootDeviceName"):
             return int(mapping.get("Ebs", {}).get("VolumeSize", 0))

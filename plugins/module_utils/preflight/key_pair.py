@@ -1,6 +1,6 @@
-"""Preflight: does the private key that ssh will use belong to the key pair that the machines will have?
+"""Check that the private key for ssh belongs to the machines' EC2 key pair.
 
-The key is read to compute what AWS shows of it, in memory only; nothing of it is kept, printed or passed on.
+The key is read only to compute its fingerprints in memory; it is never stored, printed or passed on.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from .findings import Findings
 from .request import Settings
 
 Marks = set[str]
-"""What tells a key: its public blob as `ssh-...` files have it (base64), and the fingerprints that AWS may show."""
+"""What identifies a key: its public blob (base64) and the fingerprints that AWS may show."""
 
 
 def own_marks(findings: Findings, settings: Settings) -> Marks | None:
-    """Return what tells the private key that ssh will use; None, and a problem found, when it cannot be told."""
+    """Return the marks of the private key for ssh; report a problem and return None without."""
     return file_marks(findings, settings.private_key_file) if settings.private_key_file else agent_marks(findings)
 
 
 def check_key_pair(findings: Findings, clients: AwsClients, settings: Settings, own: Marks | None) -> None:
-    """Find out whether the key pair exists and `own` (of own_marks) is its private key."""
+    """Check that the key pair exists and that `own`, of own_marks, are its marks."""
     if not settings.key_name:
         return
     with findings.checking(f"key pair {settings.key_name}"):
@@ -61,16 +61,16 @@ def find_pair(clients: AwsClients, name: str) -> dict[str, Any] | None:
 
 
 def pair_marks(pair: dict[str, Any]) -> Marks:
-    """Return what tells the key of a key pair."""
+    """Return the marks of a described key pair."""
     words = pair.get("PublicKey", "").split()
     blob = {words[1]} if len(words) > 1 else set()
     return blob | {pair.get("KeyFingerprint", "").rstrip("=")} - {""}
 
 
 def public_marks(key: Any) -> Marks:
-    """Return what tells `key` by its public half.
+    """Return the marks of a public key.
 
-    AWS shows the SHA-256 of the blob for ed25519 keys, the MD5 of the DER form for RSA keys that were imported.
+    AWS shows the SHA-256 of the blob for ed25519 keys, and the MD5 of the DER form for imported RSA keys.
     """
     line = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
     blob = line.split()[1]
@@ -80,14 +80,17 @@ def public_marks(key: Any) -> Marks:
 
 
 def private_marks(key: Any) -> Marks:
-    """Return what tells `key`; AWS shows the SHA-1 of the private DER form for RSA keys that it made itself."""
+    """Return the marks of a private key.
+
+    AWS shows the SHA-1 of the private DER form for RSA keys that it generated.
+    """
     form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     digest = hashlib.sha1(key.private_bytes(*form), usedforsecurity=False).digest()
     return public_marks(key.public_key()) | {digest.hex(":")}
 
 
 def file_marks(findings: Findings, path: str) -> Marks | None:
-    """Return what tells the private key in the file `path`; None, and a problem found, when it cannot be told."""
+    """Return the marks of the private key in `path`; report a problem and return None without."""
     where = f"private_key_file {path}"
     file = Path(path).expanduser()
     try:
@@ -106,7 +109,7 @@ def file_marks(findings: Findings, path: str) -> Marks | None:
         load = serialization.load_ssh_private_key if b"OPENSSH" in data[:64] else serialization.load_pem_private_key
         return private_marks(load(data, password=None))
     except TypeError:
-        # The public half of an encrypted key is only where somebody put it: beside the key, or in the agent.
+        # An encrypted key cannot be read here, but the agent may have it.
         findings.note(f"{where} has a pass phrase: add it to the ssh agent with ssh-add, nothing can ask for it")
         return agent_marks(findings)
     except (ValueError, UnsupportedAlgorithm):
@@ -115,7 +118,7 @@ def file_marks(findings: Findings, path: str) -> Marks | None:
 
 
 def agent_marks(findings: Findings) -> Marks | None:
-    """Return what tells the keys of the ssh agent; None without any, which is found as a problem."""
+    """Return the marks of the ssh agent's keys; report a problem and return None without."""
     fix = "start one and add the key with ssh-add, or set private_key_file"
     try:
         listed = subprocess.run(["ssh-add", "-L"], capture_output=True, text=True, timeout=10, check=False)
@@ -130,6 +133,6 @@ def agent_marks(findings: Findings) -> Marks | None:
         try:
             marks |= public_marks(serialization.load_ssh_public_key(line.encode()))
         except (ValueError, UnsupportedAlgorithm, binascii.Error):
-            # A key on a token or of another kind: EC2 has no key pairs of it.
+            # A key on a token or of another type: EC2 has no such key pairs.
             continue
     return marks

@@ -1,4 +1,4 @@
-"""Preflight: from what each asked machine is made. Type, image, architecture and the zones that it may be in."""
+"""Plan type, image, architecture and availability zones of each requested machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .request import MachineRequest, Settings
 
 @dataclass
 class MachinePlan:
-    """What a machine is, when it exists, or will be made from; empty fields could not be found out."""
+    """The properties of an existing or planned machine; unknown ones are empty."""
 
     request: MachineRequest
     exists: bool
@@ -28,7 +28,7 @@ class MachinePlan:
     zones: list[str] = field(default_factory=list)
 
     def as_data(self) -> dict[str, Any]:
-        """Return the choice as plain data."""
+        """Return the plan as plain data."""
         return {
             "image": self.image,
             "root_device_name": self.root_device_name,
@@ -43,14 +43,14 @@ class MachinePlan:
 
 @dataclass(frozen=True)
 class Types:
-    """The types that are asked for or run: where they are offered, and what EC2 says of them."""
+    """The zones and descriptions of all requested and running instance types."""
 
     offered: dict[str, set[str]] = field(default_factory=dict)
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def read_types(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> Types:
-    """Find the types that cannot be had, and return what is known of the others and of those that run."""
+    """Read all requested and running types; report those that are not offered."""
     running = {instance["InstanceType"] for instance in seen.instances}
     offered: dict[str, set[str]] = {}
     with findings.checking("instance types"):
@@ -69,7 +69,7 @@ def plan_machines(
     existing: set[str],
     known: Types,
 ) -> dict[str, MachinePlan]:
-    """Return by user what each machine is or will be made from, and find what does not fit together."""
+    """Return each user's machine plan; report incompatible types, images and zones."""
     plans = {m.user: MachinePlan(m, m.user in existing, seen.status(stack_name(m.user)), m.instance) for m in requests}
     for user in existing:
         _copy_existing(plans[user], seen.machine(user) or {})
@@ -85,7 +85,7 @@ def plan_machines(
 
 
 def _copy_existing(plan: MachinePlan, instance: dict[str, Any]) -> None:
-    """A machine that exists keeps what it was made from."""
+    """Copy the properties of an existing instance to its plan."""
     plan.instance = instance["InstanceType"]
     plan.image = instance["ImageId"]
     plan.root_device_name = instance.get("RootDeviceName", "")

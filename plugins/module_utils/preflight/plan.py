@@ -1,4 +1,4 @@
-"""Preflight: the plan for people. What it costs, and tables of machines, quotas and prices as plain text."""
+"""Format the plan as text: settings, machines, quotas and costs."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from .quotas import Room
 from .request import Settings
 
 VOLUME_TYPE = "gp3"
-"""Of the root disks in the template `stack`."""
+"""Volume type of the root disks in the template `stack`."""
 ZONES_PER_NETWORK = 2
-"""Zones of a network's load balancer, with a public address in each."""
+"""Number of zones of a network's load balancer, each with a public address."""
 
 
 def bill(listed: prices.PriceList, machines: Iterable[MachinePlan], networks: int) -> prices.Bill:
-    """Return what `machines`, while they run, and the load balancers of so many `networks` cost."""
+    """Return the cost of running `machines` and the load balancers of `networks`."""
     machines = list(machines)
     types = Counter(machine.instance for machine in machines)
     disks = sum(machine.request.volume_size for machine in machines)
@@ -36,7 +36,7 @@ def bill(listed: prices.PriceList, machines: Iterable[MachinePlan], networks: in
 
 
 def cost_in_words(total: prices.Bill) -> str:
-    """Return what a bill comes to per hour, in a few words."""
+    """Return the hourly total of a bill as text."""
     unknown = f" and the unknown price of {', '.join(total.unknown)}" if total.unknown else ""
     return f"${prices.dollars(total.per_hour, 4)} per hour{unknown}"
 
@@ -45,7 +45,7 @@ def plan(
     banner: str, settings: Settings, plans: dict[str, MachinePlan], networks: dict[str, dict[str, Any]], room: Room,
     total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
-    """Return the plan's lines; `total` is for all that is asked, `new` for what does not exist yet."""
+    """Return the lines of the plan; `new` is the part of `total` that does not exist yet."""
     lines = [banner, "", *table(("setting", "value"), setting_rows(settings)), ""]
     lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(plans))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
@@ -62,7 +62,7 @@ def plan(
 
 
 def setting_rows(settings: Settings) -> list[tuple[str, str]]:
-    """Return a row for each setting of the account: what is in force, wherever it was set."""
+    """Return a row for each setting of the account, with its effective value."""
     return [
         ("account_id", settings.account_id or "- (any)"),
         ("zone", one_line(str(settings.zone or "-"), 120)),
@@ -77,12 +77,12 @@ def setting_rows(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _key(given: str) -> str:
-    """Return where a repository's key comes from; one that was given as text shows as such."""
+    """Return the source of a repository key, or that it was given as text."""
     return "given as text" if given.lstrip().startswith("-----BEGIN") else one_line(redact_url(given), 120) or "-"
 
 
 def machine_rows(plans: dict[str, MachinePlan]) -> list[tuple[str, ...]]:
-    """Return a row for each kind of machine, with the names of all that are of it."""
+    """Return a row for each group of equal machines, with their names."""
     kinds: dict[tuple[str, ...], list[str]] = {}
     for user, planned in plans.items():
         disk = f"{planned.request.volume_size} GiB" if not planned.exists else "as it is"
@@ -93,7 +93,7 @@ def machine_rows(plans: dict[str, MachinePlan]) -> list[tuple[str, ...]]:
 
 
 def quota_rows(room: Room) -> list[tuple[str, ...]]:
-    """Return a row for each quota that is needed."""
+    """Return a row for each needed quota."""
     rows: list[tuple[str, ...]] = []
     for data in room.as_data():
         limit = data["limit"]

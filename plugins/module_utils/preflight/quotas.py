@@ -1,4 +1,4 @@
-"""Preflight: is there room for what is new? Quotas of the account, and how many machines a network carries."""
+"""Check the account's quotas and the capacity of networks for new machines."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from .instance_types import vcpus
 from .machines import MachinePlan, Types
 
 COUNTING_STATES = ("pending", "running")
-"""States in which an instance counts for the vCPU quotas."""
+"""States in which an instance counts towards the vCPU quotas."""
 
 
 @dataclass
 class Room:
-    """The needs, each with the account's limit (None when it could not be told)."""
+    """The needs, each with the account's limit, None when unknown."""
 
     needs: list[tuple[quotas.Need, int | None]] = field(default_factory=list)
 
@@ -38,7 +38,10 @@ def check_room(
     limits: quotas.Quotas,
     cost: str,
 ) -> Room:
-    """Return what is needed of each quota and find those that do not suffice; `cost` says what the fleet costs."""
+    """Return the need of each quota; report insufficient ones.
+
+    `cost` is the fleet's cost as text.
+    """
     new = [plan for plan in plans.values() if not plan.exists]
     needs = vcpu_needs(findings, seen, new, known)
     networks = sorted({plan.request.network for plan in new})
@@ -60,7 +63,7 @@ def check_room(
 
 
 def vcpu_needs(findings: Findings, seen: Survey, new: list[MachinePlan], known: Types) -> list[quotas.Need]:
-    """Return the needs of vCPUs, by the quota that each family counts for."""
+    """Return the vCPUs needed from each quota."""
     used: Counter[quotas.Quota] = Counter()
     for instance in seen.instances:
         quota = quotas.vcpu_quota(instance["InstanceType"])
@@ -79,7 +82,7 @@ def vcpu_needs(findings: Findings, seen: Survey, new: list[MachinePlan], known: 
 
 
 def network_needs(clients: AwsClients, seen: Survey, networks: list[str]) -> list[quotas.Need]:
-    """Return the needs of the networks that have to be made, one VPC, gateway and load balancer each."""
+    """Return the needs of new networks: a VPC, gateway and load balancer each."""
     count = sum(not seen.has_network(network) for network in networks)
     if not count:
         return []
@@ -95,7 +98,7 @@ def network_needs(clients: AwsClients, seen: Survey, networks: list[str]) -> lis
 
 
 def rule_needs(clients: AwsClients, seen: Survey, network: str, users: list[str]) -> list[quotas.Need]:
-    """Return the needs of rules and target groups of the network's load balancer for new machines of `users`."""
+    """Return the rules and target groups that new machines need of a load balancer."""
     rules = groups = 0
     listener = seen.outputs(network_stack_name(network)).get("ListenerArn") if seen.has_network(network) else None
     if listener:
@@ -116,11 +119,11 @@ def _count_target_groups(clients: AwsClients, balancer: str) -> int:
     try:
         return len(clients.read_all("elbv2", "describe_target_groups", "TargetGroups", LoadBalancerArn=balancer))
     except clients.client("elbv2").exceptions.TargetGroupNotFoundException:
-        return 0  # The answer for a load balancer that has none: nobody's machine is in its network.
+        return 0  # The response for a load balancer without target groups: its network has no machines.
 
 
 def check_quota(findings: Findings, need: quotas.Need, limit: int | None, cost: str) -> None:
-    """Make a problem of a need that its limit does not allow; `cost` says what the fleet costs."""
+    """Report a need that exceeds its limit; `cost` is the fleet's cost as text."""
     if limit is None or need.used + need.needed <= limit:
         return
     counted = f"{need.needed} more asked, {need.used} in use, the limit is {limit}"

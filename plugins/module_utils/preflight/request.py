@@ -1,4 +1,4 @@
-"""What preflight is asked: the machines that are wanted, and the settings that they are to be made with."""
+"""The requested machines and the settings of the account."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ..common import names
 
 @dataclass(frozen=True)
 class MachineRequest:
-    """A machine that is asked for. `volume_size` in GiB; `ami` "" means the default image.
+    """A requested machine: `volume_size` in GiB; `ami` "" means the default image.
 
-    `has_password` is False for one that no user will log in to.
+    `has_password` is False for a machine without user logins.
     """
 
     user: str
@@ -26,7 +26,7 @@ class MachineRequest:
 
 @dataclass(frozen=True)
 class Settings:
-    """What else is wanted; the options of fleet_preflight. `zone` is whatever was given, "" for none."""
+    """The settings of all machines; `zone` is the unchecked value, "" for none."""
 
     region: str
     zone: Any
@@ -45,7 +45,7 @@ class Settings:
 
     @property
     def usable_zone(self) -> str:
-        """The zone, "" when what was given is none."""
+        """The zone, "" when the given value is invalid."""
         try:
             names.check_zone(self.zone)
         except names.InvalidZone:
@@ -54,5 +54,5 @@ class Settings:
 
     @property
     def stack_domain(self) -> str:
-        """The domain below which users have their names, for a line of text also without a usable zone."""
+        """The parent domain of host names, with a placeholder without a usable zone."""
         return names.stack_domain(self.usable_zone or "<zone>")

@@ -1,7 +1,4 @@
-"""Looks at machines that shall become others before anything is stopped: can they, is there room, what will it cost?
-
-Reads only. Used by the module cloudformation_stack_updates, with preflight's own eyes.
-"""
+"""Check a resize before stopping machines: compatibility, quota, cost. Reads only."""
 
 from __future__ import annotations
 
@@ -30,12 +27,12 @@ from .request import MachineRequest
 
 @dataclass
 class ResizePlan:
-    """What was found: `problems` stop all, `faults` one machine each, by user; `lines` tell people what would be."""
+    """The plan of a resize: `problems` stop all, `faults` one machine each, by user."""
 
     problems: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     resting: list[str] = field(default_factory=list)
-    """Users whose machine is let alone, for it does not run, and no update is why."""
+    """Users whose machine is skipped because it is stopped and no update is in progress."""
     lines: list[str] = field(default_factory=list)
 
 
@@ -47,9 +44,9 @@ def plan_resize(
     logical_id: str,
     price_list: prices.PriceList,
 ) -> ResizePlan:
-    """Return what stands against the jobs, and let those that may be resized know it.
+    """Return the plan for the jobs, and set `may_resize` on those that are compatible.
 
-    `parameter` is the stacks' parameter for the type of the machine whose logical id is `logical_id`.
+    `parameter` is the stacks' parameter for the type of the instance with `logical_id`.
     """
     plan = ResizePlan()
     _set_machines(plan, seen, jobs, logical_id)
@@ -80,9 +77,9 @@ def plan_resize(
 def resize_fault(
     instance: dict[str, Any], wanted: dict[str, Any], current: dict[str, Any] | None, zones: Iterable[str]
 ) -> str:
-    """Return why `instance` cannot be stopped and started as the type that `wanted` describes, "" when it can.
+    """Return why `instance` cannot be resized to the type `wanted`, "" when it can.
 
-    `current` describes the type that it is of, `zones` are those that offer the wanted one. The rules are those of
+    `current` describes the current type, `zones` are those that offer the wanted one. The rules are those of
     https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/resize-limitations.html
     """
     name, architecture = wanted["InstanceType"], instance.get("Architecture", "x86_64")
@@ -96,7 +93,7 @@ def resize_fault(
         return f"{name} is of virtualization {' or '.join(kinds)}, the machine of {kind}: {INSTEAD}"
     if instance.get("RootDeviceType", "ebs") != "ebs":
         return f"the machine's root disk is not on EBS and would be lost: {INSTEAD}"
-    # An image whose owner says that it has the driver for ENA was made for the same machines that need that for NVMe.
+    # ENA support implies the NVMe driver: the same instance families need both.
     if not instance.get("EnaSupport"):
         if wanted.get("NetworkInfo", {}).get("EnaSupport") == "required":
             return f"{name} needs the ENA driver, and the machine's image does not say that it has it: {INSTEAD}"
@@ -115,7 +112,7 @@ def resize_fault(
 
 
 def _set_machines(plan: ResizePlan, seen: Survey, jobs: list[UpdateJob], logical_id: str) -> None:
-    """Give each job its machine; one that is gone is found in EC2, not in the stack."""
+    """Set the instance of each job from EC2; a missing one is a fault."""
     machines = {}
     for instance in seen.instances:
         tags = tags_of(instance)
@@ -124,17 +121,17 @@ def _set_machines(plan: ResizePlan, seen: Survey, jobs: list[UpdateJob], logical
     for job in jobs:
         stack = seen.stacks.get(job.name)
         if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
-            continue  # The updater says so.
+            continue  # StackUpdater reports it.
         job.instance = machines.get(stack["StackId"], {})
         if not job.instance:
             plan.faults[job.user] = f"its machine was terminated: stack_create.yml -e user={job.user} makes it again"
 
 
 def _is_resting(job: UpdateJob, seen: Survey) -> bool:
-    """Tell whether a machine does not run though its stack is at rest: somebody stopped it, or is starting it."""
+    """Return whether a machine is not running although its stack is not busy."""
     if not job.instance or job.instance["State"]["Name"] == "running":
         return False
-    # A resize stops its machine; one that was interrupted is gone on with.
+    # A resize stops its machine: continue an interrupted one.
     return not seen.stacks[job.name]["StackStatus"].endswith("_IN_PROGRESS")
 
 
@@ -142,7 +139,7 @@ def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
     if parameter not in job.parameters:
         return False
     stack = seen.stacks[job.name]
-    # While somebody's update runs, the parameters may be put back.
+    # An update in progress may still roll the parameters back.
     is_busy = stack["StackStatus"].endswith("_IN_PROGRESS")
     types_now = {job.instance["InstanceType"], parameters_of(stack).get(parameter)}
     return is_busy or types_now != {job.parameters[parameter]}
@@ -151,7 +148,7 @@ def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
 def _check_room(
     findings: Findings, clients: AwsClients, seen: Survey, jobs: list[UpdateJob], known: Types, parameter: str
 ) -> None:
-    """Find the vCPU quotas that do not suffice; a machine that is resized gives back what it has."""
+    """Report insufficient vCPU quotas; a resized machine frees its own vCPUs."""
     running = [job for job in jobs if job.instance["State"]["Name"] in COUNTING_STATES]
     own = {job.instance["InstanceId"] for job in running}
     others = Survey(seen.stacks, tuple(item for item in seen.instances if item["InstanceId"] not in own))
@@ -175,7 +172,7 @@ def _vcpus(known: Types, name: str) -> int:
 
 
 def _resize_lines(jobs: list[UpdateJob], known: Types, parameter: str, listed: prices.PriceList) -> list[str]:
-    """Return a table of the machines that would become of another type, and what that costs more or less."""
+    """Return a table of the resized machines and the difference in cost."""
     kinds: dict[tuple[str, str], list[str]] = {}
     for job in jobs:
         kinds.setdefault((job.instance["InstanceType"], job.parameters[parameter]), []).append(job.user)
@@ -211,7 +208,7 @@ def _tag_lines(jobs: list[UpdateJob], seen: Survey) -> list[str]:
 
 
 def price_list(clients: AwsClients, cache: str | None) -> prices.PriceList:
-    """Return the prices of the cloud's region, kept in the file `cache`."""
+    """Return the prices of the clients' region, cached in the file `cache`."""
     file = Path(cache) if cache else None
     return prices.PriceList(
         lambda: clients.client("pricing", prices.PRICE_LIST_REGION), clients.region, file, explain, clients.errors

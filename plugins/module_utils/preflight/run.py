@@ -1,4 +1,4 @@
-"""Preflight: the sweep. Calls every check, each of which finds what it can, and puts the answers together."""
+"""Run all preflight checks and combine their results."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
 def sweep(
     clients: AwsClients, settings: Settings, requests: list[MachineRequest], price_cache: str | None
 ) -> dict[str, Any]:
-    """Return everything that fleet_preflight answers, see its RETURN."""
+    """Return the results of fleet_preflight, as its RETURN describes them."""
     findings = Findings()
     users = [machine.user for machine in requests]
     check_programs(findings)
@@ -79,14 +79,14 @@ def sweep(
 
 
 def known_regions() -> list[str]:
-    """Return all regions that botocore knows, of all partitions."""
+    """Return botocore's regions of all partitions."""
     session = Session()
     partitions = session.get_available_partitions()
     return [region for name in partitions for region in session.get_available_regions("ec2", partition_name=name)]
 
 
 class _Fleet:
-    """What was found about machines and networks; empty where AWS could not be asked."""
+    """Results about machines and networks, empty when AWS cannot be reached."""
 
     def __init__(self, plans: dict[str, MachinePlan]) -> None:
         self.plans = plans
