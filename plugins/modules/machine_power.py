@@ -91,7 +91,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_i
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, PowerOperation, result_lines
 
 _MACHINE = {"user": {"type": "str", "required": True}, "instance_id": {"type": "str", "required": True}}
 ARGUMENTS = {
@@ -112,17 +112,17 @@ def main() -> None:
 
     target = "running" if module.params["state"] == "started" else "stopped"
     machines = [Power(**machine) for machine in module.params["machines"]]
-    switch = Switch(AwsClients(client, region or ""), Clock(), target, machines)
+    operation = PowerOperation(AwsClients(client, region or ""), Clock(), target, machines)
     try:
         if module.check_mode:
-            switch.look()
-            changed = [machine.user for machine in machines if switch.would_change(machine)]
+            operation.read_states()
+            changed = [machine.user for machine in machines if operation.would_change(machine)]
             lines = [f"{user}: would be {module.params['state']}" for user in changed]
         else:
-            switch.bring(module.params["timeout"])
-            changed = [machine.user for machine in machines if machine.asked_at is not None]
+            operation.run(module.params["timeout"])
+            changed = [machine.user for machine in machines if machine.submitted_at is not None]
             lines = result_lines(machines, target)
-    except switch.clients.errors as error:
+    except operation.clients.errors as error:
         module.fail_json(msg=explain(error))
     module.exit_json(
         changed=bool(changed),

@@ -81,7 +81,7 @@ class Pinner:
         while pending:
             try:
                 for machine in pending:
-                    self._look(machine, self.clock.now() - start)
+                    self._check_console(machine, self.clock.now() - start)
                     self._report(progress, pending)
                     self.clock.sleep(1 / _CALLS_PER_SECOND)
             except (BotoCoreError, ClientError) as error:
@@ -104,7 +104,7 @@ class Pinner:
         late = [machine["user"] for machine in pending if machine["user"] not in self.results]
         progress.report(late, sum(result["status"] == "failed" for result in self.results.values()))
 
-    def _look(self, machine: dict[str, Any], elapsed: float) -> None:
+    def _check_console(self, machine: dict[str, Any], elapsed: float) -> None:
         try:
             output = self.consoles.read(machine["instance_id"], machine["instance_type"])
             keys = host_keys(output)

@@ -30,7 +30,7 @@ class Power:
     """State at the first look."""
     state: str = ""
     address: str = ""
-    asked_at: float | None = None
+    submitted_at: float | None = None
     """When StartInstances or StopInstances was submitted."""
     reason: str = ""
     """Why it failed, in words."""
@@ -40,7 +40,7 @@ class Power:
         """Return the machine as plain data."""
         return {
             "status": "failed" if self.reason else "ready",
-            "changed": self.asked_at is not None,
+            "changed": self.submitted_at is not None,
             "was": self.was,
             "state": self.state,
             "address": self.address,
@@ -49,7 +49,7 @@ class Power:
 
 
 @dataclass
-class Switch:
+class PowerOperation:
     """Brings machines to `target`: running or stopped."""
 
     clients: AwsClients
@@ -62,7 +62,7 @@ class Switch:
         """The state that the request for `target` wants."""
         return "stopped" if self.target == "running" else "running"
 
-    def look(self) -> None:
+    def read_states(self) -> None:
         """Read the state of all. Raises botocore's errors."""
         found: dict[str, dict[str, Any]] = {}
         ids = [machine.instance_id for machine in self.machines]
@@ -76,52 +76,54 @@ class Switch:
             machine.state = instance.get("State", {}).get("Name", "terminated")
             machine.address = instance.get("PublicIpAddress", "")
             machine.was = machine.was or machine.state
-            self._judge(machine, instance)
+            self._check_machine(machine, instance)
 
-    def bring(self, timeout: float) -> None:
+    def run(self, timeout: float) -> None:
         """Bring all to the target within `timeout` seconds; those that are there already are left alone."""
         start = self.clock.now()
         progress = Progress("machines", len(self.machines), self.target)
         try:
-            self.look()
+            self.read_states()
             while pending := [machine for machine in self.machines if not machine.is_done]:
-                self._ask([machine for machine in pending if machine.state == self._from and machine.asked_at is None])
+                self._submit_all(
+                    [machine for machine in pending if machine.state == self._from and machine.submitted_at is None]
+                )
                 late = [machine.user for machine in self.machines if not machine.is_done]
                 progress.report(late, sum(bool(machine.reason) for machine in self.machines))
                 elapsed = self.clock.now() - start
                 if elapsed > timeout:
                     for machine in pending:
                         if not machine.is_done:
-                            self._end(machine, f"not {self.target} after {timeout:.0f} s: {_waits_for(machine)}")
+                            self._fail(machine, f"not {self.target} after {timeout:.0f} s: {_pending_state(machine)}")
                     return
                 self.clock.sleep(min(5.0, 1.0 + elapsed / 30))
-                self.look()
+                self.read_states()
         except self.clients.errors as error:
             for machine in self.machines:
                 if not machine.is_done:
-                    self._end(machine, f"its state is unknown, for {explain(error)}")
+                    self._fail(machine, f"its state is unknown, for {explain(error)}")
 
     def would_change(self, machine: Power) -> bool:
         """Tell whether a machine that was looked at would be started or stopped."""
         return not machine.reason and machine.state != self.target
 
-    def _judge(self, machine: Power, instance: dict[str, Any]) -> None:
+    def _check_machine(self, machine: Power, instance: dict[str, Any]) -> None:
         """See whether the machine has come to its end."""
         if machine.is_done:
             return
         if machine.state in _GONE:
-            self._end(machine, f"its machine was terminated: stack_create.yml -e user={machine.user} makes it again")
+            self._fail(machine, f"its machine was terminated: stack_create.yml -e user={machine.user} makes it again")
         elif machine.state == self.target and (self.target == "stopped" or machine.address):
             machine.is_done = True
-        elif machine.asked_at is not None and machine.state == self._from:
+        elif machine.submitted_at is not None and machine.state == self._from:
             # A start that finds no room is accepted, and ends where it began. So does a machine that cannot boot.
             why = instance.get("StateReason", {}).get("Message", "") if self.target == "running" else ""
-            elapsed = self.clock.now() - machine.asked_at
+            elapsed = self.clock.now() - machine.submitted_at
             is_refused = why.startswith("Server.") and elapsed > _SECONDS_UNTIL_A_REASON_IS_NEW
             if elapsed > _SECONDS_TO_SHOW or is_refused:
-                self._end(machine, f"it is {machine.state} again{f' ({why})' if why else ''}")
+                self._fail(machine, f"it is {machine.state} again{f' ({why})' if why else ''}")
 
-    def _ask(self, machines: list[Power]) -> None:
+    def _submit_all(self, machines: list[Power]) -> None:
         """Submit the request for all; when it is refused, one for each, for one can spoil it for the others."""
         if not machines:
             return
@@ -130,12 +132,12 @@ class Switch:
             return
         if len(machines) == 1 or is_credentials_error(error):
             for machine in machines:
-                self._end(machine, explain(error))
+                self._fail(machine, explain(error))
             return
         for machine in machines:
             self.clock.sleep(_SECONDS_BETWEEN)
             if own := self._submit([machine]):
-                self._end(machine, explain(own))
+                self._fail(machine, explain(own))
 
     def _submit(self, machines: list[Power]) -> Exception | None:
         client = self.clients.client("ec2")
@@ -148,14 +150,14 @@ class Switch:
                 return None  # Its state changed under us: the next look tells.
             return error
         for machine in machines:
-            machine.asked_at = self.clock.now()
+            machine.submitted_at = self.clock.now()
         return None
 
-    def _end(self, machine: Power, reason: str) -> None:
+    def _fail(self, machine: Power, reason: str) -> None:
         machine.reason, machine.is_done = reason, True
 
 
-def _waits_for(machine: Power) -> str:
+def _pending_state(machine: Power) -> str:
     return "it has no public address" if machine.state == "running" else f"it is {machine.state}"
 
 
@@ -165,7 +167,7 @@ def result_lines(machines: Iterable[Power], target: str) -> list[str]:
     for machine in machines:
         if machine.reason:
             lines.append(f"{machine.user}: not {target}, is {machine.state or 'unknown'}")
-        elif machine.asked_at is None and machine.was == target:
+        elif machine.submitted_at is None and machine.was == target:
             lines.append(f"{machine.user}: was {target} already")
         else:
             lines.append(f"{machine.user}: {target}")

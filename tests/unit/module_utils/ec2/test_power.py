@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.cloudformation_fakes import FakeTime, client_error
 
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, Switch, result_lines  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, PowerOperation, result_lines  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 
 WAYS = {"start": "running", "stop": "stopped"}
@@ -72,7 +72,7 @@ class Hall:
             self.ec2.states.setdefault(f"i-{user}", course.split()) if course else None
         clients = AwsClients(lambda *_: self.ec2, "eu-west-1")
         self.machines = [Power(user, f"i-{user}") for user in states]
-        Switch(clients, self.time.clock(), target, self.machines).bring(timeout)
+        PowerOperation(clients, self.time.clock(), target, self.machines).run(timeout)
         return {machine.user: machine.as_data() for machine in self.machines}
 
 
