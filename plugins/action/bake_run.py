@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
             process = bake_run.identity((parent and parent.pid) or os.getpid())
             run = bake_run.begin(path, process, write=not is_checking)
             given = {name: value or "" for name, value in options["machine"].items()}
-            found = bake_run.plan(run, bake_run.Machine(**given), options["cancel"])
+            found = bake_run.plan(run, bake_run.BakeMachine(**given), options["cancel"])
             return {"changed": False, **bake_run.as_data(run, found)}
         kept = bake_run.read(path)
         if options["step"] == "end":

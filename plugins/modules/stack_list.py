@@ -96,7 +96,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import e
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN
 from ansible_collections.probcomp.stack.plugins.module_utils.common.atomic_file import write_whole
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import Machine, machines, networks
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import FleetMachine, machines, networks
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.org_table import written
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import (
     Attention,
@@ -125,7 +125,7 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def register_rows(found: list[Machine], attention: list[Attention]) -> list[list[str]]:
+def register_rows(found: list[FleetMachine], attention: list[Attention]) -> list[list[str]]:
     """Return the register's row for each machine, cells in the order of HEADS."""
     return [
         [

@@ -15,7 +15,7 @@ from ..aws import prices
 from ..aws.client import AwsClients
 from ..common.names import instance_tag, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
-from ..fleet.machines import Machine, by_number, end_date
+from ..fleet.machines import FleetMachine, by_number, end_date
 from .billable import add_load_balancers, find_charged, find_images
 from .resources import Resource, ResourceFinder
 
@@ -45,7 +45,7 @@ class Row:
 
     owner: str
     resources: tuple[Resource, ...]
-    machine: Machine | None = None
+    machine: FleetMachine | None = None
     days_over: int = 0
     """Days since its end date, 0 while that is not past."""
 
@@ -89,7 +89,7 @@ def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
     return {kind: amount for kind, amount in sums.items() if amount}
 
 
-def find_everything(finder: ResourceFinder, machines: list[Machine]) -> list[Resource]:
+def find_everything(finder: ResourceFinder, machines: list[FleetMachine]) -> list[Resource]:
     """Return everything of ours that is charged.
 
     That is: of users with a stack or machine, of others by name, of images
@@ -106,7 +106,7 @@ def find_everything(finder: ResourceFinder, machines: list[Machine]) -> list[Res
     return finder.found
 
 
-def rows(found: Iterable[Resource], machines: list[Machine], today: date) -> list[Row]:
+def rows(found: Iterable[Resource], machines: list[FleetMachine], today: date) -> list[Row]:
     """Return a row for each owner of something charged: overdue first, then the dearest; at the end what is shared.
 
     What has an unknown price may be dearer than all the rest.

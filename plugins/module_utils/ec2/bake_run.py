@@ -74,7 +74,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Machine:
+class BakeMachine:
     """The machine that images are made of, as the inventory has it; all empty when there is none."""
 
     instance_id: str = ""
@@ -97,7 +97,7 @@ class Plan:
     """What an earlier run left, and what becomes of it, for people."""
 
 
-def plan(run: Run, machine: Machine, cancel: bool) -> Plan:
+def plan(run: Run, machine: BakeMachine, cancel: bool) -> Plan:
     """Return what to do about `machine`. Raises RunError when it belongs to another run, unless that is cancelled."""
     there = f"an earlier run left the machine {machine.instance_id}" if machine.instance_id else ""
     if cancel:

@@ -22,7 +22,7 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 @dataclass(frozen=True)
-class Machine:
+class FleetMachine:
     """One user's machine, or what is left of it.
 
     `state` is EC2's word for the instance, "terminated" when only the stack is left, "none" when the stack never made
@@ -69,7 +69,7 @@ def end_date(text: str) -> date | None:
         return None
 
 
-def machines(clients: AwsClients, seen: Survey, stack_domain: str, https_port: int) -> list[Machine]:
+def machines(clients: AwsClients, seen: Survey, stack_domain: str, https_port: int) -> list[FleetMachine]:
     """Return every user's machine in what was `seen`, sorted by user with ws-9 before ws-10."""
     stacks = {name.removeprefix(STACK_PREFIX): stack for name, stack in seen.stacks.items() if _is_users(name)}
     instances = seen.machines()
@@ -124,7 +124,7 @@ def _image_id(stack: dict[str, Any] | None, instance: dict[str, Any] | None) -> 
 def _machine(
     user: str, stack: dict[str, Any] | None, instance: dict[str, Any] | None, images: dict[str, dict[str, Any]],
     stack_domain: str, https_port: int, has_own_name: bool,
-) -> Machine:  # fmt: skip
+) -> FleetMachine:  # fmt: skip
     parameters, status = _parameters(stack), (stack or {}).get("StackStatus", "")
     # The machine's own tags first, as the inventory does; the stack's are all there is when the machine is gone.
     tags = {**tags_of(stack or {}), **tags_of(instance or {})}
@@ -133,7 +133,7 @@ def _machine(
     host = parameters.get("HostName") or f"{user}.{stack_domain}"
     image = _image_id(stack, instance)
     described = images.get(image, {})
-    return Machine(
+    return FleetMachine(
         user=user,
         state=instance["State"]["Name"] if instance else gone,
         stack_status=status,

@@ -11,7 +11,7 @@ from datetime import date
 from ..common.names import IMAGE_MACHINE
 from ..output.table import Column, fitted
 from ..output.text import one_line
-from .machines import Machine, end_date
+from .machines import FleetMachine, end_date
 
 COLUMNS = (
     Column("who", 16, optional=False),
@@ -50,12 +50,12 @@ class Attention:
         return {"user": self.user, "what": self.short, "text": self.text, "command": self.command}
 
 
-def attentions(machines: Iterable[Machine], defaults: dict[str, str], region: str, today: date) -> list[Attention]:
+def attentions(machines: Iterable[FleetMachine], defaults: dict[str, str], region: str, today: date) -> list[Attention]:
     """Return what needs attention; `defaults` are the settings that a create takes when they are not given."""
     return [found for machine in machines for found in _attentions(machine, defaults, region, today)]
 
 
-def _attentions(machine: Machine, defaults: dict[str, str], region: str, today: date) -> list[Attention]:
+def _attentions(machine: FleetMachine, defaults: dict[str, str], region: str, today: date) -> list[Attention]:
     found = []
     if trouble := _stack_trouble(machine, defaults, region):
         found.append(trouble)
@@ -74,7 +74,7 @@ def _attentions(machine: Machine, defaults: dict[str, str], region: str, today: 
     return found
 
 
-def _stack_trouble(machine: Machine, defaults: dict[str, str], region: str) -> Attention | None:
+def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str) -> Attention | None:
     user, status = machine.user, machine.stack_status
     if machine.state == "terminated":
         text = "terminated by hand: its stack is there, its instance is gone"
@@ -105,7 +105,7 @@ def delete_command(user: str) -> str:
     return f"ansible-playbook stack_delete.yml -e user={user} -e confirm=yes"
 
 
-def create_command(users: list[str], machine: Machine, defaults: dict[str, str]) -> str:
+def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, str]) -> str:
     """Return the command that makes the machines of `users` again, each like `machine`.
 
     Owner, purpose and the other tags need not be said: create takes them from the stack that it replaces.
@@ -126,7 +126,7 @@ def create_command(users: list[str], machine: Machine, defaults: dict[str, str])
     return f"ansible-playbook fleet_create.yml -e users={','.join(users)}{settings}"
 
 
-def repairs(machines: Iterable[Machine], found: list[Attention], defaults: dict[str, str]) -> list[str]:
+def repairs(machines: Iterable[FleetMachine], found: list[Attention], defaults: dict[str, str]) -> list[str]:
     """Return the commands that put everything right but what is only overdue; one create for machines of one kind."""
     by_user = {machine.user: machine for machine in machines}
     creates: dict[str, list[str]] = {}
@@ -142,14 +142,14 @@ def repairs(machines: Iterable[Machine], found: list[Attention], defaults: dict[
     return [*together, *dict.fromkeys(others)]
 
 
-def shown_state(machine: Machine) -> str:
+def shown_state(machine: FleetMachine) -> str:
     """Return one word for the state of a machine."""
     if machine.state != "none":
         return machine.state
     return "busy" if machine.stack_status.endswith("_IN_PROGRESS") else "failed"
 
 
-def lines(machines: list[Machine], networks: dict[str, str], found: list[Attention], today: date) -> list[str]:
+def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[Attention], today: date) -> list[str]:
     """Return the table, and below it what it has no room for."""
     if not machines:
         return ["no user has a machine or a stack here", *_network_lines(networks, machines)]
@@ -176,25 +176,25 @@ def lines(machines: list[Machine], networks: dict[str, str], found: list[Attenti
     return told
 
 
-def url_patterns(machines: list[Machine]) -> list[str]:
+def url_patterns(machines: list[FleetMachine]) -> list[str]:
     """Return the machines' addresses with `<user>` for the name, or those that follow no pattern."""
     return list(dict.fromkeys(machine.url.replace(f"//{machine.user}.", "//<user>.", 1) for machine in machines))
 
 
-def _count(machines: list[Machine]) -> str:
+def _count(machines: list[FleetMachine]) -> str:
     states = Counter(shown_state(machine) for machine in machines)
     number = f"{len(machines)} machines" if len(machines) > 1 else "1 machine"
     return f"{number}: {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
 
 
-def _network_lines(networks: dict[str, str], machines: list[Machine]) -> list[str]:
+def _network_lines(networks: dict[str, str], machines: list[FleetMachine]) -> list[str]:
     users = Counter(machine.network for machine in machines)
     return [f"network {name}: {users[name]} machines, stack {status}" for name, status in networks.items()]
 
 
-def _shown_end(machine: Machine, today: date) -> str:
+def _shown_end(machine: FleetMachine, today: date) -> str:
     return f"{machine.expires} overdue" if machine.is_overdue(today) else machine.expires[:20]
 
 
-def _short_image(machine: Machine) -> str:
+def _short_image(machine: FleetMachine) -> str:
     return machine.image_name.rpartition("/")[2] or machine.image

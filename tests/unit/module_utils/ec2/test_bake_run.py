@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import bake_run
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.bake_run import (
-    Machine,
+    BakeMachine,
     Run,
     RunError,
     begin,
@@ -23,11 +23,11 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ec2.bake_run import
 )
 
 OURS = Run("probcomp-20261123-093000", "desk", "1 long ago")
-NONE = Machine()
+NONE = BakeMachine()
 
 
-def machine(state: str = "running", note: str = OURS.note) -> Machine:
-    return Machine("i-0123456789abcdef0", state, note, "2026-11-23T09:31:00+00:00")
+def machine(state: str = "running", note: str = OURS.note) -> BakeMachine:
+    return BakeMachine("i-0123456789abcdef0", state, note, "2026-11-23T09:31:00+00:00")
 
 
 def at(stage: str) -> Run:
@@ -49,7 +49,7 @@ def at(stage: str) -> Run:
         ("cleaned", NONE, False, False),
     ],
 )
-def test_an_interrupted_run_goes_on_where_it_can(stage: str, there: Machine, remove: bool, configure: bool) -> None:
+def test_an_interrupted_run_goes_on_where_it_can(stage: str, there: BakeMachine, remove: bool, configure: bool) -> None:
     found = plan(at(stage), there, cancel=False)
     assert (found.remove, found.configure, found.cancel) == (remove, configure, False)
     assert bool(found.left) == (there != NONE or stage == "cleaned")

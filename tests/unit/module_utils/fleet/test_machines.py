@@ -11,7 +11,7 @@ import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import (
-    Machine,
+    FleetMachine,
     by_number,
     end_date,
     machines,
@@ -26,7 +26,7 @@ from tests.support.preflight_world import ACCOUNT, READING, REGION, World, world
 CONTINUE = "aws cloudformation continue-update-rollback --region x --stack-name probcomp-stack-alice"
 TODAY = date(2026, 5, 12)
 DEFAULTS = {"instance": "t3.medium", "volume_size": "30", "network": "shared"}
-PLAIN = Machine(
+PLAIN = FleetMachine(
     "alice", "running", "CREATE_COMPLETE", "2026-05-01", "i-1", "t3.medium", "ami-1", "ubuntu/noble", False, "30",
     "shared", "", "", "", "", "", "", "https://alice.stack.example.org",
 )  # fmt: skip
@@ -39,7 +39,7 @@ def account(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def seen(account: World) -> list[Machine]:
+def seen(account: World) -> list[FleetMachine]:
     """Return who has what, found with reading requests only."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
@@ -48,7 +48,7 @@ def seen(account: World) -> list[Machine]:
     return found
 
 
-def told(*found: Machine) -> tuple[list[str], list[str]]:
+def told(*found: FleetMachine) -> tuple[list[str], list[str]]:
     """Return the table's lines and the repairing commands."""
     attention = attentions(found, DEFAULTS, "x", TODAY)
     return lines(list(found), {"shared": "CREATE_COMPLETE"}, attention, TODAY), repairs(found, attention, DEFAULTS)
