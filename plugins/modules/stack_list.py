@@ -143,7 +143,7 @@ class Kept:
     """What became of the register: `problem` is in one line why it could not be kept."""
 
     changed: bool = False
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     problem: str = ""
     diff: dict[str, str] = field(default_factory=dict)
 
@@ -158,18 +158,18 @@ def keep_register(path: Path, account: str, rows: list[list[str]], day: str, che
         return Kept(problem=f"{path} cannot be read ({reason}), so it was left as it is")
     register = written(old, account, HEADS, rows, day)
     if register.text == old:
-        return Kept(told=[f"register: {path} (nothing new)"])
+        return Kept(messages=[f"register: {path} (nothing new)"])
     if not check_mode:
         try:
             mode = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o644
             write_whole(path, register.text.encode(), mode)
         except OSError as error:
             return Kept(problem=f"{path} cannot be written ({error.strerror or error})")
-    told = [f"register: {path} ({'would be written' if check_mode else 'written'})", *register.notes]
-    return Kept(True, told, diff={"before": old, "after": register.text, "before_header": str(path)})
+    messages = [f"register: {path} ({'would be written' if check_mode else 'written'})", *register.notes]
+    return Kept(True, messages, diff={"before": old, "after": register.text, "before_header": str(path)})
 
 
-def look(module: AnsibleAWSModule) -> dict[str, Any]:
+def list_machines(module: AnsibleAWSModule) -> dict[str, Any]:
     """Return what the module answers. Raises the errors of AWS."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
@@ -178,27 +178,27 @@ def look(module: AnsibleAWSModule) -> dict[str, Any]:
     defaults = {name: str(value) for name, value in parameters["defaults"].items()}
     found = machines(account.clients, seen, parameters["stack_domain"], parameters["https_port"])
     attention = attentions(found, defaults, account.region, today)
-    told = [
+    output = [
         account.banner,
         "",
         *lines(found, networks(seen), attention, today),
     ]
     commands = repairs(found, attention, defaults)
     if commands:
-        told += ["", "this puts it right:", *(f"  {command}" for command in commands)]
+        output += ["", "this puts it right:", *(f"  {command}" for command in commands)]
     kept = Kept()
     if parameters["register_file"]:
         where = f"account {account.id} region {account.region}"
         path, rows = Path(parameters["register_file"]), register_rows(found, attention)
         kept = keep_register(path, where, rows, today.isoformat(), module.check_mode)
-        told += ["", *kept.told] if kept.told else []
+        output += ["", *kept.messages] if kept.messages else []
     return {
         "changed": kept.changed,
         "diff": kept.diff,
         "machines": [{**asdict(machine), "overdue": machine.is_overdue(today)} for machine in found],
         "attention": [item.as_data() for item in attention],
         "repair_commands": commands,
-        "lines": told,
+        "lines": output,
         "register_problem": kept.problem,
     }
 
@@ -207,7 +207,7 @@ def main() -> None:
     """Run as a module of Ansible."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
-        found = look(module)
+        found = list_machines(module)
     except (BotoCoreError, ClientError) as error:
         module.fail_json(msg=f"who has what cannot be told: {explain(error)}")
     module.exit_json(**found)

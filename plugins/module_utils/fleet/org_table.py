@@ -142,35 +142,35 @@ def _own_columns(body: Sequence[str], heads: Sequence[str]) -> tuple[list[str], 
 
 def _canonical(body: Sequence[str], columns: int | None) -> list[str]:
     """Return what `body` says, without alignment and, with `columns`, without the columns after so many."""
-    said = []
+    content = []
     for line in body:
         if line.strip().startswith("|-"):
-            said.append("|-")
+            content.append("|-")
         elif cells := _cells(line):
-            said.append("|".join(cells[:columns]))
+            content.append("|".join(cells[:columns]))
         elif line.strip():
-            said.append(line.strip())
-    return said
+            content.append(line.strip())
+    return content
 
 
-def _checksum(said: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()[:12]
+def _checksum(content: Sequence[str]) -> str:
+    return hashlib.sha256("\n".join(content).encode()).hexdigest()[:12]
 
 
 def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
     widths = [max(text_width(row[n]) for row in table) for n in range(len(table[0]))]
-    told = []
+    lines = []
     for row in table:
         fields = (cell + " " * (width - text_width(cell)) for cell, width in zip(row, widths, strict=True))
-        told.append(f"| {' | '.join(fields)} |")
-    told.insert(1, f"|{'+'.join('-' * (width + 2) for width in widths)}|")
-    return told
+        lines.append(f"| {' | '.join(fields)} |")
+    lines.insert(1, f"|{'+'.join('-' * (width + 2) for width in widths)}|")
+    return lines
 
 
 def _different(body: Sequence[str], new: Sequence[str]) -> list[str]:
     """Return the lines of `body` that `new` does not have, under the head of the table."""
-    said = set(_canonical(new, None))
-    lines = [line for line in body if (own := _canonical([line], None)) and own[0] not in said and own != ["|-"]]
+    content = set(_canonical(new, None))
+    lines = [line for line in body if (own := _canonical([line], None)) and own[0] not in content and own != ["|-"]]
     head = next((line for line in body if _cells(line)), "")
     return [head, *lines] if head and head not in lines and any(_cells(line) for line in lines) else lines
 

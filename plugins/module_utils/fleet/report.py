@@ -164,16 +164,16 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
         )
         for machine in machines
     ]  # fmt: skip
-    told = fitted(COLUMNS, rows)
-    told += ["", _count(machines)]
-    told += [
+    output = fitted(COLUMNS, rows)
+    output += ["", _count(machines)]
+    output += [
         f"image {one_line(name or 'that is no longer there', 80)} ({image})" for image, name in sorted(images.items())
     ]
-    told += _network_lines(networks, machines)
-    told += [f"URL {one_line(url)}" for url in url_patterns(machines)]
+    output += _network_lines(networks, machines)
+    output += [f"URL {one_line(url)}" for url in url_patterns(machines)]
     if found:
-        told += ["", *(f"{item.user}: {one_line(item.text)}" for item in found)]
-    return told
+        output += ["", *(f"{item.user}: {one_line(item.text)}" for item in found)]
+    return output
 
 
 def url_patterns(machines: list[FleetMachine]) -> list[str]:
