@@ -1,7 +1,4 @@
-"""What of users and networks AWS takes money for: machines, disks, snapshots, images, addresses, load balancers.
-
-Used by probcomp_leftovers for the plan and the proof of a deletion, and by the burn rate. Reads only.
-"""
+"""Find billable resources of users and networks at AWS. Reads only."""
 
 from __future__ import annotations
 
@@ -17,11 +14,11 @@ from .resources import Item, ResourceFinder, name_filters, owner_of, parts
 _STACK_TAG = "aws:cloudformation:stack-name"
 RUNNING = ("pending", "running")
 GONE = ("shutting-down", "terminated", "deleting", "deleted", "delete-complete")
-"""States of things that are on their way out and cost no more."""
+"""States of resources in deletion, which are no longer billed."""
 
 
 def find_charged(finder: ResourceFinder, users: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Find what of `users` AWS takes money for; return the owners of instances, and of volumes, by id."""
+    """Find the billable resources of `users`; return the owners of instances and volumes."""
     owners = {f"{user}/": user for user in users}
     elastic = finder.clients.read("ec2", "describe_addresses")["Addresses"]
     instances = _find_instances(finder, owners, {item.get("PublicIp", "") for item in elastic})
@@ -34,7 +31,7 @@ def find_charged(finder: ResourceFinder, users: list[str]) -> tuple[dict[str, st
 def add_load_balancers(finder: ResourceFinder, balancers: Iterable[tuple[str, Item]]) -> None:
     """Add load balancers, each with its owner, and their public addresses.
 
-    One address in each zone, more when AWS has scaled it up; the interfaces of all are asked for together.
+    There is one address in each zone, and more after AWS has scaled a load balancer up.
     """
     found = list(balancers)
     public = {_interface_of(item) for _, item in found if _is_public(item)}
@@ -56,12 +53,12 @@ def _is_public(balancer: Item) -> bool:
 
 
 def _interface_of(balancer: Item) -> str:
-    """Return how AWS describes the network interfaces of a load balancer."""
+    """Return the description of a load balancer's network interfaces."""
     return f"ELB {balancer['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
 
 
 def _find_instances(finder: ResourceFinder, owners: dict[str, str], elastic: set[str]) -> dict[str, str]:
-    """Return the owner of each instance that is not on its way out. Addresses in `elastic` are found elsewhere."""
+    """Add instances and their public addresses, except `elastic` ones; return the owners."""
     instances: dict[str, str] = {}
     for owner, instance in _instances(finder, owners):
         state, identity = instance["State"]["Name"], instance["InstanceId"]
@@ -78,7 +75,7 @@ def _find_instances(finder: ResourceFinder, owners: dict[str, str], elastic: set
 
 
 def priced_as(instance: Item) -> prices.Item:
-    """Return what a running instance is charged as; one that we did not make so (spot, Windows) has no known price."""
+    """Return the price item of a running instance, an unknown one for spot and Windows."""
     kind = instance["InstanceType"]
     ours = "InstanceLifecycle" not in instance and "Platform" not in instance
     tenancy = instance.get("Placement", {}).get("Tenancy", "default")
@@ -94,7 +91,7 @@ def public_addresses(instance: Item) -> list[str]:
 
 
 def _instances(finder: ResourceFinder, owners: dict[str, str]) -> Iterator[tuple[str, Item]]:
-    """Yield instances by their Name tag, and those of a user's stack whose Name tag somebody changed."""
+    """Yield instances by Name tag, or by stack when the Name tag was changed."""
     stacks = {stack_name(owner): owner for owner in owners.values()}
     by_stack = ([{"Name": f"tag:{_STACK_TAG}", "Values": part}] for part in parts(stacks))
     seen = set()
@@ -109,9 +106,9 @@ def _instances(finder: ResourceFinder, owners: dict[str, str]) -> Iterator[tuple
 
 
 def _find_volumes(finder: ResourceFinder, owners: dict[str, str], instances: dict[str, str]) -> dict[str, str]:
-    """Return the owner of each volume."""
+    """Add volumes; return the owner of each."""
     found = {item["VolumeId"]: (owner, item) for owner, item in finder.tagged("describe_volumes", "Volumes", owners)}
-    # The disk of a machine that was not made by our template may bear no name.
+    # A volume may have no Name tag when its machine was not created from our template.
     for identities in parts(instances):
         filters = [{"Name": "attachment.instance-id", "Values": identities}]
         for item in finder.clients.read_all("ec2", "describe_volumes", "Volumes", Filters=filters):
@@ -128,7 +125,10 @@ def _find_volumes(finder: ResourceFinder, owners: dict[str, str], instances: dic
 
 
 def find_images(finder: ResourceFinder, names: str) -> None:
-    """Find the account's images whose Name tag fits `names`, for the owner `image/<name>`, and what they consist of."""
+    """Add the account's images with a Name tag like `names`, and their snapshots.
+
+    Their owner is `image/<name>`.
+    """
 
     def named(operation: str, key: str, **request: Any) -> Iterator[tuple[str, Item]]:
         filters = [{"Name": "tag:Name", "Values": [names]}]
@@ -150,7 +150,7 @@ def _add_kept(
     images: Iterable[tuple[str, Item]],
     volumes: dict[str, str],
 ) -> None:
-    """Add images and snapshots; somebody's snapshot of a disk, or one behind an image, may bear no name of its own."""
+    """Add images and snapshots, also unnamed snapshots of volumes and images."""
     found = {item["SnapshotId"]: (owner, item) for owner, item in snapshots}
     behind: dict[str, str] = {}
     for owner, image in images:
@@ -168,7 +168,7 @@ def _add_kept(
 
 
 def snapshots_of(image: Item) -> list[str]:
-    """Return the ids of the snapshots that an image consists of; they are what is charged for it."""
+    """Return the ids of an image's snapshots, which are what is billed."""
     mappings = image.get("BlockDeviceMappings", [])
     return [mapping["Ebs"]["SnapshotId"] for mapping in mappings if mapping.get("Ebs", {}).get("SnapshotId")]
 

@@ -1,6 +1,6 @@
-"""The burn rate: everything of ours in a region that AWS takes money for now, whose it is, and what it comes to.
+"""The burn rate: current cost of all billable resources in a region, by owner.
 
-Called by the module burn_rate; reads only. Sums are exact Decimals; an unknown price is never in a sum, it is named.
+Reads only. Sums are exact Decimals; unknown prices are listed and not part of a sum.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ KINDS = {
     "load-balancer": "load balancers",
     "snapshot": "snapshots",
 }
-"""What an item of the price list is called in sums, by the first word of its name."""
+"""Kinds of cost in sums, by the first part of an item's name."""
 SHARED = "network/"
-"""How the owner of a network's things begins."""
+"""Prefix of the owner of a network's resources."""
 _UNITS = {"volume": "{} disks, GiB", "snapshot": "snapshots, GiB", "instance": "{} machines"}
 _NAMES = {
     "public-address": "public IPv4 addresses",
@@ -41,47 +41,47 @@ _PHRASES = {"public-address": "address", "idle-address": "idle address"}
 
 @dataclass(frozen=True)
 class Row:
-    """What one user, or one shared network, costs. `machine` is the user's, None for a network or mere leftovers."""
+    """The cost of one user or shared network; `machine` is None when there is none."""
 
     owner: str
     resources: tuple[Resource, ...]
     machine: FleetMachine | None = None
     days_over: int = 0
-    """Days since its end date, 0 while that is not past."""
+    """Days since the end date, 0 before it."""
 
     @property
     def name(self) -> str:
-        """Whose it is, for people."""
+        """The owner as displayed."""
         return self.owner.replace("/", " ", 1)
 
     @property
     def per_hour(self) -> Decimal:
-        """Dollars per hour of all that has a known price."""
+        """Dollars per hour of the resources with a known price."""
         return total(self.resources)
 
     @property
     def unknown(self) -> list[str]:
-        """What has no known price."""
+        """Kind and id of the resources whose price is unknown."""
         return [f"{resource.kind} {resource.id}" for resource in self.resources if resource.per_hour is None]
 
     @property
     def what(self) -> str:
-        """What is paid for, in a few words."""
+        """A short description of the billed resources."""
         return ", ".join(_phrases(self.resources))
 
 
 def total(resources: Iterable[Resource]) -> Decimal:
-    """Return what things with a known price cost per hour."""
+    """Return dollars per hour of the resources with a known price."""
     return sum((resource.per_hour for resource in resources if resource.per_hour is not None), Decimal(0))
 
 
 def kind_of(resource: Resource) -> str:
-    """Return the kind in KINDS that a thing is counted under."""
+    """Return the kind in KINDS that a resource counts towards."""
     return KINDS.get(resource.item.name.partition("/")[0], "disks") if resource.item else "machines"
 
 
 def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
-    """Return dollars per hour by kind, in the order of KINDS, without those that cost nothing."""
+    """Return dollars per hour by kind, in the order of KINDS, without zeros."""
     sums = dict.fromkeys(KINDS.values(), Decimal(0))
     for resource in resources:
         if resource.per_hour:
@@ -90,10 +90,9 @@ def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
 
 
 def find_everything(finder: ResourceFinder, machines: list[FleetMachine]) -> list[Resource]:
-    """Return everything of ours that is charged.
+    """Return all billable resources.
 
-    That is: of users with a stack or machine, of others by name, of images
-    that ami_bake made, and of networks.
+    They belong to users with a stack or machine, to other users by Name tag, to images of ami_bake, and to networks.
     """
     find_images(finder, IMAGE_NAMES)
     users = sorted({machine.user for machine in machines} | set(_named_users(finder.clients)), key=by_number)
@@ -107,9 +106,9 @@ def find_everything(finder: ResourceFinder, machines: list[FleetMachine]) -> lis
 
 
 def rows(found: Iterable[Resource], machines: list[FleetMachine], today: date) -> list[Row]:
-    """Return a row for each owner of something charged: overdue first, then the dearest; at the end what is shared.
+    """Return a row for each owner: overdue first, then by cost, shared ones last.
 
-    What has an unknown price may be dearer than all the rest.
+    Rows with an unknown price come before others, as they may cost the most.
     """
     by_user = {machine.user: machine for machine in machines}
     resources: dict[str, list[Resource]] = {}
@@ -128,7 +127,7 @@ def rows(found: Iterable[Resource], machines: list[FleetMachine], today: date) -
 
 
 def bill(found: Iterable[Resource], listed: prices.PriceList) -> prices.Bill:
-    """Return the sums by kind of thing, with the day of the oldest price."""
+    """Return the bill by price item, with the day of the oldest price."""
     items: dict[str, prices.Item] = {}
     counts: Counter[str] = Counter()
     for resource in found:
@@ -142,7 +141,7 @@ def bill(found: Iterable[Resource], listed: prices.PriceList) -> prices.Bill:
 
 
 def _named_users(clients: AwsClients) -> list[str]:
-    """Return whom the Name tags of this region tell: a disk may be left of somebody who has no stack any more."""
+    """Return users found by Name tags; some may own a disk without a stack."""
     filters = [{"Name": "key", "Values": ["Name"]}, {"Name": "value", "Values": ["*/instance"]}]
     names = {
         tag["Value"].partition("/")[0] for tag in clients.read_all("ec2", "describe_tags", "Tags", Filters=filters)
@@ -161,7 +160,7 @@ def _label(name: str) -> str:
 
 
 def _phrases(resources: Iterable[Resource]) -> list[str]:
-    """Return e.g. "t3.medium running", "30 GiB gp3", "1 address": like things together."""
+    """Return phrases such as "t3.medium running" or "30 GiB gp3", equal kinds summed."""
     machines: list[str] = []
     disks, others, snapshots = Counter[str](), Counter[str](), list[int]()
     for resource in resources:

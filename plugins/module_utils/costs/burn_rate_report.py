@@ -1,4 +1,4 @@
-"""The burn rate for people and for programs: lines of text, and the data that the page is made of."""
+"""Format the burn rate as text and as data for the HTML page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..preflight.plan import price_rows
 from .burn_rate import Row, by_kind
 
 DAY, MONTH = 24, 24 * 30
-"""Hours in what is called a day and 30 days."""
+"""Hours in a day and in 30 days."""
 COLUMNS = (
     Column("who", 12, optional=False),
     Column("what is paid for", 30, optional=False),
@@ -33,7 +33,7 @@ _UNKNOWN_SHOWN = 5
 
 
 def amounts(per_hour: Decimal, unknown: Iterable[str]) -> dict[str, str | None]:
-    """Return dollars per hour, day and 30 days as texts; None when there is nothing but unknown prices."""
+    """Return dollars per hour, day and 30 days as strings, None when all are unknown."""
     is_known = bool(per_hour) or not list(unknown)
     return {
         "per_hour": prices.dollars(per_hour, 4) if is_known else None,
@@ -43,12 +43,12 @@ def amounts(per_hour: Decimal, unknown: Iterable[str]) -> dict[str, str | None]:
 
 
 def format_amount(amount: str | None, unknown: Iterable[str]) -> str:
-    """Return an amount as it is printed: "?" for an unknown one, "+ ?" where something unknown comes on top."""
+    """Return an amount for display: "?" when unknown, "+ ?" when partly unknown."""
     return "?" if amount is None else f"{amount} + ?" if list(unknown) else amount
 
 
 def lines(banner: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
-    """Return the burn rate for the terminal."""
+    """Return the lines of the burn rate for the terminal."""
     output = [banner, ""]
     if not rows:
         return [*output, "nothing of ours is paid for here", *_notes(notes)]
@@ -62,7 +62,7 @@ def lines(banner: str, rows: list[Row], total: prices.Bill, notes: list[str]) ->
 
 
 def overdue_line(row: Row) -> str:
-    """Return one line about a machine that should be gone: whose, since when, what it costs, how to end that."""
+    """Return a line about an overdue machine: owner, end date, cost, delete command."""
     days = "1 day" if row.days_over == 1 else f"{row.days_over} days"
     cost = format_amount(amounts(row.per_hour, row.unknown)["per_day"], row.unknown)
     expires = row.machine.expires if row.machine else ""
@@ -70,7 +70,7 @@ def overdue_line(row: Row) -> str:
 
 
 def sums(total: prices.Bill) -> str:
-    """Return what all comes to, in one line."""
+    """Return the total in one line."""
     per = amounts(total.per_hour, total.unknown)
     unknown = f"; unknown: {', '.join(total.unknown)}" if total.unknown else ""
     if per["per_hour"] is None:
@@ -81,7 +81,7 @@ def sums(total: prices.Bill) -> str:
 
 
 def footnotes(listed: prices.PriceList, region: str, found_snapshots: bool) -> list[str]:
-    """Return what the sums are made of, and what is not in them."""
+    """Return notes about what the sums include and exclude."""
     unit = listed.per_hour(prices.CAPACITY_UNIT)
     capacity = f"${unit.normalize():f}" if unit is not None else "an unknown price"
     output = [
@@ -94,12 +94,12 @@ def footnotes(listed: prices.PriceList, region: str, found_snapshots: bool) -> l
 
 
 def dated(total: prices.Bill) -> str:
-    """Return which day's prices these are."""
+    """Return the date of the prices as text."""
     return f"list prices of {total.as_of}" if total.as_of else "no list prices could be had"
 
 
 def as_data(rows: list[Row], total: prices.Bill) -> dict[str, Any]:
-    """Return rows and sums as plain data; amounts are texts in dollars, null where nothing is known."""
+    """Return rows and sums as plain data; amounts are strings in dollars, or None."""
     dearest = max((row.per_hour for row in rows), default=Decimal(0))
     return {
         "total": total.as_data() | amounts(total.per_hour, total.unknown),
@@ -122,7 +122,7 @@ def _row_data(row: Row, dearest: Decimal) -> dict[str, Any]:
         "delete_command": delete_command(row.owner) if row.days_over else "",
         **amounts(row.per_hour, row.unknown),
         "unknown": row.unknown,
-        # Of the dearest row, for the chart.
+        # In percent of the most expensive row, for the chart.
         "kinds": _parts(by_kind(row.resources), dearest),
         "things": [
             {
@@ -136,7 +136,7 @@ def _row_data(row: Row, dearest: Decimal) -> dict[str, Any]:
 
 
 def _parts(sums: Mapping[str, Decimal], whole: Decimal) -> list[dict[str, Any]]:
-    """Return the parts of a bar: dollars per day, and percent of `whole`."""
+    """Return the parts of a bar: dollars per day and percent of `whole`."""
     return [
         {
             "kind": kind,

@@ -1,7 +1,7 @@
-"""What there is of users or networks at AWS, and what it costs: the plan and the proof of a deletion. Reads only.
+"""Find all AWS resources of users or networks, and their cost. Reads only.
 
-Everything is found by its Name tag (`<user>/...`, `network/<network>...`), its stack's name or its host name, in
-requests for all users together.
+Resources are found by Name tag (`<user>/...`, `network/<network>...`), stack name or host name, in requests for all
+users together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["Resource", "ResourceFinder", "alike", "find_machines", "find_network
 
 
 def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, zone: str) -> None:
-    """Find what there is of the machines of `users`."""
+    """Find all resources of the machines of `users`."""
     owners = {f"{user}/": user for user in users}
     finder.stacks({stack_name(user): user for user in users})
     instances, _ = find_charged(finder, users)
@@ -38,7 +38,7 @@ def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, z
 
 
 def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
-    """Find what there is of `networks` themselves, without the machines in them."""
+    """Find all resources of `networks`, without the machines in them."""
     owners = {f"network/{name}{end}": name for name in networks for end in ("", "/")}
     finder.stacks({network_stack_name(name): name for name in networks})
     add_load_balancers(finder, finder.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
@@ -56,9 +56,9 @@ def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
 
 
 def alike(finder: ResourceFinder, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
-    """Return, for those of `owners` of whom nothing was found, the nearest names that have a stack; maybe misspelt.
+    """Return similar names with a stack for those of `owners` without resources.
 
-    `stack_of` is how an owner's stack is named.
+    `stack_of` returns the name of an owner's stack.
     """
     named = {name.removeprefix(stack_of("")) for name in finder.stack_names if name.startswith(stack_of(""))}
     known = [name for name in named if USER_NAME.fullmatch(name) and name not in RESERVED]
@@ -75,7 +75,7 @@ def _find_groups(finder: ResourceFinder, owners: dict[str, str]) -> dict[str, st
 
 
 def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: dict[str, str]) -> None:
-    """Network interfaces have no names of ours; those that keep one of our security groups from going are ours."""
+    """Find network interfaces by security group, as they have no Name tags."""
     for identities in parts(groups):
         filters = [{"Name": "group-id", "Values": identities}]
         for item in finder.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
@@ -86,7 +86,7 @@ def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: 
 
 
 def _find_rules(finder: ResourceFinder, hosts: dict[str, str]) -> None:
-    """Find the rules for `hosts`, absolute names, on the load balancers of all our networks."""
+    """Find rules for `hosts`, absolute names, on the load balancers of all networks."""
     for _, balancer in finder.elbv2(
         "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
     ):
@@ -95,13 +95,13 @@ def _find_rules(finder: ResourceFinder, hosts: dict[str, str]) -> None:
             arn = listener["ListenerArn"]
             for rule in finder.clients.read_all("elbv2", "describe_rules", "Rules", ListenerArn=arn):
                 values = [value for condition in rule["Conditions"] for value in condition_values(condition)]
-                # The load balancer compares without regard to case, and rules keep the case that they were made with.
+                # Load balancers ignore case, and rules keep the case in which they were created.
                 if owner := next((hosts[name] for name in map(absolute_name, values) if name in hosts), None):
                     finder.add(owner, "listener rule", rule["RuleArn"].rpartition(":")[2])
 
 
 def condition_values(condition: dict[str, Any]) -> list[str]:
-    """Return the host names of a rule's condition."""
+    """Return the host names in a rule's condition."""
     if condition.get("Field") != "host-header":
         return []
     return condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])

@@ -1,4 +1,4 @@
-"""What was found of users or networks, in lines for people: before a deletion the plan, after it the proof."""
+"""Format found resources: the plan before a deletion, the proof after it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ _MOST_NAMES = 3
 def plan_lines(
     banner: str, owners: list[str], found: list[Resource], alike: Mapping[str, Sequence[str]] | None = None
 ) -> list[str]:
-    """Return what there is of each of `owners`, a line each; what is free is only counted, but for stacks.
+    """Return a line for each owner with resources and cost.
 
-    `alike` are names like those of whom there is nothing.
+    Free resources other than stacks are only counted. `alike` has similar names for owners without resources.
     """
     lines, near = [banner, ""], alike or {}
     if not found:
@@ -43,14 +43,14 @@ def _nearest(names: Iterable[str]) -> str:
 
 
 def proof_lines(owners: list[str], found: list[Resource]) -> list[str]:
-    """Return that nothing is left of `owners`, or everything that is."""
+    """Return lines with the remaining resources of `owners`, or that there are none."""
     if not found:
         return [f"nothing is left of {people(owners)}"]
     return [f"LEFT {item.text}" for item in found] + [f"what is left costs {costs(found)}"]
 
 
 def costs(found: Iterable[Resource]) -> str:
-    """Return what things cost per day, in words; what has no known price is said, not left out."""
+    """Return the cost per day as text, with the number of unknown prices."""
     items = list(found)
     total = sum((item.per_hour for item in items if item.per_hour is not None), Decimal(0))
     unknown = sum(item.per_hour is None for item in items)

@@ -1,7 +1,4 @@
-"""Things at AWS and whose they are: a search by Name tag, and what it found with prices. Reads only.
-
-Used by probcomp_leftovers and probcomp_charges, which say what to look for.
-"""
+"""AWS resources with owner and price, and a finder by Name tag. Reads only."""
 
 from __future__ import annotations
 
@@ -14,18 +11,18 @@ from ..aws import prices
 from ..aws.client import AwsClients, tags_of
 
 Item = dict[str, Any]
-"""Something as AWS describes it."""
+"""A resource as AWS describes it."""
 VALUES_PER_FILTER = 200
-"""Most values that a filter of EC2 takes."""
+"""Maximum number of values in an EC2 filter."""
 ARNS_PER_REQUEST = 20
-"""Most load balancers or target groups whose tags are answered at once."""
+"""Maximum number of load balancers or target groups in a DescribeTags request."""
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One thing of `owner`. `per_hour` in dollars, 0 for what is free, None for an unknown price.
+    """A resource of `owner`; `per_hour` in dollars is 0 when free, None when unknown.
 
-    `item` is what is charged for it, `count` times (GiB for disks).
+    `item` is its price item, billed `count` times (GiB for disks).
     """
 
     owner: str
@@ -37,43 +34,43 @@ class Resource:
 
     @property
     def per_day(self) -> str | None:
-        """Dollars per day as text, None when the price is unknown."""
+        """Dollars per day as a string, None when the price is unknown."""
         return None if self.per_hour is None else prices.dollars(self.per_hour * 24)
 
     @property
     def text(self) -> str:
-        """The thing in one line."""
+        """The resource in one line."""
         cost = f"${self.per_day} per day" if self.per_hour else "free"
         if self.per_hour is None:
             cost = "price unknown"
         return f"{self.owner}: {self.kind} {self.id} ({cost})"
 
     def as_data(self) -> dict[str, Any]:
-        """Return the thing as plain data."""
+        """Return the resource as plain data."""
         return {"user": self.owner, "kind": self.kind, "id": self.id, "per_day": self.per_day, "text": self.text}
 
 
 @dataclass
 class ResourceFinder:
-    """Looks for the things of some owners."""
+    """Finder of the resources of given owners."""
 
     clients: AwsClients
     listed: prices.PriceList
     found: list[Resource] = field(default_factory=list)
     stack_names: set[str] = field(default_factory=set)
-    """All stacks of the region, once some were looked for."""
+    """All stacks of the region, after a call of `stacks`."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(self, owner: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1) -> None:
-        """Add a thing; `item` is what is charged for it, `count` times."""
+        """Add a resource; `item` is its price item, billed `count` times."""
         if (kind, identity) in self._seen:
-            return  # A snapshot is found by its name, by its disk and by its image.
+            return  # A snapshot may be found by name, by volume and by image.
         self._seen.add((kind, identity))
         unit = Decimal(0) if item is None else self.listed.per_hour(item)
         self.found.append(Resource(owner, kind, identity, None if unit is None else unit * count, item, count))
 
     def stacks(self, names: dict[str, str]) -> None:
-        """Find the stacks with `names`, by name whose."""
+        """Add the stacks in `names`, a mapping of stack name to owner."""
         for stack in self.clients.read_all("cloudformation", "describe_stacks", "Stacks"):
             self.stack_names.add(stack["StackName"])
             owner = names.get(stack["StackName"])
@@ -81,19 +78,19 @@ class ResourceFinder:
                 self.add(owner, "stack", f"{stack['StackName']} {stack['StackStatus']}")
 
     def tagged(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
-        """Yield what EC2 has under Name tags that begin with one of `owners` (prefix -> owner), with its owner."""
+        """Yield EC2 resources by Name tag prefix, each with its owner from `owners`."""
         for filters in name_filters(owners):
             for item in self.clients.read_all("ec2", operation, key, Filters=filters, **request):
                 if owner := owner_of(tags_of(item).get("Name", ""), owners):
                     yield owner, item
 
     def elbv2(self, operation: str, key: str, arn: str, owners: dict[str, str]) -> list[tuple[str, Item]]:
-        """Return load balancers or target groups whose Name tag begins with one of `owners`, with their owner."""
+        """Return load balancers or target groups by Name tag prefix, with their owner."""
         named = ((owner_of(name, owners), item) for name, item in self.named_elbv2(operation, key, arn))
         return [(owner, item) for owner, item in named if owner]
 
     def named_elbv2(self, operation: str, key: str, arn: str) -> list[tuple[str, Item]]:
-        """Return all load balancers or target groups that have a Name tag, with that tag."""
+        """Return all load balancers or target groups with a Name tag, and that tag."""
         items = {item[arn]: item for item in self.clients.read_all("elbv2", operation, key)}
         arns = sorted(items)
         matching = []
@@ -106,7 +103,10 @@ class ResourceFinder:
 
 
 def owner_of(name: str, owners: dict[str, str]) -> str | None:
-    """Return whose a Name tag is: `owners` maps a whole tag, or its beginning up to a slash, to the owner."""
+    """Return the owner of a Name tag.
+
+    `owners` maps a whole tag, or its beginning up to a slash, to the owner.
+    """
     if name in owners:
         return owners[name]
     parts = name.split("/")
@@ -115,7 +115,7 @@ def owner_of(name: str, owners: dict[str, str]) -> str | None:
 
 
 def name_filters(owners: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
-    """Yield EC2's filters for Name tags that begin with one of `owners`."""
+    """Yield EC2 filters for Name tags that begin with one of `owners`."""
     for part in parts(owners):
         yield [{"Name": "tag:Name", "Values": [f"{prefix}*" for prefix in part]}]
 
