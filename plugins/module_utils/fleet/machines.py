@@ -1,6 +1,6 @@
-"""Who has what: every user's stack and machine of one region, put together from a few reading requests for all.
+"""All users' stacks and machines of a region, from a few requests. Reads only.
 
-Used by the modules stack_list and burn_rate. Texts from tags are kept as they are; whoever prints them makes them fit.
+Tag values are returned unchanged; callers must sanitize them for output.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 @dataclass(frozen=True)
 class FleetMachine:
-    """One user's machine, or what is left of it.
+    """A user's machine, or what remains of it.
 
-    `state` is EC2's word for the instance, "terminated" when only the stack is left, "none" when the stack never made
-    one. `since` is the day the stack (else the instance) was made, ISO 8601. `stack_status` is "" without a stack.
+    `state` is EC2's instance state, "terminated" when only the stack remains, "none" when the stack has created no
+    instance. `since` is the creation date of the stack, else the instance, in ISO 8601. `stack_status` is "" without a
+    stack.
     """
 
     user: str
@@ -48,21 +49,21 @@ class FleetMachine:
     expires: str
     url: str
     has_own_name: bool = True
-    """Whether its instance bears the Name tag of its user."""
+    """Whether its instance has the Name tag of its user."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether CloudFormation has nothing to complain of."""
+        """Whether the stack is in a complete status."""
         return self.stack_status in COMPLETE
 
     def is_overdue(self, today: date) -> bool:
-        """Tell whether its end date is past."""
+        """Return whether the end date has passed."""
         day = end_date(self.expires)
         return day is not None and day < today
 
 
 def end_date(text: str) -> date | None:
-    """Return the day that a tag `expires` names, None for no day."""
+    """Return the date in a tag `expires`, None when it is not a date."""
     try:
         return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
@@ -70,11 +71,11 @@ def end_date(text: str) -> date | None:
 
 
 def machines(clients: AwsClients, seen: Survey, stack_domain: str, https_port: int) -> list[FleetMachine]:
-    """Return every user's machine in what was `seen`, sorted by user with ws-9 before ws-10."""
+    """Return all users' machines in `seen`, sorted by user with ws-9 before ws-10."""
     stacks = {name.removeprefix(STACK_PREFIX): stack for name, stack in seen.stacks.items() if _is_users(name)}
     instances = seen.machines()
     named = set(instances)
-    # One whose Name tag somebody changed is still its stack's.
+    # An instance with a changed Name tag still belongs to its stack.
     for instance in seen.instances:
         user = tags_of(instance).get("aws:cloudformation:stack-name", "").removeprefix(STACK_PREFIX)
         if user in stacks and instance["State"]["Name"] in LIVE_STATES:
@@ -94,7 +95,7 @@ def networks(seen: Survey) -> dict[str, str]:
 
 
 def by_number(name: str) -> list[tuple[str, int]]:
-    """Return a key that sorts ws-9 before ws-10."""
+    """Return a sort key that puts ws-9 before ws-10."""
     words = name.split("-")
     return [("", int(word)) if word.isascii() and word.isdecimal() else (word, 0) for word in words]
 
@@ -105,7 +106,7 @@ def _is_users(name: str) -> bool:
 
 
 def _images(clients: AwsClients, identities: set[str]) -> list[dict[str, Any]]:
-    # A filter, for a request by ids is refused as a whole when one image is gone.
+    # A filter, because one unknown id would fail the whole request.
     wanted = sorted(identities - {""})
     parts = [wanted[start : start + _IMAGES_PER_FILTER] for start in range(0, len(wanted), _IMAGES_PER_FILTER)]
     filters = ([{"Name": "image-id", "Values": part}] for part in parts)
@@ -126,7 +127,7 @@ def _machine(
     stack_domain: str, https_port: int, has_own_name: bool,
 ) -> FleetMachine:  # fmt: skip
     parameters, status = _parameters(stack), (stack or {}).get("StackStatus", "")
-    # The machine's own tags first, as the inventory does; the stack's are all there is when the machine is gone.
+    # The instance's tags take precedence, as in the inventory; without an instance only the stack has tags.
     tags = {**tags_of(stack or {}), **tags_of(instance or {})}
     gone = "terminated" if status in COMPLETE else "none"
     since = (stack or {}).get("CreationTime") or (instance or {}).get("LaunchTime")

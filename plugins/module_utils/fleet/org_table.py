@@ -1,8 +1,8 @@
-"""running-stacks.org: one table of ours between two marks, in a file that people write in. Pure functions on text.
+"""The generated table in running-stacks.org, between two marks. Pure functions.
 
-Outside of the marks nothing is ever changed. Between them people may align the table and add columns at its right; any
-other change of theirs is taken over by the next run, so it is moved to the end of the file under a heading of its date.
-The opening mark has a checksum of what we wrote, which tells their changes from ours.
+Text outside the marks never changes. Between them people may align the table and add columns at its right; the next run
+moves any other edit to the end of the file, under a heading with the date. The opening mark has a checksum of the
+generated text, which reveals edits.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _NO_CHECKSUM = "none"
 
 @dataclass
 class Register:
-    """The new text of the file, and what was done to keep what people wrote."""
+    """The new text of the file, and notes about preserved edits."""
 
     text: str
     notes: list[str] = field(default_factory=list)
@@ -38,7 +38,7 @@ class Register:
 
 @dataclass
 class _Part:
-    """Lines between our marks: indexes of the marks in the file, and the checksum that the opening one bears."""
+    """Line indexes of a pair of marks, and the checksum in the opening one."""
 
     first: int
     last: int
@@ -46,9 +46,10 @@ class _Part:
 
 
 def written(old: str, account: str, heads: Sequence[str], rows: Sequence[Sequence[str]], day: str) -> Register:
-    """Return the register `old` ("" for none) with the table of `account` ("account 1 region x") brought up to date.
+    """Return the register `old` ("" for none) with an updated table of `account`.
 
-    The first cell of a row is its key. `day` (ISO 8601) dates what is moved aside.
+    `account` is text such as "account 1 region x". The first cell of a row is its key. `day` (ISO 8601) is the date for
+    edits that are moved to the end.
     """
     lines = (old or NEW_FILE).splitlines(keepends=True)
     end = "\r\n" if lines and lines[0].endswith("\r\n") else "\n"
@@ -83,9 +84,9 @@ def written(old: str, account: str, heads: Sequence[str], rows: Sequence[Sequenc
 
 
 def escaped(text: str) -> str:
-    """Return `text` as the inside of a cell of an Org table: one line, nothing in it means anything to Org."""
+    """Return `text` escaped for a cell of an Org table, on one line."""
     plain = one_line(text, _CELL_LIMIT).replace("|", r"\vert{}").replace("[[", "[ [")
-    # At the beginning of a cell these are a mark, a formula, or the width of the column.
+    # At the beginning of a cell these are a mark, a formula, or a column width.
     for sign, name in (("*", "ast"), ("=", "equal"), ("<", "lt")):
         if plain.startswith(sign):
             return f"\\{name}{{}}{plain[1:]}"
@@ -101,7 +102,7 @@ def _closing(account: str) -> str:
 
 
 def _find(lines: Sequence[str], account: str) -> list[_Part]:
-    """Return our part of `account`, when its two marks stand once each and in order; else nothing."""
+    """Return the part of `account` if both marks occur once and in order."""
     opening = re.compile(rf"{re.escape(_OPENING)}: {re.escape(account)} \(checksum ([0-9a-z]+)\)")
     first = [(n, match.group(1)) for n, line in enumerate(lines) if (match := opening.match(line))]
     last = [n for n, line in enumerate(lines) if line.rstrip() == _closing(account)]
@@ -111,7 +112,7 @@ def _find(lines: Sequence[str], account: str) -> list[_Part]:
 
 
 def _defuse(lines: list[str], account: str, day: str, end: str, register: Register) -> None:
-    """Make plain text of marks that do not fit together, so that what stands between them stays as it is."""
+    """Turn mismatched marks into plain text, so that the lines between them are kept."""
     for number, line in enumerate(lines):
         if line.startswith((f"{_OPENING}: {account} ", _closing(account))):
             lines[number] = f"# ({day}: this mark of stack_list had lost its other half){end}"
@@ -131,7 +132,7 @@ def _is_head(line: str, heads: Sequence[str]) -> bool:
 
 
 def _own_columns(body: Sequence[str], heads: Sequence[str]) -> tuple[list[str], dict[str, list[str]]]:
-    """Return the heads of columns that people added at the right, and their values by row key."""
+    """Return the heads of added columns, and their values by row key."""
     head = next((line for line in body if _is_head(line, heads)), "")
     added = _cells(head)[len(heads) :]
     if not added:
@@ -141,7 +142,7 @@ def _own_columns(body: Sequence[str], heads: Sequence[str]) -> tuple[list[str], 
 
 
 def _canonical(body: Sequence[str], columns: int | None) -> list[str]:
-    """Return what `body` says, without alignment and, with `columns`, without the columns after so many."""
+    """Return `body` without alignment, and without the columns after `columns`."""
     content = []
     for line in body:
         if line.strip().startswith("|-"):
@@ -168,7 +169,7 @@ def _aligned(table: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _different(body: Sequence[str], new: Sequence[str]) -> list[str]:
-    """Return the lines of `body` that `new` does not have, under the head of the table."""
+    """Return the lines of `body` that are not in `new`, below the table head."""
     content = set(_canonical(new, None))
     lines = [line for line in body if (own := _canonical([line], None)) and own[0] not in content and own != ["|-"]]
     head = next((line for line in body if _cells(line)), "")
@@ -176,7 +177,7 @@ def _different(body: Sequence[str], new: Sequence[str]) -> list[str]:
 
 
 def _append(lines: list[str], new: Sequence[str], end: str) -> None:
-    """Add lines at the end of the file, after an empty one."""
+    """Append lines to the file, after an empty one."""
     if lines and not lines[-1].endswith(("\n", "\r")):
         lines[-1] += end
     if lines and lines[-1].strip():

@@ -1,4 +1,4 @@
-"""Who has what, in lines for people: the table, what needs attention, and the commands that put it right."""
+"""Format the fleet as text: table, problems, and the commands that repair them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("network", 8),
     Column("image", 12),
 )
-# What a value may look like to be put into a command that somebody will paste into a shell.
+# Values that are safe in a command that users paste into a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _MADE_BY_CREATE = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
 _DELETED_FIRST = {
@@ -38,7 +38,7 @@ _DELETED_FIRST = {
 
 @dataclass(frozen=True)
 class Attention:
-    """Something about a machine that a person should know: in two or three words, in a sentence, and what to do."""
+    """A problem of a machine: a short name, a sentence, and a repair command."""
 
     user: str
     short: str
@@ -46,12 +46,12 @@ class Attention:
     command: str = ""
 
     def as_data(self) -> dict[str, str]:
-        """Return it as plain data."""
+        """Return the problem as plain data."""
         return {"user": self.user, "what": self.short, "text": self.text, "command": self.command}
 
 
 def attentions(machines: Iterable[FleetMachine], defaults: dict[str, str], region: str, today: date) -> list[Attention]:
-    """Return what needs attention; `defaults` are the settings that a create takes when they are not given."""
+    """Return the problems of all machines; `defaults` are the default settings of a create."""
     return [found for machine in machines for found in _attentions(machine, defaults, region, today)]
 
 
@@ -99,19 +99,19 @@ def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str)
 
 
 def delete_command(user: str) -> str:
-    """Return the command that removes the machine of `user` and what is left of it."""
+    """Return the command that deletes the machine of `user` and its remaining resources."""
     if user == IMAGE_MACHINE:
         return "ansible-playbook ami_bake.yml -e cancel=yes"
     return f"ansible-playbook stack_delete.yml -e user={user} -e confirm=yes"
 
 
 def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, str]) -> str:
-    """Return the command that makes the machines of `users` again, each like `machine`.
+    """Return the command that creates the machines of `users` again, like `machine`.
 
-    Owner, purpose and the other tags need not be said: create takes them from the stack that it replaces.
+    Owner, purpose and other tags are omitted: a create copies them from the stack that it replaces.
     """
     if users == [IMAGE_MACHINE]:
-        return delete_command(IMAGE_MACHINE)  # Nobody's machine: another run of ami_bake makes another.
+        return delete_command(IMAGE_MACHINE)  # Not a user's machine: the next run of ami_bake creates a new one.
     wanted = {"instance": machine.type, "volume_size": machine.volume_size, "network": machine.network}
     if machine.image_is_ours:
         wanted["ami"] = machine.image
@@ -127,7 +127,10 @@ def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, 
 
 
 def repairs(machines: Iterable[FleetMachine], found: list[Attention], defaults: dict[str, str]) -> list[str]:
-    """Return the commands that put everything right but what is only overdue; one create for machines of one kind."""
+    """Return the commands that repair all problems except overdue machines.
+
+    Equal machines share one create command.
+    """
     by_user = {machine.user: machine for machine in machines}
     creates: dict[str, list[str]] = {}
     others = []
@@ -143,14 +146,14 @@ def repairs(machines: Iterable[FleetMachine], found: list[Attention], defaults: 
 
 
 def shown_state(machine: FleetMachine) -> str:
-    """Return one word for the state of a machine."""
+    """Return the state of a machine in one word."""
     if machine.state != "none":
         return machine.state
     return "busy" if machine.stack_status.endswith("_IN_PROGRESS") else "failed"
 
 
 def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[Attention], today: date) -> list[str]:
-    """Return the table, and below it what it has no room for."""
+    """Return the table, followed by counts, images, networks, URLs and problems."""
     if not machines:
         return ["no user has a machine or a stack here", *_network_lines(networks, machines)]
     images = {machine.image: machine.image_name for machine in machines if machine.image}
@@ -177,7 +180,7 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
 
 
 def url_patterns(machines: list[FleetMachine]) -> list[str]:
-    """Return the machines' addresses with `<user>` for the name, or those that follow no pattern."""
+    """Return the machines' URLs without duplicates, with `<user>` in place of names."""
     return list(dict.fromkeys(machine.url.replace(f"//{machine.user}.", "//<user>.", 1) for machine in machines))
 
 
