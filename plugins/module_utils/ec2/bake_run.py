@@ -1,7 +1,7 @@
-"""What ami_bake.yml remembers of its run, so that it can be interrupted, and only one at a time makes an image.
+"""The saved state of ami_bake.yml, which resumes runs and allows one at a time.
 
-A file on the controller tells which image is being made, by which process, and how far it got; the note on the machine
-tells which run it belongs to.
+A file on the controller records the image, the process and the stage; the tag `note` of the machine records the run to
+which it belongs.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from typing import Any
 from ..common.lock import locked_within
 
 STAGES = ("configuring", "cleaning", "cleaned")
-"""Being configured; being cleaned, and of no other use from then on; nothing left to do on the machine itself."""
+"""Stages of the machine; from `cleaning` on it can only become an image."""
 
 _NAME = re.compile(r"probcomp-([0-9]{4})([0-9]{2})([0-9]{2})-[0-9]{6}")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _SECONDS = 10.0
-"""Most that reading and writing the file may take another process."""
+"""Maximum time to wait for another process that locks the file."""
 _PROC = Path("/proc")
 
 
 class RunError(Exception):
-    """Why no image can be made now; str() is one line for the administrator."""
+    """The reason why no image can be created; str() is one line for the administrator."""
 
 
 @dataclass
 class Run:
-    """One image in the making."""
+    """A run that creates one image."""
 
     name: str
     controller: str
-    """Computer that makes it."""
+    """Host name of the controller."""
     process: str
-    """Number and start of the process that does, or did."""
+    """Process id and start time of the latest process."""
     stage: str = STAGES[0]
     versions: dict[str, str] = field(default_factory=dict)
-    """What is installed, once it is known."""
+    """Installed versions, once known."""
     taken_up: str = ""
-    """Day (UTC, as 2026-11-23) on which the present process began with it."""
+    """Day (UTC, as 2026-11-23) on which the current process took it up."""
     launched: str = ""
-    """Day (UTC) on which its machine was launched, once it is clean: nothing on it is older."""
+    """Day (UTC) on which its machine was launched, set after the cleanup."""
 
     @property
     def date(self) -> str:
-        """The day that the image is of: that of its machine, which may be earlier than its completion."""
+        """The date of the image: the launch of its machine, else that in its name."""
         return self.launched or _NAME.sub(r"\1-\2-\3", self.name)
 
     @property
     def age(self) -> str:
-        """Words for people when the image is of an earlier day than the run that ends with it; empty otherwise."""
+        """A message when the image is older than the current run, else ""."""
         if not self.date < self.taken_up:
             return ""
         return (
@@ -68,14 +68,14 @@ class Run:
 
     @property
     def note(self) -> str:
-        """What the machine's tag `note` says, by which it is known again."""
-        # Load balancers take no comma in a tag, and get the stack's.
+        """The value of the machine's tag `note`, which identifies the run."""
+        # No comma: load balancers refuse it, and they get the stack's tags.
         return f"becomes image {self.name} made on {self.controller}"
 
 
 @dataclass(frozen=True)
 class BakeMachine:
-    """The machine that images are made of, as the inventory has it; all empty when there is none."""
+    """The machine of an image run, from the inventory; all empty when there is none."""
 
     instance_id: str = ""
     state: str = ""
@@ -85,20 +85,23 @@ class BakeMachine:
 
 @dataclass(frozen=True)
 class Plan:
-    """What is to be done with the machine that is there."""
+    """What to do with the machine that exists."""
 
     remove: bool
     """Delete it first, if there is one."""
     configure: bool
-    """Make and configure a machine; otherwise all is done but the image itself."""
+    """Create and configure a machine; otherwise only the image is missing."""
     cancel: bool = False
     """Do nothing else."""
     left: str = ""
-    """What an earlier run left, and what becomes of it, for people."""
+    """A message about the machine of an earlier run."""
 
 
 def plan(run: Run, machine: BakeMachine, cancel: bool) -> Plan:
-    """Return what to do about `machine`. Raises RunError when it belongs to another run, unless that is cancelled."""
+    """Return what to do with `machine`; raise RunError when another run owns it.
+
+    `cancel` removes the machine of any run.
+    """
     there = f"an earlier run left the machine {machine.instance_id}" if machine.instance_id else ""
     if cancel:
         return Plan(remove=True, configure=False, cancel=True, left=there)
@@ -119,7 +122,10 @@ def plan(run: Run, machine: BakeMachine, cancel: bool) -> Plan:
 
 
 def begin(path: Path, process: str, write: bool = True) -> Run:
-    """Return the run that the file `path` tells of, now ours, or a new one. Raises RunError while its process lives."""
+    """Take over the run in the file `path`, or begin a new one.
+
+    Raises RunError while another process works on it.
+    """
     if write:
         path.parent.mkdir(parents=True, exist_ok=True)
     with _lock(path):
@@ -141,7 +147,7 @@ def begin(path: Path, process: str, write: bool = True) -> Run:
 
 
 def read(path: Path) -> Run | None:
-    """Return the run in the file `path`; None when there is none, or nothing that can be understood."""
+    """Return the run in the file `path`, None when it is missing or invalid."""
     try:
         run = Run(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -154,28 +160,28 @@ def read(path: Path) -> Run | None:
 
 
 def save(path: Path, run: Run) -> None:
-    """Write the run into the file `path`, whole or not at all."""
+    """Write the run to the file `path` atomically."""
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
     partial.replace(path)
 
 
 def identity(pid: int) -> str:
-    """Return number and start of a process, by which it is told from later ones of its number; "" if it has ended."""
+    """Return process id and start time, which identify a process, "" if it has ended."""
     if not (_PROC / "self/stat").exists():
         return _identity_by_ps(pid)
     try:
         boot = (_PROC / "sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        # The second field is the command in parentheses, which may hold anything.
+        # The second field is the command in parentheses, which may contain any characters.
         fields = (_PROC / f"{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return ""
-    # Field 22 of proc(5), in ticks since the boot: what ps makes of it moves when the clock is set.
+    # Field 22 of proc(5), in ticks since boot: the time in ps changes when the clock is set.
     return "" if fields[0] in ("Z", "X") else f"{pid} {fields[19]} {boot}"
 
 
 def _identity_by_ps(pid: int) -> str:
-    # macOS, which keeps the time of day at which a process began.
+    # macOS has no /proc; ps shows the start time.
     command = ["ps", "-o", "state=", "-o", "lstart=", "-p", str(pid)]
     environment = {**os.environ, "LC_ALL": "C"}
     done = subprocess.run(command, capture_output=True, text=True, timeout=_SECONDS, check=False, env=environment)
@@ -184,13 +190,13 @@ def _identity_by_ps(pid: int) -> str:
 
 
 def is_alive(process: str) -> bool:
-    """Tell whether the process of this identity still runs."""
+    """Return whether the process with this identity is running."""
     pid = process.partition(" ")[0]
     return pid.isdigit() and identity(int(pid)) == process
 
 
 def as_data(run: Run, found: Plan | None = None) -> dict[str, Any]:
-    """Return the run as the action plugin answers it."""
+    """Return the run, and what to do, as plain data."""
     data: dict[str, Any] = {"name": run.name, "note": run.note, "stage": run.stage, "versions": run.versions}
     data |= {"date": run.date, "age": run.age}
     return data | (asdict(found) if found else {})
@@ -198,11 +204,11 @@ def as_data(run: Run, found: Plan | None = None) -> dict[str, Any]:
 
 @contextlib.contextmanager
 def _lock(path: Path) -> Iterator[None]:
-    """Let one process at a time read and write the file `path`; the lock is on its folder and leaves nothing.
+    """Lock the folder of the file `path` against other processes.
 
-    Raises RunError when another, which may have been stopped, has it for longer than _SECONDS.
+    Raises RunError when another process holds the lock for longer than _SECONDS.
     """
-    if not path.parent.exists():  # Nothing is written there, then.
+    if not path.parent.exists():  # Then nothing is written either.
         yield
         return
     folder = os.open(path.parent, os.O_RDONLY)

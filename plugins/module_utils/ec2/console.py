@@ -1,8 +1,8 @@
-"""Reads ssh host keys from the console output of a machine that has just started. Pure functions.
+"""Parse ssh host keys from the console output of a new machine. Pure functions.
 
 cloud-init prints two blocks, once per instance: fingerprints (through syslog, so lines may have a prefix) and whole
-keys. Whoever is root on the machine can print to the console as well, so a second, different block is refused, and the
-two kinds must agree.
+keys. Root on the machine can also print to the console, so a second, different block is refused, and keys and
+fingerprints must match.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
 
 
 class ForgedKeys(Exception):
-    """The console shows host keys that contradict each other; str() says how."""
+    """The console shows contradictory host keys; str() says how."""
 
 
 @dataclass(frozen=True, order=True)
@@ -29,7 +29,7 @@ class HostKey:
     """A public host key."""
 
     rank: int
-    """Position in the list of known types, the one to be preferred first."""
+    """Position in the list of known types, in order of preference."""
     kind: str
     blob: str
     """Base64, as in a known_hosts file."""
@@ -42,7 +42,10 @@ class HostKey:
 
 
 def host_keys(output: str) -> list[HostKey]:
-    """Return the host keys in the console `output`, none if there is no whole block yet; raises ForgedKeys."""
+    """Return the host keys in the console `output`, none before a complete block.
+
+    Raises ForgedKeys.
+    """
     text = _CONTROL.sub("", _TERMINAL_COMMAND.sub("", output))
     blocks = {frozenset(_keys(block)) for block in _blocks(text, "KEYS")} - {frozenset()}
     if not blocks:
@@ -61,7 +64,7 @@ def host_keys(output: str) -> list[HostKey]:
 
 
 def parse_key(kind: str, blob: str) -> HostKey | None:
-    """Return the key, or None for an unknown type or damaged text."""
+    """Return the key, None for an unknown type or invalid text."""
     if kind not in _KEY_TYPES:
         return None
     try:
@@ -76,7 +79,7 @@ def parse_key(kind: str, blob: str) -> HostKey | None:
 
 
 def _blocks(text: str, name: str) -> list[str]:
-    """Return what stands between the markers; a block whose end is not there yet is none."""
+    """Return the text between each pair of markers, without incomplete blocks."""
     begin, end = f"-----BEGIN SSH HOST KEY {name}-----", f"-----END SSH HOST KEY {name}-----"
     blocks = []
     for part in text.split(begin)[1:]:

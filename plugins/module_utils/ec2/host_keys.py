@@ -1,4 +1,4 @@
-"""Watches the consoles of new machines and pins their host keys, all machines in one loop."""
+"""Pin the ssh host keys of new machines from their consoles, in one loop for all."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _NEW_INSTANCE_SECONDS = 60
 
 @dataclass
 class Consoles:
-    """Console output of instances, live where their type can."""
+    """Console output of instances, live where the instance type supports it."""
 
     client: Any
     clock: Clock
     _not_live: set[str] = field(default_factory=set)
-    """Instance types for which EC2 refused the live console: those that are not on Nitro."""
+    """Instance types without a live console: those not on Nitro."""
 
     def read(self, instance_id: str, instance_type: str) -> str:
-        """Return what the console shows now, empty when nothing yet; raises botocore's errors."""
+        """Return the console output, "" when there is none yet; raise botocore's errors."""
         if instance_type not in self._not_live:
             try:
                 return self._get(instance_id, Latest=True)
@@ -48,7 +48,7 @@ class Consoles:
 
 
 class Pinner:
-    """Pins the keys of a batch of machines."""
+    """Pin the keys of a batch of machines."""
 
     def __init__(self, consoles: Consoles, clock: Clock, timeout: float, poll_interval: float) -> None:
         self.consoles = consoles
@@ -58,7 +58,7 @@ class Pinner:
         self.results: dict[str, dict[str, Any]] = {}
 
     def without_pin(self, machines: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Return those of `machines` whose keys are to be pinned; the others get their result."""
+        """Return the machines without pinned keys; set the result of the others."""
         missing = []
         for machine in machines:
             try:
@@ -73,7 +73,7 @@ class Pinner:
         return missing
 
     def pin(self, machines: list[dict[str, Any]]) -> None:
-        """Wait for the keys of all `machines` and pin them; each gets a result."""
+        """Wait for the keys of all `machines`, pin them, and set each result."""
         start = self.clock.now()
         pending = machines
         progress = Progress("host keys", len(self.results) + len(machines))
@@ -119,7 +119,7 @@ class Pinner:
         except ClientError as error:
             if is_credentials_error(error):
                 raise
-            # EC2 may not know an instance everywhere in its first seconds.
+            # EC2 may not find an instance in its first seconds.
             is_new = error_code(error) == "InvalidInstanceID.NotFound" and elapsed < _NEW_INSTANCE_SECONDS
             if not is_new:
                 self._fail(machine, explain(error))
@@ -138,7 +138,7 @@ class Pinner:
 
 
 def forget(machines: list[dict[str, Any]], is_check_mode: bool) -> dict[str, dict[str, Any]]:
-    """Remove the pin files of `machines`, and return what became of each, by user."""
+    """Remove the pin files of `machines` and return the results by user."""
     results = {}
     for machine in machines:
         path = Path(machine["pin_file"])

@@ -1,7 +1,7 @@
-"""Makes an image of a stopped machine at AWS and sees it through: its snapshot too, and what is left when it fails.
+"""Create an image of a stopped machine, wait for it, and clean up after failures.
 
-amazon.aws.ec2_ami is not used: it does not go on with an image of the same name that an interrupted run began, leaves
-a failed one and its snapshot behind, which cost, tags the snapshot only afterwards, and does not wait for it.
+amazon.aws.ec2_ami is not used: it does not resume an image of the same name that an interrupted run began, leaves a
+failed one and its billed snapshot behind, tags the snapshot only afterwards, and does not wait for it.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
 SECONDS_UNSEEN = 60.0
-"""How long EC2 may take to show an image that it said it makes."""
+"""Maximum time until EC2 lists a new image."""
 _SECONDS_BETWEEN = 5.0
 MOST_TAGS = 50
-"""AWS's limit for one thing."""
+"""AWS's limit for one resource."""
 NAMES = "probcomp-*"
-"""Names of the images that ami_bake.yml makes."""
+"""Name pattern of the images of ami_bake.yml."""
 
 
 class ImageError(Exception):
-    """Why there is no image; str() is one line for the administrator."""
+    """The reason why there is no image; str() is one line for the administrator."""
 
 
 @dataclass
 class Made:
-    """An image that is available, and what it took."""
+    """An available image, whether anything changed, and notes."""
 
     image: dict[str, Any]
     changed: bool
@@ -42,21 +42,21 @@ class Made:
 
 @dataclass
 class ImageMaker:
-    """Brings the image `name` into being."""
+    """Create the image `name`, or resume its creation."""
 
     clients: AwsClients
     clock: Clock
     name: str
     description: str = ""
     tags: dict[str, str] = field(default_factory=dict)
-    """At most MOST_TAGS; `most_important` cuts a longer list."""
+    """At most MOST_TAGS; `most_important` shortens a longer list."""
     notes: list[str] = field(default_factory=list)
     changed: bool = False
 
     def make(self, instance_id: str, timeout: float) -> Made:
-        """Return the image, made of `instance_id` unless it exists; waits up to `timeout` seconds.
+        """Create the image from `instance_id` unless it exists, and wait for it.
 
-        Raises ImageError, and botocore's errors.
+        Raises ImageError after `timeout` seconds and other failures, and botocore's errors.
         """
         image = self.find()
         if image and image["State"] == "failed":
@@ -73,7 +73,7 @@ class ImageMaker:
         return Made(image, self.changed, self.notes)
 
     def find(self) -> dict[str, Any] | None:
-        """Return the account's image of this name, if there is one."""
+        """Return the account's image of this name, None without one."""
         filters = [{"Name": "name", "Values": [self.name]}]
         found = self.clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
         return found[0] if found else None
@@ -94,7 +94,7 @@ class ImageMaker:
         }
         self.changed = True
         try:
-            # Safe to repeat: a name is given once.
+            # Safe to repeat: image names are unique.
             answer = retry_transient(lambda: self.clients.client("ec2").create_image(**request), clock=self.clock)
         except ClientError as error:
             if error_code(error) == "InvalidAMIName.Duplicate" and (image := self.find()):
@@ -118,7 +118,7 @@ class ImageMaker:
             snapshots = self._snapshots(image) if image else []
             states = {snapshot["State"] for snapshot in snapshots}
             if image and (image["State"] == "failed" or "error" in states):
-                image = self._read(identity) or image  # Its snapshot may have been looked at a moment later.
+                image = self._read(identity) or image  # The snapshot was read later than the image.
                 reason = image.get("StateReason", {}).get("Message", "AWS gives no reason")
                 self._remove(image)
                 raise ImageError(
@@ -139,7 +139,7 @@ class ImageMaker:
             self.clock.sleep(_SECONDS_BETWEEN)
 
     def _read(self, identity: str) -> dict[str, Any] | None:
-        # A filter, for an id that EC2 does not show yet would be an error.
+        # A filter, because an id that EC2 does not list yet would be an error.
         filters = [{"Name": "image-id", "Values": [identity]}]
         found = self.clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
         return found[0] if found else None
@@ -159,7 +159,7 @@ class ImageMaker:
         self.changed = True
 
     def _remove(self, image: dict[str, Any]) -> None:
-        """Take a failed image and its snapshots away; what cannot be removed is told in the error."""
+        """Delete a failed image and its snapshots; raise ImageError naming what remains."""
         ec2 = self.clients.client("ec2")
         self.changed = True
         try:
@@ -178,19 +178,19 @@ def snapshots_of(image: dict[str, Any]) -> list[str]:
 
 
 def most_important(tags: dict[str, Any]) -> dict[str, str]:
-    """Return the first of `tags` that AWS bears, as texts; empty ones are left out, long ones cut."""
+    """Return the first MOST_TAGS of `tags` as strings, without empty ones, truncated."""
     given = {str(key)[:128]: str(value)[:256] for key, value in tags.items() if value not in (None, "")}
     return dict(list(given.items())[:MOST_TAGS])
 
 
 def size_of(image: dict[str, Any]) -> int:
-    """Return the GiB of an image's disks."""
+    """Return the size of an image's disks in GiB."""
     disks = (mapping.get("Ebs", {}) for mapping in image.get("BlockDeviceMappings", []))
     return sum(int(disk.get("VolumeSize", 0)) for disk in disks)
 
 
 def others_lines(clients: AwsClients, name: str) -> list[str]:
-    """Return lines for people about the images that earlier runs made: which, since when, used by how many machines.
+    """Return lines about the images of earlier runs and the machines that use them.
 
     Raises botocore's errors.
     """
@@ -217,7 +217,7 @@ def others_lines(clients: AwsClients, name: str) -> list[str]:
 
 
 def _state(image: dict[str, Any] | None, snapshots: list[dict[str, Any]]) -> str:
-    """Return how far an image is: the percentage of its slowest snapshot, else EC2's word for its state."""
+    """Return an image's progress: percent of its slowest snapshot, else its state."""
     percents = [item.get("Progress", "").strip("%") for item in snapshots if item["State"] == "pending"]
     known = [int(percent) for percent in percents if percent.isdecimal()]
     return f"{min(known)} %" if known else str(image["State"]) if image else "not to be seen yet"

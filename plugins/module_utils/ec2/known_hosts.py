@@ -1,4 +1,7 @@
-"""Files of pinned host keys, one per machine, in ssh's known_hosts form; the comment of a line is the instance id."""
+"""Files of pinned host keys, one per machine, in ssh's known_hosts format.
+
+The comment of a line is the instance id.
+"""
 
 from __future__ import annotations
 
@@ -13,21 +16,21 @@ _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 
 
 class PinError(Exception):
-    """A pin file that cannot be used as it is; str() says why and what to do."""
+    """An unusable pin file; str() gives the reason and the remedy."""
 
 
 @dataclass(frozen=True)
 class Pin:
-    """What a pin file holds."""
+    """The content of a pin file."""
 
     instance_id: str
     keys: tuple[HostKey, ...]
 
 
 def read_pin(path: Path, ssh_name: str) -> Pin | None:
-    """Return what is pinned at `path` for `ssh_name`; None when there is no file or an empty one; raises PinError.
+    """Return the pin for `ssh_name` in the file `path`, None when it is missing or empty.
 
-    Names are compared as ssh does it, in any case: the pin is older than the lower case of ssh_name.
+    Raises PinError. Names are compared ignoring case, as ssh does: older pin files may have upper case.
     """
     try:
         text = path.read_text(encoding="ascii")
@@ -46,6 +49,6 @@ def read_pin(path: Path, ssh_name: str) -> Pin | None:
 
 
 def write_pin(path: Path, ssh_name: str, pin: Pin) -> None:
-    """Write the pin file whole or not at all, readable by all (it holds nothing secret); raises OSError."""
+    """Write the pin file atomically, readable by all (no secrets); raise OSError."""
     lines = [f"{ssh_name} {key.kind} {key.blob} {pin.instance_id}\n" for key in pin.keys]
     write_whole(path, "".join(lines).encode("ascii"))

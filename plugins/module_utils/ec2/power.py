@@ -1,4 +1,4 @@
-"""Starts or stops many machines together: one request for all, one look at all per round, bounded, in words."""
+"""Start or stop many machines with one request, one poll for all, and a timeout."""
 
 from __future__ import annotations
 
@@ -11,29 +11,29 @@ from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry
 from ..progress.reporter import Progress
 
 PER_REQUEST = 200
-"""Most values that one filter of DescribeInstances takes."""
+"""Maximum number of values in a DescribeInstances filter."""
 _SECONDS_BETWEEN = 0.5
-"""Between requests for single machines, after the one for all was refused."""
+"""Pause between requests for single machines, after the one for all failed."""
 _SECONDS_TO_SHOW = 60.0
-"""How long EC2 may take to show that a request was accepted."""
+"""Maximum time until EC2 shows the effect of an accepted request."""
 _SECONDS_UNTIL_A_REASON_IS_NEW = 10.0
 _GONE = ("shutting-down", "terminated")
 
 
 @dataclass
 class Power:
-    """One machine, and how it went."""
+    """One machine of a power operation, with its result."""
 
     user: str
     instance_id: str
     was: str = ""
-    """State at the first look."""
+    """State before the operation."""
     state: str = ""
     address: str = ""
     submitted_at: float | None = None
-    """When StartInstances or StopInstances was submitted."""
+    """Time of StartInstances or StopInstances."""
     reason: str = ""
-    """Why it failed, in words."""
+    """Why it failed, as text."""
     is_done: bool = False
 
     def as_data(self) -> dict[str, Any]:
@@ -50,7 +50,7 @@ class Power:
 
 @dataclass
 class PowerOperation:
-    """Brings machines to `target`: running or stopped."""
+    """Start or stop machines; `target` is running or stopped."""
 
     clients: AwsClients
     clock: Clock
@@ -59,15 +59,15 @@ class PowerOperation:
 
     @property
     def _from(self) -> str:
-        """The state that the request for `target` wants."""
+        """The state from which machines are started or stopped."""
         return "stopped" if self.target == "running" else "running"
 
     def read_states(self) -> None:
-        """Read the state of all. Raises botocore's errors."""
+        """Read the states of all machines. Raises botocore's errors."""
         found: dict[str, dict[str, Any]] = {}
         ids = [machine.instance_id for machine in self.machines]
         for start in range(0, len(ids), PER_REQUEST):
-            # A filter, for an id that EC2 no longer knows would fail the request for all.
+            # A filter, because one unknown id would fail the whole request.
             filters = [{"Name": "instance-id", "Values": ids[start : start + PER_REQUEST]}]
             for group in self.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
                 found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
@@ -79,7 +79,7 @@ class PowerOperation:
             self._check_machine(machine, instance)
 
     def run(self, timeout: float) -> None:
-        """Bring all to the target within `timeout` seconds; those that are there already are left alone."""
+        """Bring all machines to the target state within `timeout` seconds."""
         start = self.clock.now()
         progress = Progress("machines", len(self.machines), self.target)
         try:
@@ -104,11 +104,11 @@ class PowerOperation:
                     self._fail(machine, f"its state is unknown, for {explain(error)}")
 
     def would_change(self, machine: Power) -> bool:
-        """Tell whether a machine that was looked at would be started or stopped."""
+        """Return whether a machine whose state was read would be started or stopped."""
         return not machine.reason and machine.state != self.target
 
     def _check_machine(self, machine: Power, instance: dict[str, Any]) -> None:
-        """See whether the machine has come to its end."""
+        """Set the machine's result if it has reached the target or has failed."""
         if machine.is_done:
             return
         if machine.state in _GONE:
@@ -116,7 +116,7 @@ class PowerOperation:
         elif machine.state == self.target and (self.target == "stopped" or machine.address):
             machine.is_done = True
         elif machine.submitted_at is not None and machine.state == self._from:
-            # A start that finds no room is accepted, and ends where it began. So does a machine that cannot boot.
+            # A start without capacity is accepted and returns to stopped, as does a machine that cannot boot.
             why = instance.get("StateReason", {}).get("Message", "") if self.target == "running" else ""
             elapsed = self.clock.now() - machine.submitted_at
             is_refused = why.startswith("Server.") and elapsed > _SECONDS_UNTIL_A_REASON_IS_NEW
@@ -124,7 +124,7 @@ class PowerOperation:
                 self._fail(machine, f"it is {machine.state} again{f' ({why})' if why else ''}")
 
     def _submit_all(self, machines: list[Power]) -> None:
-        """Submit the request for all; when it is refused, one for each, for one can spoil it for the others."""
+        """Submit one request for all, and one for each if it fails because of some."""
         if not machines:
             return
         error = self._submit(machines)
@@ -147,7 +147,7 @@ class PowerOperation:
             retry_transient(lambda: call(InstanceIds=ids), clock=self.clock)
         except self.clients.errors as error:
             if error_code(error) == "IncorrectInstanceState" and len(machines) == 1:
-                return None  # Its state changed under us: the next look tells.
+                return None  # Its state changed meanwhile: the next read shows it.
             return error
         for machine in machines:
             machine.submitted_at = self.clock.now()
@@ -162,7 +162,7 @@ def _pending_state(machine: Power) -> str:
 
 
 def result_lines(machines: Iterable[Power], target: str) -> list[str]:
-    """Return a line for each machine, for people."""
+    """Return a line for each machine."""
     lines = []
     for machine in machines:
         if machine.reason:
