@@ -1,4 +1,4 @@
-"""Says what is paid for now. Called by playbooks/burn_rate.yml; makes reading requests only."""
+"""Report the current cost of all billable resources. Reads only."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 
 
 def build_report(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Return what the module answers. Raises the errors of AWS."""
+    """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]

@@ -1,4 +1,4 @@
-"""Gives many machines another type or other tags; the work is in probcomp_stack_update and probcomp_stack_outlook."""
+"""Change the instance type or tags of many machines through their stacks."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def jobs_of(stacks: list[dict[str, Any]]) -> list[UpdateJob]:
 
 
 def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
-    """Give every job the result of a run that only looks."""
+    """Set the results that a run would have, for check mode."""
     for job in jobs:
         stack = seen.stacks.get(job.name)
         if job.result or stack is None:
@@ -205,7 +205,7 @@ def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> No
 
 
 def finish_rejected(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
-    """Give their result to the jobs that cannot be worked on."""
+    """Set the results of jobs that cannot be updated."""
     for job in jobs:
         stack = seen.stacks.get(job.name)
         if stack is None:

@@ -1,4 +1,4 @@
-"""Makes or deletes many CloudFormation stacks of one template; the work is in module_utils/probcomp_stack_*."""
+"""Create or delete many CloudFormation stacks of one template."""
 
 from __future__ import annotations
 
@@ -204,7 +204,7 @@ ARGUMENTS = {
 
 
 def make(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
-    """Bring the stacks into being and return warnings."""
+    """Create the stacks and return warnings."""
     params = module.params
     wanted = Wanted(
         template=params["template_body"],

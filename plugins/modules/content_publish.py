@@ -1,4 +1,4 @@
-"""Puts a content archive where machines take it from; the work is in module_utils/probcomp_content_publish."""
+"""Upload a content archive to the location from which machines download it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Makes or deletes many records of one Route 53 zone in one request; the work is in module_utils/probcomp_records."""
+"""Create or delete many records of one Route 53 zone in one request."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ ARGUMENTS = {
 
 
 def apply(module: AnsibleAWSModule, zone: Zone, wanted: list[RecordSet]) -> None:
-    """Make the zone as wanted, and end the module. Raises RecordsError and botocore's errors."""
+    """Apply the wanted records and exit the module; raise RecordsError, botocore's errors."""
     present = module.params["state"] == "present"
     existing = zone.records()
     changes = plan(wanted, existing, present)
@@ -154,7 +154,7 @@ def apply(module: AnsibleAWSModule, zone: Zone, wanted: list[RecordSet]) -> None
         except ClientError as error:
             if not is_outdated(error):
                 raise
-            # One value that no longer matches fails a whole batch; another look settles it, if that was the cause.
+            # One outdated value fails the whole batch: read the records again and retry once.
             ids = zone.change(plan(wanted, zone.records(), present))
         if not zone.wait(ids, module.params["timeout"]):
             raise RecordsError(f"the records are not on all name servers after {module.params['timeout']} s")

@@ -1,4 +1,4 @@
-"""Says what there is of users or networks and what it costs. Called before and after a deletion; reads only."""
+"""List the AWS resources of users or networks and their cost. Reads only."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def find_leftovers(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Return what the module answers. Raises the errors of AWS."""
+    """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]

@@ -1,7 +1,4 @@
-"""Looks before anything is made: finds all problems at once, says what is planned.
-
-The sweep makes reading requests only. Its parts are in module_utils/preflight.
-"""
+"""Report all problems, needs and costs of a planned fleet. Reads only."""
 
 from __future__ import annotations
 
@@ -195,7 +192,7 @@ MACHINE = {
     "has_password": {"type": "bool", "default": True, "no_log": False},
 }
 DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
-# Names that look like secrets to Ansible and are none: files, and the name of a key pair.
+# Ansible takes these names for secrets: files, and the name of a key pair.
 OPEN: dict[str, Any] = {"no_log": False}
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},

@@ -1,4 +1,4 @@
-"""Pins the ssh host keys that new machines print on their consoles, for many machines in one loop."""
+"""Pin the ssh host keys of many new machines from their consoles."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ ARGUMENTS = {
 
 
 def pin(module: AnsibleAWSModule) -> dict[str, dict[str, Any]]:
-    """Pin the keys that are not, and return what became of each machine."""
+    """Pin missing keys and return the results by user."""
     params, clock = module.params, Clock()
     pinner = Pinner(
         Consoles(module.client("ec2", config=CLIENT_SETTINGS), clock), clock, params["timeout"], params["poll_interval"]

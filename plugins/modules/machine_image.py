@@ -1,4 +1,4 @@
-"""Makes an image of a stopped machine; the work is in module_utils/probcomp_machine_image."""
+"""Create an image of a stopped machine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starts or stops many machines together; the work is in module_utils/probcomp_machine_power."""
+"""Start or stop many machines together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Says who has what, and keeps the register running-stacks.org. Called by playbooks/stack_list.yml."""
+"""List all users' machines and update the register running-stacks.org."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def register_rows(found: list[FleetMachine], attention: list[Attention]) -> list[list[str]]:
-    """Return the register's row for each machine, cells in the order of HEADS."""
+    """Return the register's row for each machine, with cells in the order of HEADS."""
     return [
         [
             machine.user, shown_state(machine), machine.since, machine.type, machine.owner,
@@ -140,7 +140,7 @@ def register_rows(found: list[FleetMachine], attention: list[Attention]) -> list
 
 @dataclass
 class Kept:
-    """What became of the register: `problem` is in one line why it could not be kept."""
+    """The result of updating the register; `problem` is the failure in one line."""
 
     changed: bool = False
     messages: list[str] = field(default_factory=list)
@@ -149,7 +149,7 @@ class Kept:
 
 
 def keep_register(path: Path, account: str, rows: list[list[str]], day: str, check_mode: bool) -> Kept:
-    """Bring the register at `path` up to date; what cannot be read is left as it is."""
+    """Update the register at `path`; leave an unreadable file unchanged."""
     path = path.resolve()
     try:
         old = path.read_bytes().decode() if path.exists() else ""
@@ -170,7 +170,7 @@ def keep_register(path: Path, account: str, rows: list[list[str]], day: str, che
 
 
 def list_machines(module: AnsibleAWSModule) -> dict[str, Any]:
-    """Return what the module answers. Raises the errors of AWS."""
+    """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     seen = survey(account.clients)
