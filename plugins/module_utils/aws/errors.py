@@ -17,7 +17,7 @@ CLIENT_SETTINGS: dict[str, Any] = {
     "connect_timeout": 10,
     "read_timeout": 30,
 }
-"""botocore settings: `module.client("ec2", config=CLIENT_SETTINGS)`. Times in seconds."""
+"""botocore settings, for `module.client(..., config=CLIENT_SETTINGS)`, in seconds."""
 
 _THROTTLED = frozenset(
     {
@@ -86,7 +86,7 @@ def is_credentials_error(error: BaseException) -> bool:
 
 
 def is_temporary(error: BaseException) -> bool:
-    """Return whether a retry may succeed: throttling, lost connection, timeout, AWS fault."""
+    """Return whether a retry may succeed: throttling, timeout, AWS fault and the like."""
     if isinstance(error, (exceptions.HTTPClientError, exceptions.ConnectionError)):
         return not isinstance(error, (exceptions.SSLError, exceptions.ProxyConnectionError))
     if error_code(error) in _THROTTLED:

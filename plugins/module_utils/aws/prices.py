@@ -56,7 +56,7 @@ def instance(instance_type: str) -> Item:
 
 
 def volume(volume_type: str) -> Item:
-    """Return the item for one GiB of a volume type (gp3, gp2, ...), priced by the month."""
+    """Return the item for one GiB of a volume type, priced by the month."""
     filters = (("productFamily", "Storage"), ("volumeApiName", volume_type))
     usage = "EBS:VolumeUsage" if volume_type == "standard" else f"EBS:VolumeUsage.{volume_type}"
     return Item(f"volume/{volume_type}", "AmazonEC2", filters, usage, HOURS_PER_MONTH)
@@ -68,7 +68,7 @@ def unlisted(name: str) -> Item:
 
 
 def provisioned(volume_type: str, iops: int, throughput: int) -> Item | None:
-    """Return the item for provisioned IOPS or throughput, None when there is no charge.
+    """Return the item for provisioned IOPS or throughput, None without a charge.
 
     gp3 includes 3,000 operations and 125 MiB a second (EC2 user guide, "General Purpose SSD volumes"); io1 and io2
     charge every operation.
@@ -80,7 +80,7 @@ def provisioned(volume_type: str, iops: int, throughput: int) -> Item | None:
 SNAPSHOT = Item("snapshot", "AmazonEC2", (("productFamily", "Storage Snapshot"),), "EBS:SnapshotUsage", HOURS_PER_MONTH)
 """One GiB of a snapshot."""
 PUBLIC_ADDRESS = Item("public-address", "AmazonVPC", (("group", "VPCPublicIPv4Address"),), "PublicIPv4:InUseAddress")
-"""A public IPv4 address in use by a machine or load balancer (one for each of its zones)."""
+"""A public IPv4 address in use; a load balancer has one in each zone."""
 IDLE_ADDRESS = Item("idle-address", "AmazonVPC", (("group", "VPCPublicIPv4Address"),), "PublicIPv4:IdleAddress")
 """An elastic address without an association."""
 LOAD_BALANCER = Item("load-balancer", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LoadBalancerUsage")
@@ -214,9 +214,9 @@ def unit_prices(product: Mapping[str, Any], usage: str) -> set[Decimal]:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a bill: `count` units (GiB for disks) at `unit_price` dollars per hour.
+    """A line of a bill: `count` units (GiB for disks) at `unit_price` per hour.
 
-    `unit_price` is None when it is unknown.
+    `unit_price` is in dollars, None when it is unknown.
     """
 
     what: str

@@ -40,7 +40,7 @@ _VCPU_QUOTAS = {
 
 
 def vcpu_quota(instance_type: str) -> Quota | None:
-    """Return the vCPU quota of an instance type, None for rare families with their own."""
+    """Return the vCPU quota of an instance type, None for rare families."""
     family = instance_type.split(".", 1)[0].split("-", 1)[0]
     letters = family[: next((index for index, char in enumerate(family) if char.isdigit()), len(family))]
     # im4gn and is4gen are storage machines (I), inf and trn are not; hpc is no H, dl is no D, mac is no M.

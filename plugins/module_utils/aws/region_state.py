@@ -17,7 +17,7 @@ MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_P
 
 @dataclass(frozen=True)
 class Survey:
-    """The region's stacks by name and its instances, without deleted and terminated ones."""
+    """Stacks by name and instances of a region, except deleted and terminated ones."""
 
     stacks: dict[str, dict[str, Any]] = field(default_factory=dict)
     instances: tuple[dict[str, Any], ...] = ()

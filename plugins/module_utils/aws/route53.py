@@ -83,7 +83,7 @@ class Zone:
         return [self._submit(batch) for batch in batches(changes)]
 
     def wait(self, change_ids: list[str], timeout: float) -> bool:
-        """Wait until the changes are on all name servers; return False after `timeout` seconds."""
+        """Wait until all name servers have the changes; return False after `timeout` s."""
         end = self.clock.now() + timeout
         progress = Progress("records")
         for change_id in change_ids:

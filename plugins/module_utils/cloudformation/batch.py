@@ -1,4 +1,4 @@
-"""Run a batch of stack operations with one poll for all, a timeout and verification."""
+"""Run a batch of stack operations with one poll for all and a timeout."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def run_batch[AnyJob: Job](
 
 
 def verify_ready(jobs: Iterable[Job], api: StackApi) -> None:
-    """Read the stacks of all ready jobs again, by StackId, and fail those not complete."""
+    """Read all ready stacks again, by StackId, and fail incomplete ones."""
     ready = [job for job in jobs if job.result.get("status") == "ready"]
     if not ready:
         return

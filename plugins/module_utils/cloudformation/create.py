@@ -20,7 +20,7 @@ class Wanted:
     policy: str = ""
     termination_protection: bool = False
     update: bool = False
-    """Whether to update a stack that differs. Not for machines: an update can replace one."""
+    """Whether to update a stack that differs; not for machines, which it can replace."""
 
 
 @dataclass
@@ -32,7 +32,7 @@ class StackCreator:
     clock: Clock
     priorities: Priorities | None = None
     terminated: set[str] = field(default_factory=set)
-    """StackIds of complete stacks whose instance was terminated outside CloudFormation."""
+    """StackIds of complete stacks whose instance was terminated by hand."""
     warnings: list[str] = field(default_factory=list)
 
     def decide(self, job: Job, stack: Stack | None) -> str:
@@ -52,7 +52,7 @@ class StackCreator:
         return "failed" if is_own else "refuse"
 
     def step(self, job: Job, stacks: dict[str, Stack]) -> None:
-        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
+        """Take the next action for the job's stack; set the result when it ends."""
         stack = stacks.get(job.name)
         if job.deleting_id:
             if stack and stack["StackId"] == job.deleting_id:

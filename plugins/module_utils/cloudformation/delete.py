@@ -9,7 +9,7 @@ from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, named_resources
 
 _MOST_SUBMISSIONS = 4
-"""Two attempts, then two that retain the failed resources: retaining one can reveal another."""
+"""Two attempts, then two that retain failed resources, which can reveal others."""
 _CAN_BE_DELETED_WHILE = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
 
 
@@ -25,7 +25,7 @@ class StackDeleter:
     warnings: list[str] = field(default_factory=list)
 
     def step(self, job: Job, stacks: dict[str, Stack]) -> None:
-        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
+        """Take the next action for the job's stack; set the result when it ends."""
         stack = stacks.get(job.name)
         if job.deleting_id and (stack is None or stack["StackId"] != job.deleting_id):
             # Absence from a list is no proof of deletion: read the final status by id.

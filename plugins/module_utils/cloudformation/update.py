@@ -89,7 +89,7 @@ class StackUpdater:
     logical_id: str = "Instance"
 
     def step(self, job: UpdateJob, stacks: dict[str, Stack]) -> None:
-        """Take the next action for the job's stack in `stacks`; set the result when it ends."""
+        """Take the next action for the job's stack; set the result when it ends."""
         stack = stacks.get(job.name)
         if stack is None or stack["StackStatus"] == "REVIEW_IN_PROGRESS":
             job.finish("failed", stack, f"there is no such machine: stack_create.yml -e user={job.user} makes it")
@@ -181,7 +181,10 @@ def wanted_tags(job: Job, stack: Stack) -> dict[str, str]:
 
 
 def differs(job: Job, stack: Stack) -> bool:
-    """Return whether the stack differs from the job; raise ValueError for unknown parameters."""
+    """Return whether the stack differs from the job.
+
+    Raises ValueError for parameters that the stack does not have.
+    """
     current = parameters_of(stack)
     if unknown := sorted(job.parameters.keys() - current.keys()):
         raise ValueError(f"its stack has no parameter {', '.join(unknown)}: it was not made by stack_create.yml")

@@ -18,7 +18,7 @@ GONE = ("shutting-down", "terminated", "deleting", "deleted", "delete-complete")
 
 
 def find_charged(finder: ResourceFinder, users: list[str]) -> tuple[dict[str, str], dict[str, str]]:
-    """Find the billable resources of `users`; return the owners of instances and volumes."""
+    """Find billable resources of `users`; return owners of instances and volumes."""
     owners = {f"{user}/": user for user in users}
     elastic = finder.clients.read("ec2", "describe_addresses")["Addresses"]
     instances = _find_instances(finder, owners, {item.get("PublicIp", "") for item in elastic})
@@ -58,7 +58,7 @@ def _interface_of(balancer: Item) -> str:
 
 
 def _find_instances(finder: ResourceFinder, owners: dict[str, str], elastic: set[str]) -> dict[str, str]:
-    """Add instances and their public addresses, except `elastic` ones; return the owners."""
+    """Add instances and public addresses, except `elastic` ones; return the owners."""
     instances: dict[str, str] = {}
     for owner, instance in _instances(finder, owners):
         state, identity = instance["State"]["Name"], instance["InstanceId"]
@@ -75,7 +75,7 @@ def _find_instances(finder: ResourceFinder, owners: dict[str, str], elastic: set
 
 
 def priced_as(instance: Item) -> prices.Item:
-    """Return the price item of a running instance, an unknown one for spot and Windows."""
+    """Return the price item of a running instance, unlisted for spot and Windows."""
     kind = instance["InstanceType"]
     ours = "InstanceLifecycle" not in instance and "Platform" not in instance
     tenancy = instance.get("Placement", {}).get("Tenancy", "default")

@@ -28,7 +28,7 @@ class Pin:
 
 
 def read_pin(path: Path, ssh_name: str) -> Pin | None:
-    """Return the pin for `ssh_name` in the file `path`, None when it is missing or empty.
+    """Return the pin for `ssh_name` in the file `path`, None without one.
 
     Raises PinError. Names are compared ignoring case, as ssh does: older pin files may have upper case.
     """

@@ -51,7 +51,7 @@ class Attention:
 
 
 def attentions(machines: Iterable[FleetMachine], defaults: dict[str, str], region: str, today: date) -> list[Attention]:
-    """Return the problems of all machines; `defaults` are the default settings of a create."""
+    """Return the problems of all machines; `defaults` are those of a create."""
     return [found for machine in machines for found in _attentions(machine, defaults, region, today)]
 
 
@@ -99,7 +99,7 @@ def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str)
 
 
 def delete_command(user: str) -> str:
-    """Return the command that deletes the machine of `user` and its remaining resources."""
+    """Return the command that deletes the machine of `user` and what remains of it."""
     if user == IMAGE_MACHINE:
         return "ansible-playbook ami_bake.yml -e cancel=yes"
     return f"ansible-playbook stack_delete.yml -e user={user} -e confirm=yes"

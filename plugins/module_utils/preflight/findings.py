@@ -15,7 +15,7 @@ with suppress(ImportError):  # AnsibleAWSModule reports it.
 
 @dataclass(frozen=True)
 class Problem:
-    """A problem that blocks the command, with its remedy; `user` is "" when it concerns all."""
+    """A problem that blocks the command, with its remedy; `user` "" means all."""
 
     what: str
     fix: str

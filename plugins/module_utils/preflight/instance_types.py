@@ -19,7 +19,7 @@ _IMAGE_ID = re.compile(r"ami-[0-9a-f]{8,17}")
 
 
 def offerings(clients: AwsClients, types: Iterable[str]) -> dict[str, set[str]]:
-    """Return the availability zones that offer each of `types`, without unavailable types."""
+    """Return the zones that offer each of `types`, without unavailable types."""
     found: dict[str, set[str]] = {}
     filters = [{"Name": "instance-type", "Values": sorted(set(types))}]
     for item in clients.read_all(

@@ -21,11 +21,11 @@ from .findings import Findings
 from .request import Settings
 
 Marks = set[str]
-"""What identifies a key: its public blob (base64) and the fingerprints that AWS may show."""
+"""What identifies a key: its public blob (base64) and possible fingerprints."""
 
 
 def own_marks(findings: Findings, settings: Settings) -> Marks | None:
-    """Return the marks of the private key for ssh; report a problem and return None without."""
+    """Return the marks of the private key for ssh, None after a reported problem."""
     return file_marks(findings, settings.private_key_file) if settings.private_key_file else agent_marks(findings)
 
 
@@ -90,7 +90,7 @@ def private_marks(key: Any) -> Marks:
 
 
 def file_marks(findings: Findings, path: str) -> Marks | None:
-    """Return the marks of the private key in `path`; report a problem and return None without."""
+    """Return the marks of the private key in `path`, None after a reported problem."""
     where = f"private_key_file {path}"
     file = Path(path).expanduser()
     try:
@@ -118,7 +118,7 @@ def file_marks(findings: Findings, path: str) -> Marks | None:
 
 
 def agent_marks(findings: Findings) -> Marks | None:
-    """Return the marks of the ssh agent's keys; report a problem and return None without."""
+    """Return the marks of the ssh agent's keys, None after a reported problem."""
     fix = "start one and add the key with ssh-add, or set private_key_file"
     try:
         listed = subprocess.run(["ssh-add", "-L"], capture_output=True, text=True, timeout=10, check=False)

@@ -45,7 +45,7 @@ def plan(
     banner: str, settings: Settings, plans: dict[str, MachinePlan], networks: dict[str, dict[str, Any]], room: Room,
     total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
-    """Return the lines of the plan; `new` is the part of `total` that does not exist yet."""
+    """Return the lines of the plan; `new` is the cost of new machines in `total`."""
     lines = [banner, "", *table(("setting", "value"), setting_rows(settings)), ""]
     lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(plans))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]

@@ -32,7 +32,7 @@ class ResizePlan:
     problems: list[str] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     resting: list[str] = field(default_factory=list)
-    """Users whose machine is skipped because it is stopped and no update is in progress."""
+    """Users whose machine is skipped: not running, and no update in progress."""
     lines: list[str] = field(default_factory=list)
 
 
