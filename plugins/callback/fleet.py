@@ -49,20 +49,24 @@ author:
 """
 
 import pathlib
-from typing import Any
 
 from ansible import constants as C
-from ansible import context
 from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
-from ansible.plugins.callback.default import CallbackModule as DefaultCallback
-from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import by_number
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import by_number, listed
+from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
 from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
 from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import Status
+from ansible_collections.probcomp.stack.plugins.plugin_utils.short_output import (
+    ShortOutput,
+    is_check_mode,
+    is_message,
+    speaks_for_all,
+)
 
 _SILENT_ACTIONS = (
     *C._ACTION_DEBUG,
@@ -72,10 +76,9 @@ _SILENT_ACTIONS = (
 )
 """Actions whose tasks are named only when there is something to tell of them."""
 _NAMES_IN_A_LINE = 8
-_REASON_IN_SUMMARY = 160
 
 
-class CallbackModule(DefaultCallback):
+class CallbackModule(ShortOutput):
     """Short output at normal verbosity, the default callback's otherwise."""
 
     CALLBACK_VERSION = 2.0
@@ -87,20 +90,8 @@ class CallbackModule(DefaultCallback):
         self._last_task_banner: str | None = None
         self._unprinted_play: str | None = None
         self._changed_hosts: list[str] = []
-        self._changed_machines: set[str] = set()
-        self._changed_as_a_whole = False
-        self._seen_machines: set[str] = set()
-        self._first_reasons: dict[str, str] = {}
-        self._filed_under: set[str] = set()
+        self._summary = RunSummary()
         self._status: Status | None = None
-
-    @property
-    def _is_short(self) -> bool:
-        return self._display.verbosity == 0
-
-    @property
-    def _is_changed(self) -> bool:
-        return self._changed_as_a_whole or bool(self._changed_machines)
 
     # Banners
 
@@ -133,7 +124,7 @@ class CallbackModule(DefaultCallback):
             return
         self._last_task_banner = task._uuid
         # Not for a task that only looks in a run that does change things.
-        mode = " (check mode)" if task.check_mode and _is_check_mode() else ""
+        mode = " (check mode)" if task.check_mode and is_check_mode() else ""
         if self._unprinted_play:
             self._display.display(f"\n== {self._unprinted_play}{mode}")
             self._unprinted_play = None
@@ -142,7 +133,8 @@ class CallbackModule(DefaultCallback):
     def _end_task(self) -> None:
         """Print who was changed by the task that has ended; forty lines of one word would hide what matters."""
         if self._changed_hosts:
-            self._display.display(f"  changed: {_names(self._changed_hosts)}", color=C.COLOR_CHANGED)
+            names = listed(sorted(self._changed_hosts, key=by_number), _NAMES_IN_A_LINE)
+            self._display.display(f"  changed: {names}", color=C.COLOR_CHANGED)
             self._changed_hosts = []
 
     # The status line, and which machines it waits for
@@ -178,22 +170,22 @@ class CallbackModule(DefaultCallback):
         self._handle_warnings(result.result)
         if "results" in result.result and result.task.loop:
             return  # The items were printed one by one.
-        if _is_message(result):
+        if is_message(result):
             self._print_message(result)
         elif result.task.action in C._ACTION_DEBUG:
             super().v2_runner_on_ok(result)
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
             users = result.result.get("changed_users")
-            if _speaks_for_all(result) and isinstance(users, list) and all(isinstance(user, str) for user in users):
+            if speaks_for_all(result) and isinstance(users, list) and all(isinstance(user, str) for user in users):
                 # One call for all that tells whom it changed.
-                self._changed_machines.update(users)
+                self._summary.changed_machines.update(users)
                 self._changed_hosts.extend(users)
-            elif _speaks_for_all(result):
-                self._changed_as_a_whole = True
+                return
+            self._summary.add_change(result.host.get_name(), speaks_for_all(result))
+            if speaks_for_all(result):
                 self._display.display("  changed", color=C.COLOR_CHANGED)
             else:
-                self._changed_machines.add(result.host.get_name())
                 self._changed_hosts.append(result.host.get_name())
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
@@ -202,26 +194,23 @@ class CallbackModule(DefaultCallback):
             super().v2_runner_item_on_ok(result)
             return
         self._handle_warnings(result.result)
-        if _is_message(result):
+        if is_message(result):
             self._print_message(result)
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
             label = one_line(str(self._get_item_label(result.result)), limit=80)
             host = result.host.get_name()
-            if _speaks_for_all(result):
-                self._changed_as_a_whole = True
-            else:
-                self._changed_machines.add(host)
-            whose = label if _speaks_for_all(result) or label == host else f"{host}: {label}"
+            self._summary.add_change(host, speaks_for_all(result))
+            whose = label if speaks_for_all(result) or label == host else f"{host}: {label}"
             self._display.display(f"  changed: {whose}", color=C.COLOR_CHANGED)
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
         """Print one line: FAILED, whose machine, why."""
         self._end_host(result, is_failed=not ignore_errors)
         self._see(result)
-        lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
+        lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
         if not ignore_errors:
-            self._remember(result, lines[0])
+            self._summary.add_failure(result.host.get_name(), lines[0], speaks_for_all(result))
         if not self._is_short:
             super().v2_runner_on_failed(result, ignore_errors)
             return
@@ -232,9 +221,9 @@ class CallbackModule(DefaultCallback):
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
         """Print one line for an item that failed."""
-        lines = failure_lines(result.result, result.task.get_name(), keep_lines=_speaks_for_all(result))
+        lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
         if not result.task.ignore_errors:
-            self._remember(result, lines[0])
+            self._summary.add_failure(result.host.get_name(), lines[0], speaks_for_all(result))
         if not self._is_short:
             super().v2_runner_item_on_failed(result)
             return
@@ -247,34 +236,21 @@ class CallbackModule(DefaultCallback):
         self._end_host(result, is_failed=not result.task.ignore_unreachable)
         line = unreachable_line(result.result)
         if not result.task.ignore_unreachable:
-            self._remember(result, line)
+            self._summary.add_failure(result.host.get_name(), line, speaks_for_all(result))
         if not self._is_short:
             super().v2_runner_on_unreachable(result)
             return
         self._handle_warnings(result.result)
         self._print_failure(result, [line], "UNREACHABLE")
 
-    def _handle_warnings(self, res: Any) -> None:
-        """Print what a module warned of; its words may be a hostile machine's, and core prints them as they are."""
-        for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
-            words = entry.get("msg", "") if isinstance(entry, dict) else entry
-            self._display.warning(one_line(str(words)))
-
     def _see(self, result: CallbackTaskResult) -> None:
-        if not _speaks_for_all(result) and result.task.action not in _SILENT_ACTIONS:
-            self._seen_machines.add(result.host.get_name())
-
-    def _remember(self, result: CallbackTaskResult, reason: str) -> None:
-        host = result.host.get_name()
-        if _speaks_for_all(result):
-            self._filed_under.add(host)  # It is named in the statistics, and is no worse off than the others.
-        else:
-            self._first_reasons.setdefault(host, reason)
+        if not speaks_for_all(result) and result.task.action not in _SILENT_ACTIONS:
+            self._summary.seen_machines.add(result.host.get_name())
 
     def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
         self._end_task()
         self._print_task_banner(result.task)
-        whose = "" if _speaks_for_all(result) else f" {result.host.get_name()}"
+        whose = "" if speaks_for_all(result) else f" {result.host.get_name()}"
         color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
         for line in lines:
             self._display.display(
@@ -284,7 +260,7 @@ class CallbackModule(DefaultCallback):
     def _print_message(self, result: CallbackTaskResult) -> None:
         message = result.result["msg"]
         self._end_task()
-        whose = "" if _speaks_for_all(result) else f"{result.host.get_name()}: "
+        whose = "" if speaks_for_all(result) else f"{result.host.get_name()}: "
         for entry in message if isinstance(message, list) else [message]:
             for line in printable_lines(str(entry)) or [""]:
                 self._display.display(f"{whose}{line}")
@@ -300,31 +276,6 @@ class CallbackModule(DefaultCallback):
             return
         self._handle_warnings(result.result)
 
-    def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
-        """Print nothing."""
-        if not self._is_short:
-            super().v2_runner_item_on_skipped(result)
-
-    def v2_playbook_on_include(self, included_file: Any) -> None:
-        """Print nothing."""
-        if not self._is_short:
-            super().v2_playbook_on_include(included_file)
-
-    def v2_playbook_on_no_hosts_matched(self) -> None:
-        """Print nothing: a play on machines that dropped out, or of a kind that nobody has."""
-        if not self._is_short:
-            super().v2_playbook_on_no_hosts_matched()
-
-    def v2_playbook_on_no_hosts_remaining(self) -> None:
-        """Print nothing: the summary names those that failed."""
-        if not self._is_short:
-            super().v2_playbook_on_no_hosts_remaining()
-
-    def v2_runner_retry(self, result: CallbackTaskResult) -> None:
-        """Print nothing: waiting is no news."""
-        if not self._is_short:
-            super().v2_runner_retry(result)
-
     # The end
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
@@ -332,51 +283,16 @@ class CallbackModule(DefaultCallback):
         if self._status:
             self._status.stop()
         self._end_task()
-        # The statistics file a task that runs once for all under the first machine, on which nothing may have run.
-        everybody = sorted((host for host in stats.processed if host != "localhost"), key=by_number)
-        failed = [host for host in everybody if (stats.failures.get(host) or stats.dark.get(host))]
-        machines = [host for host in everybody if host in self._seen_machines or host in self._first_reasons]
-        named = [host for host in failed if host not in self._filed_under or host in self._first_reasons]
+        failed = [host for host in stats.processed if stats.failures.get(host) or stats.dark.get(host)]
+        color = C.COLOR_ERROR if set(failed) - {"localhost"} else C.COLOR_OK
         if not self._is_short:
             super().v2_playbook_on_stats(stats)
         elif not stats.processed:
             self._display.display("nothing to do: no machine matched")
-        elif machines and not self._filed_under:
-            changed = f"{len(self._changed_machines)} {'would change' if _is_check_mode() else 'changed'}"
-            line = f"{_count(machines)}: {len(machines) - len(failed)} ok, {changed}, {len(failed)} failed"
-            if self._changed_as_a_whole and not _is_check_mode():
-                line += "; something here or in AWS was changed for all at once"
-            self._display.display(f"\n{line}", color=C.COLOR_ERROR if failed else C.COLOR_OK)
-        elif everybody and not (self._filed_under or self._is_changed or _is_check_mode()):
-            self._display.display("\nnothing was changed", color=C.COLOR_OK)
-        if named:
-            reasons = (one_line(self._first_reasons.get(host, "see above"), _REASON_IN_SUMMARY) for host in named)
-            listed = ", ".join(f"{host} ({reason})" for host, reason in zip(named, reasons, strict=True))
-            self._display.display(f"{_count(named)} failed: {listed}", color=C.COLOR_ERROR)
+        elif recap := self._summary.recap(stats.processed, failed, is_check_mode()):
+            self._display.display(f"\n{recap}", color=color)
+        if failures := self._summary.failures(failed):
+            self._display.display(failures, color=C.COLOR_ERROR)
             self._display.display("The same command again does only what is missing.")
-        if self._is_short and _is_check_mode():
+        if self._is_short and is_check_mode():
             self._display.display("check mode: nothing was changed")
-
-
-def _is_message(result: CallbackTaskResult) -> bool:
-    return result.task.action in C._ACTION_DEBUG and isinstance(result.result.get("msg"), str | list)
-
-
-def _is_check_mode() -> bool:
-    return bool(context.CLIARGS.get("check"))
-
-
-def _speaks_for_all(result: CallbackTaskResult) -> bool:
-    """Tell whether the result is about the command as a whole, not about the machine that it was filed under."""
-    return bool(result.task.run_once) or result.host.get_name() == "localhost"
-
-
-def _count(machines: list[str]) -> str:
-    return "1 machine" if len(machines) == 1 else f"{len(machines)} machines"
-
-
-def _names(hosts: list[str]) -> str:
-    ordered = sorted(hosts, key=by_number)
-    rest = len(ordered) - _NAMES_IN_A_LINE
-    shown = ", ".join(ordered[:_NAMES_IN_A_LINE])
-    return f"{shown} and {rest} more" if rest > 0 else shown

@@ -27,6 +27,13 @@ _CONTENT_WORDS = {
 }
 
 
+def listed(parts: list[str], most: int, count: int | None = None) -> str:
+    """Return the first `most` parts, and how many more there are of `count`."""
+    rest = (len(parts) if count is None else count) - min(most, len(parts))
+    shown = ", ".join(parts[:most])
+    return f"{shown} and {rest} more" if rest > 0 else shown
+
+
 def short_names(names: Iterable[str]) -> str:
     """Return the names on one line, three and more with consecutive numbers as `ws-1 to ws-40`."""
     runs: list[list[str]] = []
@@ -38,7 +45,7 @@ def short_names(names: Iterable[str]) -> str:
     parts: list[str] = []
     for run in runs:
         parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
-    return _listed(parts, _NAMES_IN_A_LINE)
+    return listed(parts, _NAMES_IN_A_LINE)
 
 
 def said_once(lines: Mapping[str, str]) -> list[str]:
@@ -68,7 +75,7 @@ def _upgrade_line(found: list[tuple[str, str, str]], simulated: str) -> str:
         unknown = "unknown" in simulated.splitlines()
         return "apt could not tell beforehand what is newer" if unknown else "all packages are in their newest version"
     parts = [f"{package} {old} -> {new}" if old else f"{package} {new} (new)" for package, old, new in found]
-    return _listed(parts, _PACKAGES_IN_A_LINE)
+    return listed(parts, _PACKAGES_IN_A_LINE)
 
 
 def _content_line(result: Mapping[str, Any]) -> str:
@@ -78,18 +85,11 @@ def _content_line(result: Mapping[str, Any]) -> str:
         # What check mode can tell is no more than that.
         return "other content would be laid down" if result.get("changed") else f"{content} is there, unchanged"
     parts = [
-        f"{counts[kind]} {words} ({_listed(result[kind], _FILES_IN_A_LINE, counts[kind])})"
+        f"{counts[kind]} {words} ({listed(result[kind], _FILES_IN_A_LINE, counts[kind])})"
         for kind, words in _CONTENT_WORDS.items()
         if counts[kind]
     ]
     return f"{content}: files {', '.join(parts)}" if parts else f"{content}: no file differs"
-
-
-def _listed(parts: list[str], most: int, count: int | None = None) -> str:
-    """Return the first `most` parts, and how many more there are of `count`."""
-    rest = (len(parts) if count is None else count) - min(most, len(parts))
-    shown = ", ".join(parts[:most])
-    return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def by_number(name: str) -> list[tuple[int, str]]:
