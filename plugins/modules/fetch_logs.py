@@ -124,8 +124,9 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, MACHINES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name, shown
-from ansible_collections.probcomp.stack.plugins.module_utils.logs.fetch import Fetched, Settings, Source, fetch_all
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.fetch import Fetched, fetch_all
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.folder import Bounds
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.rsync_command import Settings, Source
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, require_rsync

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ansible_collections.probcomp.stack.plugins.module_utils.logs import fetch as fetching
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.folder import Bounds
+from ansible_collections.probcomp.stack.plugins.module_utils.logs.rsync_command import Settings, Source
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import require_rsync
 
@@ -80,9 +81,9 @@ class World:
         """Return what becomes of the logs at `address`, which `program` sends if one is named, as `source` here."""
         pin = str(self.folder / "pin")
         machine = Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", pin)
-        settings = fetching.Settings(self.logs, "/keys/lab", require_rsync(for_hostile=True), bounds, seconds, dry)
+        settings = Settings(self.logs, "/keys/lab", require_rsync(for_hostile=True), bounds, seconds, dry)
         account = "root" if program else "jupyter"
-        return fetching.fetch(machine, [fetching.Source(source, str(self.there), account, program)], settings)
+        return fetching.fetch(machine, [Source(source, str(self.there), account, program)], settings)
 
     def names(self) -> set[str]:
         """Every path in the machine's folder here."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import secrets
 import socket
 import ssl
@@ -23,6 +22,7 @@ import aiohttp
 
 from ..progress.reporter import Tally
 from .failures import REPAIRS, CheckFailed, explained, repair_command
+from .kernel_messages import answer, execute_request, kernel_id
 
 LARGEST_ANSWER = 1_000_000
 """Bytes; a login page or a kernel's message is far below."""
@@ -237,7 +237,7 @@ class _Student:
             status, body = await self._request(session, "POST", "/api/kernels", json={}, **options)
         except TimeoutError:
             raise late from None
-        kernel = _kernel_id(body) if status == 201 else None
+        kernel = kernel_id(body) if status == 201 else None
         if kernel is None:
             raise CheckFailed("kernel", f"Jupyter starts no kernel (POST /api/kernels answers {status}): restart it")
         try:
@@ -255,49 +255,14 @@ class _Student:
         url = f"{self._url}/api/kernels/{kernel}/channels?session_id={name}"
         try:
             async with session.ws_connect(url, max_msg_size=LARGEST_ANSWER) as socket_:
-                await socket_.send_json(_execute_request(name, message))
+                await socket_.send_json(execute_request(name, message))
                 async for frame in socket_:
-                    answer = _answer(frame, message)
-                    if answer == "2":
+                    found = answer(frame, message)
+                    if found == "2":
                         return
-                    if answer is not None:
+                    if found is not None:
                         raise CheckFailed("kernel", "the kernel's answer to 1+1 is not 2: restart Jupyter")
         except aiohttp.WSServerHandshakeError as error:
             what = f"the websocket to the kernel is refused ({error.status}): restart Jupyter"
             raise CheckFailed("kernel", what) from error
         raise CheckFailed("kernel", "the connection to the kernel was closed before its answer: restart Jupyter")
-
-
-def _kernel_id(body: bytes) -> str | None:
-    try:
-        return str(uuid.UUID(json.loads(body)["id"]))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _execute_request(session: str, message: str) -> dict[str, Any]:
-    header = {"msg_id": message, "msg_type": "execute_request", "session": session, "username": "", "version": "5.3"}
-    content = {"code": "1+1", "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
-    return {
-        "header": header,
-        "parent_header": {},
-        "metadata": {},
-        "content": content,
-        "channel": "shell",
-        "buffers": [],
-    }
-
-
-def _answer(frame: aiohttp.WSMessage, message: str) -> str | None:
-    """Return the text that the kernel answered to our `message`, "" for an error, None for everything else."""
-    if frame.type is not aiohttp.WSMsgType.TEXT:
-        return None
-    try:
-        data = json.loads(frame.data)
-        if data["parent_header"].get("msg_id") != message:
-            return None
-        if data["msg_type"] == "execute_result":
-            return str(data["content"]["data"]["text/plain"])
-        return "" if data["msg_type"] == "error" else None
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None

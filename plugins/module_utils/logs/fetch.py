@@ -11,7 +11,6 @@ import contextlib
 import fcntl
 import os
 import re
-import shlex
 import subprocess
 import tempfile
 import time
@@ -22,60 +21,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from ..common.names import shown
+from ..output.host_summary import listed
 from ..output.text import size
 from ..progress.reporter import Tally
-from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
-from ..ssh.rsync import (
-    LATE,
-    Ran,
-    bounded,
-    reason,
-    remote_shell,
-    run,
-    with_status,
-    without_remarks,
-)
-from .folder import DEEPEST, Bounds, Content, Taken, excess, measure, take
+from ..ssh.client import NO_CONNECTION, Machine, why_no_connection
+from ..ssh.rsync import LATE, Ran, reason, run, without_remarks
+from .folder import Content, Taken, excess, measure, take
+from .rsync_command import NO_PROGRAM, NO_SUDO, NOT_THERE, Settings, Source, rsync_command
 
 INCOMING = ".incoming"
 """Folder in the folder of logs where files arrive."""
-NOT_THERE, NO_SUDO, NO_PROGRAM = 44, 45, 46
-"""Exit statuses by which our command on the machine says so."""
-SILENCE_SECONDS = 60
-"""Seconds without a byte after which rsync ends."""
-
 # 23: some files could not be read; 24: some vanished while it looked.
 _WITH_GAPS = (23, 24)
 _ADDRESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _SKIPPED = re.compile(r'skipping non-regular file "(?P<link>.*)"|(?P<large>.*) is over max-size')
 _FEW = 5
 _STATUS = "status"
-
-
-@dataclass(frozen=True)
-class Source:
-    """A folder on the machines. What is in it goes to `name`/ in the user's folder here.
-
-    It is read as `account`: a home belongs to its user, who may plant a link to a file of root's. With `program`, that
-    is called in rsync's place, as root.
-    """
-
-    name: str
-    folder: str
-    account: str = "root"
-    program: str = ""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Where logs go, with which key, within which bounds, and how long one machine may take (seconds)."""
-
-    directory: Path
-    private_key_file: str
-    rsync: str
-    bounds: Bounds
-    seconds: float
-    dry: bool = False
 
 
 @dataclass
@@ -134,7 +95,7 @@ def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetche
             bounds = settings.bounds
             fetched.problems.append(
                 f"{folder} may hold {size(bounds.bytes)} and {bounds.entries} files and folders, and is full: "
-                f"{_some(fetched.new.no_room)} did not fit; move old logs elsewhere"
+                f"{listed(fetched.new.no_room, _FEW)} did not fit; move old logs elsewhere"
             )
     except FetchFailed as error:
         fetched.problems.append(str(error))
@@ -190,7 +151,7 @@ def _fetch_source(
     for part in ("files", "parts"):
         (incoming / part).mkdir(mode=0o700, parents=True)
     here = settings.directory / machine.user / source.name
-    command = rsync_command(machine, source, settings, incoming, here)
+    command = rsync_command(machine, source, settings, incoming, here, incoming / _STATUS)
     # Both where files are put together and where they are put when they are whole.
     ran = run(command, incoming, deadline, lambda: excess(incoming, settings.bounds))
     if ran.stopped and ran.stopped != LATE:
@@ -221,62 +182,6 @@ def _status_of_ssh(file: Path) -> int:
         return 0  # rsync's own status says what went wrong.
 
 
-def rsync_command(machine: Machine, source: Source, settings: Settings, incoming: Path, here: Path) -> list[str]:
-    """Return the command that receives `source` into the folder `files` of `incoming`, the working directory.
-
-    `here` has what was fetched before: what is the same is not sent, and of what has grown only the end.
-    """
-    options = [
-        "--recursive",
-        "--times",
-        "--omit-dir-times",
-        "--prune-empty-dirs",
-        # Nothing but plain files and folders, of ours, and readable by us alone.
-        "--no-links",
-        "--no-hard-links",
-        "--no-devices",
-        "--no-specials",
-        "--no-owner",
-        "--no-group",
-        "--no-perms",
-        "--chmod=D700,F600",
-        # The whole list first, so that the checks of names see all of it; nothing is deleted here, ever.
-        "--no-inc-recursive",
-        "--exclude=" + "/*" * (DEEPEST + 1),
-        f"--max-size={settings.bounds.file_bytes}",
-        f"--timeout={SILENCE_SECONDS}",
-        f"--temp-dir={incoming / 'parts'}",
-        "--info=nonreg1,skip1",
-        "--no-motd",
-    ]
-    if here.is_dir():
-        options.append(f"--compare-dest={here}")
-    shell = remote_shell(with_status(ssh_words(machine, settings.private_key_file), incoming / _STATUS))
-    words = [
-        settings.rsync,
-        *options,
-        f"--rsh={shell}",
-        f"--rsync-path={_remote_program(source, settings.dry)}",
-        "--",
-        f"{machine.address}:{source.folder}/",
-        "files/",
-    ]
-    return bounded(words, settings.bounds.file_bytes)
-
-
-def _remote_program(source: Source, dry: bool) -> str:
-    """Return shell text that stands for `rsync` on the machine; it ends with the words of a command."""
-    # In check mode nothing is written there either.
-    folder = shlex.quote(source.folder)
-    sudo = "sudo -n" if source.account == "root" else f"sudo -n -u {shlex.quote(source.account)}"
-    # From a folder that every account may enter. A sudo that fails must not look like a folder that is not there.
-    checks = f"cd /; sudo -n true && {sudo} true || exit {NO_SUDO}; "
-    if source.program and not dry:
-        program = shlex.quote(source.program)
-        return f"{checks}sudo -n test -x {program} || exit {NO_PROGRAM}; sudo -n {program}"
-    return f"{checks}{sudo} test -d {folder} || exit {NOT_THERE}; {sudo} rsync"
-
-
 def _judge(machine: Machine, source: Source, ran: Ran, ssh_status: int) -> list[str]:
     """Return what went wrong with one source, and raise FetchFailed when nothing else will go."""
     words = reason(ran.said)
@@ -302,8 +207,3 @@ def skipped_there(printed: str) -> list[str]:
             problem = "not a plain file" if match["link"] is not None else "larger than one file may be"
             found.append(f"{shown(match['link'] or match['large'] or '', 120)}: {problem}")
     return found
-
-
-def _some(names: list[str]) -> str:
-    rest = len(names) - _FEW
-    return ", ".join(names[:_FEW]) + (f" and {rest} more" if rest > 0 else "")
