@@ -7,14 +7,13 @@ that a stop and start, after which stack_start.yml puts the name right, need no 
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import machine_access
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
 from machine_access import Access, Refused, quoted
 
 USAGE = """\
@@ -28,6 +27,7 @@ _HEAD = (
     "# Written by scripts/ssh_config, which overwrites it. One block for each machine, with its pinned host key only."
 )
 _MODE = 0o600
+"""ssh refuses, below ~/.ssh/config, a file that others could have written."""
 _MOST_PROBLEMS = 10
 
 
@@ -46,16 +46,7 @@ def write(path: Path, content: str) -> bool:
     """Write `content` to `path` and return True, or False when it was there; raises OSError."""
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return False
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-            # ssh refuses, below ~/.ssh/config, a file that others could have written.
-            os.fchmod(file.fileno(), _MODE)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, content.encode(), _MODE)
     return True
 
 

@@ -11,7 +11,7 @@ import pathlib
 from typing import Any
 
 from ansible.plugins.action import ActionBase
-from ansible_collections.probcomp.stack.plugins.module_utils.common import atomic_file
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
 
 _ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path", "required": True},
@@ -36,9 +36,9 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return result | {"changed": False, "line": f"report: {page} (would be written)"}
         try:
-            atomic_file.write_whole(page, arguments["page"].encode())
+            write_whole(page, arguments["page"].encode())
             data = json.dumps(arguments["data"], indent=4, sort_keys=True, ensure_ascii=False)
-            atomic_file.write_whole(page.with_suffix(".json"), f"{data}\n".encode())
+            write_whole(page.with_suffix(".json"), f"{data}\n".encode())
         except OSError as error:
             return result | {"failed": True, "msg": f"{page} cannot be written ({error.strerror or error})"}
         return result | {"changed": False, "line": f"report: {page}"}

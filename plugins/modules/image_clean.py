@@ -66,7 +66,7 @@ import subprocess
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.probcomp.stack.plugins.module_utils.common.lock import locked_within
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import locked_within
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
     NOTES,
     MachineError,

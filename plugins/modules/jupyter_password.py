@@ -78,7 +78,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.probcomp.stack.plugins.module_utils.common.atomic_file import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account, run_as
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import (
     CONFIG,

@@ -95,7 +95,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN
-from ansible_collections.probcomp.stack.plugins.module_utils.common.atomic_file import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import FleetMachine, machines, networks
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.org_table import written
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import (

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from ..common.atomic_file import write_whole
+from ..common.files import write_whole
 
 HOURS_PER_MONTH = 730
 """Hours by which AWS divides a monthly price (365 days of 24 hours in 12 parts)."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import stat
-import tempfile
 from pathlib import Path
 
+from ..common.files import write_beside
 from ..passwords import files
 
 
@@ -42,12 +41,7 @@ def _replace(contents: dict[Path, bytes]) -> None:
     partial: dict[Path, Path] = {}
     try:
         for path, data in contents.items():
-            handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # mode 0600
-            partial[path] = Path(name)
-            with os.fdopen(handle, "wb") as stream:
-                stream.write(data)
-                stream.flush()
-                os.fsync(stream.fileno())
+            partial[path] = write_beside(path, data, 0o600)
         for path, written in partial.items():
             written.replace(path)
     finally:

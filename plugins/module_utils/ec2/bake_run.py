@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..common.lock import locked_within
+from ..common.files import locked_within, write_whole
 
 STAGES = ("configuring", "cleaning", "cleaned")
 """Stages of the machine; from `cleaning` on it can only become an image."""
@@ -161,9 +161,7 @@ def read(path: Path) -> Run | None:
 
 def save(path: Path, run: Run) -> None:
     """Write the run to the file `path` atomically."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(asdict(run), indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)
+    write_whole(path, f"{json.dumps(asdict(run), indent=1)}\n".encode())
 
 
 def identity(pid: int) -> str:

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..common.atomic_file import write_whole
+from ..common.files import write_whole
 from .console import HostKey, parse_key
 
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")

@@ -8,7 +8,6 @@ ended. Used by the module fetch_logs.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import re
 import subprocess
@@ -20,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..common.files import locked_within
 from ..common.names import shown
 from ..output.host_summary import listed
 from ..output.text import size
@@ -126,10 +126,8 @@ def _incoming(settings: Settings, user: str) -> Iterator[Path]:
     for place in (settings.directory, base):
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
     with os.fdopen(os.open(base / f"{user}.lock", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600), "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise FetchFailed("another command is fetching these logs right now: wait for its end") from None
+        if not locked_within(lock, seconds=0):
+            raise FetchFailed("another command is fetching these logs right now: wait for its end")
         inside = base / user
         _remove(inside)  # What a run that was ended left.
         inside.mkdir(mode=0o700)

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ..common.lock import locked_within
+from ..common.files import locked_within, write_whole
 
 NOTES = Path("/var/lib/probcomp")
 """Root's folder of notes: what was installed, and from what. Its files tell later runs what is left to do."""
@@ -143,12 +143,7 @@ def read_note(path: Path) -> dict[str, Any]:
 def write_note(path: Path, note: dict[str, Any]) -> None:
     """Write `note` to the file `path`, whole or not at all, also when the machine loses power."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8") as stream:
-        json.dump(note, stream, indent=1)
-        stream.flush()
-        os.fsync(stream.fileno())
-    partial.replace(path)
+    write_whole(path, json.dumps(note, indent=1).encode())
 
 
 @contextlib.contextmanager

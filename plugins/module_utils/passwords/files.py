@@ -16,6 +16,8 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
+from ..common.files import write_beside
+
 WORDS_IN_PHRASE = 5
 """Words in a pass phrase that we make: 5 of the 7,776 of the EFF's long list are 64.6 bits. Jupyter does not limit the
 attempts at a login, so this must hold against a guesser on the network; it is also short enough to type from a card."""
@@ -109,13 +111,8 @@ def write_new_password(path: Path, password: str) -> bool:
 
     The file appears under its name only when whole: an interrupted run leaves no half a password. Raises OSError.
     """
-    partial = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    partial = write_beside(path, f"{password}\n".encode(), 0o600)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(password + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
         # A link fails when the name is taken, also by a run at the same moment; a rename would replace that file.
         os.link(partial, path)
     except FileExistsError:

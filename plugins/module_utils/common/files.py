@@ -1,0 +1,58 @@
+"""Files that others read or write meanwhile: written whole or not at all, and locks. Used here and on the machines."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO
+
+
+def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+    """Put `data` and `mode` in the place of `path`, whose folder is made when missing. Raises OSError; nothing is left.
+
+    Nobody else can read it before it has its `mode`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = write_beside(path, data, mode)
+    try:
+        partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_beside(path: Path, data: bytes, mode: int) -> Path:
+    """Write `data` to a new hidden file in the folder of `path` and return it. Raises OSError; nothing is left."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    partial = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(data)
+            os.fchmod(stream.fileno(), mode)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+    return partial
+
+
+def locked_within(file: IO[str] | int, seconds: float, lock: Callable[..., None] = fcntl.flock) -> bool:
+    """Take an exclusive lock on the open `file`, which lasts until it is closed; False when another kept it.
+
+    `seconds` is the most to wait. `lock` is fcntl.flock or fcntl.lockf, whichever the file's other users take.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        # lockf may call it EACCES (fcntl(2)).
+        except (BlockingIOError, PermissionError):
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(0.2)
