@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, jupyter_hash
+from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decrypter
 
 _MODULE = "jupyter_password"
 _SHOWN = ("changed", "failed", "msg", "unreachable", "exception")
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
                 arguments["minimum_length"],
                 notes,
                 mend=not self._task.check_mode,
-                decrypt=self._decrypt,
+                decrypt=decrypter(self._loader),
             )
         except files.PasswordFileError as error:
             return result | {"failed": True, "msg": str(error)}
@@ -62,13 +62,6 @@ class ActionModule(ActionBase):
         new_hash = old_hash if is_right else jupyter_hash.make_hash(password)
         done = self._execute_module(_MODULE, {**options, "state": "present", "hash": new_hash}, task_vars=task_vars)
         return result | _without_hash(done)
-
-    def _decrypt(self, data: bytes) -> bytes:
-        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
-        try:
-            return self._loader._vault.decrypt(data)
-        except AnsibleError as error:
-            raise ValueError("no vault password fits") from error
 
 
 def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.probcomp.stack.plugins.module_utils.output import text as probcomp_text
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, jupyter_hash
+from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decrypter
 
 _MODULE = "role_drift"
 GROUP_PREFIX = "drifted_"
@@ -78,18 +78,11 @@ class ActionModule(ActionBase):
             return False
         try:
             password = files.read_password(
-                wanted["password_file"], wanted["minimum_length"], [], mend=False, decrypt=self._decrypt
+                wanted["password_file"], wanted["minimum_length"], [], mend=False, decrypt=decrypter(self._loader)
             )
         except files.PasswordFileError:
             return False  # The role says what is wrong with the file.
         return jupyter_hash.is_hash_of(str(state.get("hash", "")), password)
-
-    def _decrypt(self, data: bytes) -> bytes:
-        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
-        try:
-            return self._loader._vault.decrypt(data)
-        except AnsibleError as error:
-            raise ValueError("no vault password fits") from error
 
 
 def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

@@ -10,11 +10,11 @@ import pathlib
 import sys
 from typing import Any
 
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible_collections.probcomp.stack.plugins.module_utils.cards import files as probcomp_cards_files
 from ansible_collections.probcomp.stack.plugins.module_utils.cards import layout
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files as probcomp_password_files
+from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decrypter
 
 _SHIPPED = pathlib.Path(__file__).resolve().parents[2] / "playbooks/templates/cards.typ"
 _MOST_PROBLEMS = 20
@@ -77,7 +77,7 @@ class ActionModule(ActionBase):
                     arguments["minimum_length"],
                     notes,
                     mend=not self._task.check_mode,
-                    decrypt=self._decrypt,
+                    decrypt=decrypter(self._loader),
                 )
             except probcomp_password_files.PasswordFileError as error:
                 problems.append(str(error))
@@ -87,13 +87,6 @@ class ActionModule(ActionBase):
         last = "ansible-playbook create_passwords.yml with the same names makes those that are missing"
         _stop_at(problems, last if missing > 1 else "")
         return found
-
-    def _decrypt(self, data: bytes) -> bytes:
-        """Decrypt a password file with the vault passwords of this run. Raises ValueError when none fits."""
-        try:
-            return self._loader._vault.decrypt(data)
-        except AnsibleError as error:
-            raise ValueError("no vault password fits") from error
 
 
 def _pdf(cards: list[layout.Card], arguments: dict[str, Any], notes: list[str]) -> bytes:
