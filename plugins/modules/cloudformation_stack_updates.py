@@ -18,27 +18,6 @@ description:
   - A machine that does not run while its stack is at rest is left alone; one that an update has stopped is not.
   - Change sets that an interrupted run left are deleted before a new one is made.
 options:
-  stacks:
-    description: The stacks.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the stack.
-        type: str
-        required: true
-      user:
-        description: Key in the result and name in messages; the stack's name when not given.
-        type: str
-      parameters:
-        description: Parameters that change, as text. All others keep their value.
-        type: dict
-        default: {}
-      tags:
-        description: Tags that change. All others stay; an empty value removes one.
-        type: dict
-        default: {}
   instance_logical_id:
     description: Logical id of the machine in the template.
     type: str
@@ -49,13 +28,8 @@ options:
     default: InstanceType
   submissions_per_second:
     description: Highest rate of requests that change something.
-    type: float
-    default: 2.0
-  timeout:
-    description: Seconds after which stacks that are not finished count as failed.
-    type: int
-    default: 1800
 extends_documentation_fragment:
+  - probcomp_stacks.changes
   - probcomp_account.prices
   - amazon.aws.common.modules
   - amazon.aws.region.modules
@@ -156,22 +130,14 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.veri
     result_lines,
     verify_machines,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import PRICES
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import PRICES, STACKS
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.resize import ResizePlan, plan_resize, price_list
 
-_STACK = {
-    "name": {"type": "str", "required": True},
-    "user": {"type": "str"},
-    "parameters": {"type": "dict", "default": {}},
-    "tags": {"type": "dict", "default": {}},
-}
 ARGUMENTS = {
-    "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
+    **STACKS,
     "instance_logical_id": {"type": "str", "default": "Instance"},
     "type_parameter": {"type": "str", "default": "InstanceType"},
     **PRICES,
-    "submissions_per_second": {"type": "float", "default": 2.0},
-    "timeout": {"type": "int", "default": 1800},
 }
 
 

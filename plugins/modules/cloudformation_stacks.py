@@ -19,27 +19,6 @@ options:
     type: str
     choices: [present, absent]
     default: present
-  stacks:
-    description: The stacks.
-    type: list
-    elements: dict
-    required: true
-    suboptions:
-      name:
-        description: Name of the stack.
-        type: str
-        required: true
-      user:
-        description: Key in the result and name in messages; the stack's name when not given.
-        type: str
-      parameters:
-        description: Values of the template's parameters, as text.
-        type: dict
-        default: {}
-      tags:
-        description: Tags of the stack, which CloudFormation puts on its resources as well. Empty ones are left out.
-        type: dict
-        default: {}
   template_body:
     description: The template as text. Required for O(state=present).
     type: str
@@ -76,13 +55,8 @@ options:
     default: false
   submissions_per_second:
     description: Highest rate of CreateStack, UpdateStack and DeleteStack.
-    type: float
-    default: 2.0
-  timeout:
-    description: Seconds after which stacks that are not finished count as failed.
-    type: int
-    default: 1800
 extends_documentation_fragment:
+  - probcomp_stacks
   - amazon.aws.common.modules
   - amazon.aws.region.modules
   - amazon.aws.boto3
@@ -175,31 +149,24 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.crea
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
+from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
-_STACK = {
-    "name": {"type": "str", "required": True},
-    "user": {"type": "str"},
-    "parameters": {"type": "dict", "default": {}},
-    "tags": {"type": "dict", "default": {}},
-}
 _PRIORITY = {
     "parameter": {"type": "str", "required": True},
     "listener_parameter": {"type": "str", "required": True},
 }
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
-    "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
+    **STACKS,
     "template_body": {"type": "str"},
     "stack_policy": {"type": "str"},
     "termination_protection": {"type": "bool", "default": False},
     "allocate_priority": {"type": "dict", "options": _PRIORITY},
     "instance_logical_id": {"type": "str"},
     "update": {"type": "bool", "default": False},
-    "submissions_per_second": {"type": "float", "default": 2.0},
-    "timeout": {"type": "int", "default": 1800},
 }
 
 

@@ -30,3 +30,15 @@ MACHINES: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": SSH_MACHINE},
 }
 """As probcomp_connection.machines."""
+_STACK: dict[str, Any] = {
+    "name": {"type": "str", "required": True},
+    "user": {"type": "str"},
+    "parameters": {"type": "dict", "default": {}},
+    "tags": {"type": "dict", "default": {}},
+}
+STACKS: dict[str, Any] = {
+    "stacks": {"type": "list", "elements": "dict", "required": True, "options": _STACK},
+    "submissions_per_second": {"type": "float", "default": 2.0},
+    "timeout": {"type": "int", "default": 1800},
+}
+"""As probcomp_stacks."""
