@@ -56,7 +56,8 @@ from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
 from ansible.playbook.play import Play
 from ansible.playbook.task import Task
-from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import by_number, listed
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import by_number
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
 from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
 from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines

@@ -185,6 +185,11 @@ def user_of_instance_tag(tag: str) -> str | None:
     return user
 
 
+def by_number(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts ws-9 before ws-10."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
+
+
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of `known` that look like `name`, the likest first."""
     return difflib.get_close_matches(name, sorted(known), n=3)

@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from ..aws import prices
 from ..aws.client import AwsClients
-from ..common.names import instance_tag, user_of_instance_tag
+from ..common.names import by_number, instance_tag, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
-from ..fleet.machines import FleetMachine, by_number, end_date
+from ..fleet.machines import FleetMachine, end_date
 from .billable import add_load_balancers, find_charged, find_images
 from .resources import Resource, ResourceFinder
 

@@ -13,7 +13,7 @@ from typing import Any
 from ..aws.client import AwsClients, tags_of
 from ..aws.region_state import LIVE_STATES, Survey
 from ..cloudformation.job import COMPLETE
-from ..common.names import instance_tag, stack_name, user_of_instance_tag
+from ..common.names import by_number, instance_tag, stack_name, user_of_instance_tag
 
 STACK_PREFIX = stack_name("")
 TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires")
@@ -92,12 +92,6 @@ def networks(seen: Survey) -> dict[str, str]:
     """Return the status of each network's stack, by network."""
     prefix = "probcomp-network-"
     return {name.removeprefix(prefix): seen.status(name) for name in sorted(seen.stacks) if name.startswith(prefix)}
-
-
-def by_number(name: str) -> list[tuple[str, int]]:
-    """Return a sort key that puts ws-9 before ws-10."""
-    words = name.split("-")
-    return [("", int(word)) if word.isascii() and word.isdecimal() else (word, 0) for word in words]
 
 
 def _is_users(name: str) -> bool:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 
+from ..common.names import by_number
 from ..output.text import size
 from .fetch import Fetched
 
@@ -15,7 +15,7 @@ def table(results: list[Fetched], now: float, dry: bool = False) -> list[str]:
     """Return a line for each user with her logs here, and below it what was left out; `now` in seconds since 1970."""
     width = max([len("user"), *(len(result.user) for result in results)])
     lines = [f"{'user':<{width}}  {'files':>6}  {'size':>9}  {'newest (UTC)':<16}  {'would come' if dry else 'new'}"]
-    for result in sorted(results, key=lambda result: _by_number(result.user)):
+    for result in sorted(results, key=lambda result: by_number(result.user)):
         content = result.content
         newest = f"{datetime.fromtimestamp(min(content.newest, now), UTC):%Y-%m-%d %H:%M}" if content.files else "-"
         new = f"{size(result.new.bytes)} in {_files(result.new.files)}" if result.new.files else "nothing"
@@ -31,11 +31,6 @@ def table(results: list[Fetched], now: float, dry: bool = False) -> list[str]:
     if len(results) > 1:
         lines.append(f"{size(total)} in all, {size(new_bytes)} of it new")
     return lines
-
-
-def _by_number(user: str) -> list[tuple[int, str]]:
-    """Return a key that sorts ws-9 before ws-10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", user)]
 
 
 def _files(count: int) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..common.names import by_number
+
 _NAMES_IN_A_LINE = 8
 _PACKAGES_IN_A_LINE = 8
 _FILES_IN_A_LINE = 3
@@ -90,11 +92,6 @@ def _content_line(result: Mapping[str, Any]) -> str:
         if counts[kind]
     ]
     return f"{content}: files {', '.join(parts)}" if parts else f"{content}: no file differs"
-
-
-def by_number(name: str) -> list[tuple[int, str]]:
-    """Return a key that sorts ws-9 before ws-10."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", name)]
 
 
 def _follows(first: str, second: str) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from .host_summary import by_number
+from ..common.names import by_number
 from .text import one_line
 
 _REASON_LENGTH = 160

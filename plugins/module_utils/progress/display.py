@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..output.host_summary import by_number
+from ..common.names import by_number
 from ..output.text import one_line
 from .report import ENVIRONMENT, NAMES_IN_A_LINE, Report, parse_report, status_line
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..output.host_summary import by_number
+from ..common.names import by_number
 from .report import ENVIRONMENT, NAMES_IN_A_LINE
 
 

@@ -190,3 +190,7 @@ def test_a_suggested_zone_is_one() -> None:
             names.check_zone(zone)
         if "did you mean" in str(caught.value):
             names.check_zone(str(caught.value).rpartition("did you mean ")[2].removesuffix("?"))
+
+
+def test_names_are_in_the_order_of_their_numbers() -> None:
+    assert sorted(["ws-10", "ws-9", "alice", "ws"], key=names.by_number) == ["alice", "ws", "ws-9", "ws-10"]

@@ -12,7 +12,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import A
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import (
     FleetMachine,
-    by_number,
     end_date,
     machines,
     networks,
@@ -201,4 +200,3 @@ def test_a_value_that_a_shell_would_run_is_left_out_of_commands() -> None:
 
 def test_nobody_at_all() -> None:
     assert told()[0][0] == "no user has a machine or a stack here"
-    assert sorted(["ws-10", "ws-9", "alice", "ws"], key=by_number) == ["alice", "ws", "ws-9", "ws-10"]
