@@ -7,7 +7,7 @@ machine is taken apart, never shown as it is.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..common.names import by_number
@@ -29,7 +29,7 @@ _CONTENT_WORDS = {
 }
 
 
-def listed(parts: list[str], most: int, count: int | None = None) -> str:
+def listed(parts: Sequence[str], most: int, count: int | None = None) -> str:
     """Return the first `most` parts, and how many more there are of `count`."""
     rest = (len(parts) if count is None else count) - min(most, len(parts))
     shown = ", ".join(parts[:most])
@@ -103,4 +103,4 @@ def _follows(first: str, second: str) -> bool:
 def people(users: Iterable[str]) -> str:
     """Return the names for one line: all when they are few, else the first and how many more."""
     names = list(users)
-    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
+    return listed(names, 4 if len(names) <= 4 else 3)

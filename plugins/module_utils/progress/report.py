@@ -6,6 +6,8 @@ import json
 import re
 from dataclasses import dataclass, replace
 
+from ..output.host_summary import listed
+
 ENVIRONMENT = "PROBCOMP_PROGRESS_FILE"
 """Environment variable with the path of the file in which modules report; not set where nobody looks."""
 NAMES_IN_A_LINE = 3
@@ -81,10 +83,8 @@ def _line(report: Report, seconds: float, names: int) -> str:
 
 def _late(report: Report, names: int) -> str:
     count = report.total - report.ready - report.failed
-    shown = report.late[:names]
     if count <= 0:
         return ""
-    if not shown:
+    if not report.late[:names]:
         return f"; {count} late"
-    rest = count - len(shown)
-    return f"; late: {', '.join(shown)}" + (f" and {rest} more" if rest > 0 else "")
+    return f"; late: {listed(report.late, names, count)}"
