@@ -20,6 +20,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.crea
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
+from botocore.exceptions import ConnectionClosedError
 
 from tests.support import ROOT
 from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, Cloud
@@ -123,3 +124,22 @@ def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> d
     assert result.stdout, result.stderr
     answer: dict[str, Any] = json.loads(result.stdout)
     return answer
+
+
+class Losing:
+    """CloudFormation whose answer to each operation named is lost once, after it took effect."""
+
+    def __init__(self, client: Any, *operations: str) -> None:
+        self.client, self.operations = client, set(operations)
+
+    def __getattr__(self, name: str) -> Any:
+        call = getattr(self.client, name)
+        if name not in self.operations:
+            return call
+
+        def lost(**request: Any) -> None:
+            self.operations.discard(name)
+            call(**request)
+            raise ConnectionClosedError(endpoint_url="https://cloudformation")
+
+        return lost

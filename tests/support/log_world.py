@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.logs import fetch as fetching
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.folder import Bounds
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.rsync_command import Settings, Source
@@ -106,3 +107,14 @@ def make(folder: Path) -> tuple[World, dict[str, str]]:
         "SENDER": str(Path(__file__).with_name("hostile_sender.py")),
     }
     return World(folder), environment
+
+
+def with_two_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Return a machine with two sessions' logs, for whose tests the environment is set."""
+    world, environment = make(tmp_path)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    (world.there / "a b").mkdir()
+    (world.there / "a b" / "one.json").write_text("one\n" * 1000)
+    (world.there / "two.json").write_text("two\n")
+    return world

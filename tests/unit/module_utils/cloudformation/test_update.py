@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.exceptions import ConnectionClosedError
 
 from rehearsal.api import faults
-from tests.support.cloudformation_lab import Lab, run
+from tests.support.cloudformation_lab import Lab, Losing, run
 from tests.support.cloudformation_server import OTHER_IMAGE, running_cloud
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
@@ -235,25 +234,6 @@ def test_a_parameter_that_no_stack_of_ours_has(lab: Lab, cache: Path, user: str)
 
 
 # In this process, with a client between that loses answers
-
-
-class Losing:
-    """CloudFormation whose answer to each operation named is lost once, after it took effect."""
-
-    def __init__(self, client: Any, *operations: str) -> None:
-        self.client, self.operations = client, set(operations)
-
-    def __getattr__(self, name: str) -> Any:
-        call = getattr(self.client, name)
-        if name not in self.operations:
-            return call
-
-        def lost(**request: Any) -> None:
-            self.operations.discard(name)
-            call(**request)
-            raise ConnectionClosedError(endpoint_url="https://cloudformation")
-
-        return lost
 
 
 def work(lab: Lab, client: Any, job: UpdateJob) -> dict[str, Any]:

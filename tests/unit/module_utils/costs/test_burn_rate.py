@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,20 +11,16 @@ from typing import Any
 import jinja2
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.billable import priced_as, public_addresses
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, footnotes, lines
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from botocore.exceptions import ClientError
 
 from tests.support import ROOT
-from tests.support.preflight_world import READING, REGION, World, world
+from tests.support.burn_rate_world import balancer, burn, disk_of, interface_of, listed
+from tests.support.preflight_world import REGION, World, world
 
-TODAY = date(2026, 5, 12)
 TEMPLATES = ROOT / "playbooks/templates"
 MACHINE, DISK, ADDRESS, BALANCER = (Decimal(text) for text in ("0.048", "0.0952", "0.005", "0.027"))
 
@@ -37,51 +33,8 @@ def account(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def listed(account: World, **options: Any) -> prices.PriceList:
-    return prices.PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,), **options)
-
-
-def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
-    """Return rows and sums, found with reading requests only."""
-    account.requests.clear()
-    clients = AwsClients(account.client, REGION)
-    price_list = price_list or listed(account)
-    users = machines(clients, survey(clients), "stack.example.org", 443)
-    found = find_everything(ResourceFinder(clients, price_list), users)
-    assert all(READING.match(name) for name in account.requests), account.requests
-    made, total = rows(found, users, TODAY), bill(found, price_list)
-    added = sum((row.per_hour for row in made), Decimal(0))
-    assert round(added, 20) == round(total.per_hour, 20), "rows and total disagree"
-    return made, total
-
-
 def tags(kind: str, name: str) -> list[dict[str, Any]]:
     return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
-
-
-def disk_of(account: World, instance: str) -> dict[str, Any]:
-    filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
-    volume: dict[str, Any] = account.make("ec2").describe_volumes(Filters=filters)["Volumes"][0]
-    return volume
-
-
-def balancer(account: World, name: str) -> dict[str, Any]:
-    subnets = [item["SubnetId"] for item in account.make("ec2").describe_subnets()["Subnets"]][:2]
-    made = account.make("elbv2").create_load_balancer(
-        Name=name.replace("/", "-"), Subnets=subnets, Tags=[{"Key": "Name", "Value": name}]
-    )
-    answer: dict[str, Any] = made["LoadBalancers"][0]
-    return answer
-
-
-def interface_of(account: World, made: dict[str, Any]) -> None:
-    """Give a load balancer one public address more, as AWS does when it scales it up."""
-    ec2 = account.make("ec2")
-    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-    description = f"ELB {made['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
-    interface = ec2.create_network_interface(SubnetId=subnet, Description=description)["NetworkInterface"]
-    address = ec2.allocate_address(Domain="vpc")
-    ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"])
 
 
 def test_a_class_of_three_by_hand_before_with_and_after_a_stopped_machine(account: World) -> None:

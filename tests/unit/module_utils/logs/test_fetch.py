@@ -1,35 +1,21 @@
 """Fetching logs: all of them, only what is new, and nothing but plain files within bounds from a hostile machine."""
 
 import fcntl
-import gzip
 import itertools
-import json
 import os
 import stat
-import subprocess
-import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
-from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, bounded, require_rsync
 
-from tests.support import ROOT
-from tests.support.log_world import World, make
+from tests.support.log_world import World, with_two_logs
 
 
 @pytest.fixture
 def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """A machine with two sessions' logs."""
-    world, environment = make(tmp_path)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    (world.there / "a b").mkdir()
-    (world.there / "a b" / "one.json").write_text("one\n" * 1000)
-    (world.there / "two.json").write_text("two\n")
-    return world
+    return with_two_logs(tmp_path, monkeypatch)
 
 
 def modes(folder: Path) -> set[tuple[bool, int]]:
@@ -149,14 +135,6 @@ def test_a_machine_that_rewrites_at_each_fetch_fills_no_disk(world: World) -> No
         fetched = world.fetch()
     assert "is full" in fetched.reason and "two.json" in fetched.reason and "move old logs" in fetched.reason
     assert fetched.content.bytes <= 3_000_000
-
-
-def test_files_beyond_the_bound_cannot_be_written(tmp_path: Path) -> None:
-    command = bounded(["head", "-c", "5000000", "/dev/zero"], 1_000_000)
-    with (tmp_path / "file").open("wb") as output:
-        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
-    assert done.returncode != 0
-    assert (tmp_path / "file").stat().st_size <= 1_000_512
 
 
 @pytest.mark.parametrize(
@@ -280,68 +258,3 @@ def test_what_an_ended_run_left_is_removed(world: World) -> None:
     left.mkdir(parents=True)
     (left / "half").write_text("x")
     assert world.fetch().problems == [] and "half" not in world.names()
-
-
-@pytest.mark.parametrize(
-    ("version", "changelog", "is_safe"),
-    [
-        ("rsync  version 3.5.0  protocol version 32", "", True),
-        ("rsync  version 3.10.1  protocol version 32", "", True),
-        ("rsync  version 3.4.1  protocol version 32", "", False),
-        ("rsync  version 3.4.1  protocol version 32", "CVE-2024-12084", False),
-        ("rsync  version 3.2.7  protocol version 31", "  * fix CVE-2026-70458", True),
-        ("openrsync: protocol version 29, rsync version 2.6.9 compatible", "", False),
-    ],
-)
-def test_an_rsync_with_known_holes_is_refused(
-    world: World, version: str, changelog: str, is_safe: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    programs = world.folder / "other"
-    programs.mkdir()
-    (programs / "rsync").write_text(f"#!/bin/sh\necho '{version}'\n")
-    (programs / "rsync").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{programs}:/bin")
-    (programs / "changelog.Debian.gz").write_bytes(gzip.compress(changelog.encode()))
-    if is_safe:
-        assert require_rsync(True, programs, programs / "rsync") == str(programs / "rsync")
-    else:
-        with pytest.raises(NoRsync, match=r"upgrade the package rsync"):
-            require_rsync(True, programs, programs / "rsync")
-    monkeypatch.setenv("PATH", str(world.there))
-    with pytest.raises(NoRsync, match="install the package rsync"):
-        require_rsync(False)
-
-
-def test_the_module_names_the_failed_and_checks_names(world: World) -> None:
-    machine = {"address": "whole", "admin_user": "ubuntu", "ssh_name": "x", "pin_file": str(world.folder / "pin")}
-    source = {"name": "sessions", "folder": str(world.there)}
-    arguments: dict[str, Any] = {
-        "machines": [{**machine, "user": "alice"}, {**machine, "user": "bob", "address": "refused"}],
-        "sources": [source],
-        "directory": str(world.logs),
-    }
-    programs = Path(sys.executable).parent
-    environment = {
-        **os.environ,
-        "PATH": f"{world.folder / 'bin'}:{programs}:{os.environ['PATH']}",
-        "HOME": str(world.folder),
-        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-    }
-
-    def run(*more: str) -> dict[str, Any]:
-        command = [str(programs / "ansible"), "localhost", "-m", "fetch_logs", "-a", json.dumps(arguments), *more]
-        done = subprocess.run(command, env=environment, cwd=world.folder, capture_output=True, text=True, check=False)
-        answer = done.stdout[done.stdout.index("localhost | ") :]
-        found: dict[str, Any] = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
-        return found
-
-    found = run("--check")
-    assert found["changed"] and found["machines"]["alice"]["new_files"] == 2 and not world.logs.exists()
-    found = run()
-    assert found["changed"] and found["failed_users"] == ["bob"] and found["machines"]["alice"]["files"] == 2
-    assert not run()["changed"]
-    arguments["sources"] = [{**source, "folder": "/x; reboot"}]
-    assert "give an absolute path" in str(run()["msg"])
-    arguments["machines"] = [{**machine, "user": "../x"}]
-    assert "user name" in str(run()["msg"])

@@ -1,0 +1,60 @@
+"""What the tests of the burn rate have of an account: its charged things, rows and sums."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
+from botocore.exceptions import ClientError
+
+from tests.support.preflight_world import READING, REGION, World
+
+TODAY = date(2026, 5, 12)
+
+
+def listed(account: World, **options: Any) -> prices.PriceList:
+    return prices.PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,), **options)
+
+
+def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
+    """Return rows and sums, found with reading requests only."""
+    account.requests.clear()
+    cloud = Cloud(account.client, REGION)
+    price_list = price_list or listed(account)
+    users = machines(cloud, survey(cloud), "stack.example.org", 443)
+    found = find_everything(Search(cloud, price_list), users)
+    assert all(READING.match(name) for name in account.requests), account.requests
+    made, total = rows(found, users, TODAY), bill(found, price_list)
+    added = sum((row.per_hour for row in made), Decimal(0))
+    assert round(added, 20) == round(total.per_hour, 20), "rows and total disagree"
+    return made, total
+
+
+def disk_of(account: World, instance: str) -> dict[str, Any]:
+    filters = [{"Name": "attachment.instance-id", "Values": [instance]}]
+    volume: dict[str, Any] = account.make("ec2").describe_volumes(Filters=filters)["Volumes"][0]
+    return volume
+
+
+def balancer(account: World, name: str) -> dict[str, Any]:
+    subnets = [item["SubnetId"] for item in account.make("ec2").describe_subnets()["Subnets"]][:2]
+    made = account.make("elbv2").create_load_balancer(
+        Name=name.replace("/", "-"), Subnets=subnets, Tags=[{"Key": "Name", "Value": name}]
+    )
+    answer: dict[str, Any] = made["LoadBalancers"][0]
+    return answer
+
+
+def interface_of(account: World, made: dict[str, Any]) -> None:
+    """Give a load balancer one public address more, as AWS does when it scales it up."""
+    ec2 = account.make("ec2")
+    subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    description = f"ELB {made['LoadBalancerArn'].partition(':loadbalancer/')[2]}"
+    interface = ec2.create_network_interface(SubnetId=subnet, Description=description)["NetworkInterface"]
+    address = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=address["AllocationId"], NetworkInterfaceId=interface["NetworkInterfaceId"])

@@ -1,0 +1,46 @@
+"""rsync with bounds, and which versions of it are refused."""
+
+import gzip
+import subprocess
+from pathlib import Path
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, bounded, require_rsync
+
+
+def test_files_beyond_the_bound_cannot_be_written(tmp_path: Path) -> None:
+    command = bounded(["head", "-c", "5000000", "/dev/zero"], 1_000_000)
+    with (tmp_path / "file").open("wb") as output:
+        done = subprocess.run(command, stdout=output, stderr=subprocess.PIPE, check=False)
+    assert done.returncode != 0
+    assert (tmp_path / "file").stat().st_size <= 1_000_512
+
+
+@pytest.mark.parametrize(
+    ("version", "changelog", "is_safe"),
+    [
+        ("rsync  version 3.5.0  protocol version 32", "", True),
+        ("rsync  version 3.10.1  protocol version 32", "", True),
+        ("rsync  version 3.4.1  protocol version 32", "", False),
+        ("rsync  version 3.4.1  protocol version 32", "CVE-2024-12084", False),
+        ("rsync  version 3.2.7  protocol version 31", "  * fix CVE-2026-70458", True),
+        ("openrsync: protocol version 29, rsync version 2.6.9 compatible", "", False),
+    ],
+)
+def test_an_rsync_with_known_holes_is_refused(
+    tmp_path: Path, version: str, changelog: str, is_safe: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = tmp_path / "other"
+    programs.mkdir()
+    (programs / "rsync").write_text(f"#!/bin/sh\necho '{version}'\n")
+    (programs / "rsync").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/bin")
+    (programs / "changelog.Debian.gz").write_bytes(gzip.compress(changelog.encode()))
+    if is_safe:
+        assert require_rsync(True, programs, programs / "rsync") == str(programs / "rsync")
+    else:
+        with pytest.raises(NoRsync, match=r"upgrade the package rsync"):
+            require_rsync(True, programs, programs / "rsync")
+    monkeypatch.setenv("PATH", str(tmp_path / "none"))
+    with pytest.raises(NoRsync, match="install the package rsync"):
+        require_rsync(False)
