@@ -5,10 +5,10 @@ from decimal import Decimal
 from typing import Any
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import Cloud
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Search
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 from botocore.exceptions import ClientError
 
@@ -24,10 +24,10 @@ def listed(account: World, **options: Any) -> prices.PriceList:
 def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
     """Return rows and sums, found with reading requests only."""
     account.requests.clear()
-    cloud = Cloud(account.client, REGION)
+    clients = AwsClients(account.client, REGION)
     price_list = price_list or listed(account)
-    users = machines(cloud, survey(cloud), "stack.example.org", 443)
-    found = find_everything(Search(cloud, price_list), users)
+    users = machines(clients, survey(clients), "stack.example.org", 443)
+    found = find_everything(ResourceFinder(clients, price_list), users)
     assert all(READING.match(name) for name in account.requests), account.requests
     made, total = rows(found, users, TODAY), bill(found, price_list)
     added = sum((row.per_hour for row in made), Decimal(0))
