@@ -13,6 +13,7 @@ from tests.support import ROOT
 from tests.support.log_world import with_two_logs
 
 
+@pytest.mark.slow
 def test_the_module_names_the_failed_and_checks_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     world = with_two_logs(tmp_path, monkeypatch)
     machine = {"address": "whole", "admin_user": "ubuntu", "ssh_name": "x", "pin_file": str(world.folder / "pin")}

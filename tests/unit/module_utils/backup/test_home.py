@@ -196,6 +196,7 @@ def test_sizes_that_ask_for_memory_get_none(tmp_path: Path) -> None:
         count_members(path, time.monotonic() + 60)
 
 
+@pytest.mark.slow
 def test_the_module_names_the_failed_and_checks_names(home: Path) -> None:
     machine = {"address": "whole", "admin_user": "ubuntu", "ssh_name": "x", "pin_file": str(home.parent / "pin")}
     arguments = {

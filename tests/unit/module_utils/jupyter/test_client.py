@@ -190,6 +190,7 @@ def test_waiting_is_bounded_and_said(pem: Path, monkeypatch: pytest.MonkeyPatch)
     assert 3 <= len(seen) <= 7 and "(waited " in result.reason
 
 
+@pytest.mark.slow
 def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> None:
     password = tmp_path / "passwords" / "ws-1.passwd"
     password.parent.mkdir(mode=0o700)

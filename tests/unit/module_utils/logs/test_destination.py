@@ -61,6 +61,7 @@ def test_only_what_is_new_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         assert str(caught.value).isprintable() and "unexplained" not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _world, environment = make(tmp_path)
     for name, value in environment.items():

@@ -78,6 +78,7 @@ def test_what_others_can_read_is_mended_and_said(tmp_path: Path) -> None:
     assert notes == []
 
 
+@pytest.mark.slow
 def test_an_encrypted_file_is_read_with_the_vault_password(tmp_path: Path) -> None:
     vault = tmp_path / "vault"
     vault.write_text("of the vault\n")
@@ -141,6 +142,7 @@ def run_module(folder: Path, users: list[str], check: bool = False, vault: str =
     return {**data, "everything": done.stdout + done.stderr}
 
 
+@pytest.mark.slow
 def test_the_module_makes_missing_files_and_shows_no_phrase(tmp_path: Path) -> None:
     folder = tmp_path / "passwords"
     users = ["alice", "bob"]
@@ -156,6 +158,7 @@ def test_the_module_makes_missing_files_and_shows_no_phrase(tmp_path: Path) -> N
     assert [files.read_password(folder / f"{user}.passwd", 12) for user in users] == phrases
 
 
+@pytest.mark.slow
 def test_the_module_refuses_hostile_names_and_faulty_files(tmp_path: Path) -> None:
     folder = tmp_path / "passwords"
     assert "user name '../x'" in str(run_module(folder, ["../x"])["msg"])
