@@ -205,7 +205,12 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
             "hosts": "localhost",
             "tasks": [
                 {"fleet_check": {"machines": machines}, "register": "check"},
-                {"ansible.builtin.template": {"src": str(ROOT / "playbooks/templates/check.html.j2"), "dest": "page"}},
+                {
+                    "ansible.builtin.template": {
+                        "src": str(ROOT / "playbooks/shared/templates/check.html.j2"),
+                        "dest": "page",
+                    }
+                },
                 {"ansible.builtin.copy": {"content": "{{ check | to_json }}", "dest": "data"}},
             ],
         }
