@@ -110,7 +110,7 @@ from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import Consoles, Pinner, forget
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner, forget
 
 _MACHINE = {
     "user": {"type": "str", "required": True},

@@ -98,7 +98,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_spe
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import FleetMachine, machines, networks
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.org_table import written
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import (
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table import (
     Attention,
     attentions,
     lines,

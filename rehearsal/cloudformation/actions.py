@@ -5,7 +5,7 @@ from typing import Any
 from moto.core.responses import BaseResponse
 
 from rehearsal.cloudformation import requests
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ValidationError
 from rehearsal.cloudformation.stacks import STACKS, Stack, Stacks
 

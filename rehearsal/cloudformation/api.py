@@ -1,8 +1,8 @@
 """CloudFormation's API, complete: the server routes every request for the service here, with the lock held."""
 
 from rehearsal.cloudformation.change_set_actions import ChangeSetActions
+from rehearsal.cloudformation.name_sets import words
 from rehearsal.cloudformation.read_actions import ReadActions
-from rehearsal.cloudformation.words import words
 from rehearsal.cloudformation.write_actions import WriteActions
 
 ACTIONS = words(

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 from rehearsal.cloudformation import intrinsics, schema
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ResourceFailure, ValidationError, handler_message
 from rehearsal.cloudformation.parameters import ParameterValue
 from rehearsal.cloudformation.resources import RESOURCE_TYPES

@@ -9,9 +9,9 @@ from typing import Any
 import regex
 from botocore.exceptions import ClientError
 
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ValidationError
-from rehearsal.cloudformation.words import words
+from rehearsal.cloudformation.name_sets import words
 
 _AWS_TYPES = {
     "AWS::EC2::AvailabilityZone::Name": ("describe_availability_zones", "ZoneNames"),

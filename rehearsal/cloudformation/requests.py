@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rehearsal.cloudformation import parameters, policy
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ValidationError
 from rehearsal.cloudformation.parameters import ParameterValue
 from rehearsal.cloudformation.stacks import Intent, Stack

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ValidationError
 from rehearsal.cloudformation.evaluation import Evaluation, Lookup
 from rehearsal.cloudformation.parameters import ParameterValue

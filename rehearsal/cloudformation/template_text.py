@@ -6,7 +6,7 @@ from typing import Any
 import yaml
 
 from rehearsal.cloudformation.errors import ValidationError
-from rehearsal.cloudformation.words import words
+from rehearsal.cloudformation.name_sets import words
 
 _SHORT_FUNCTIONS = words("And Base64 Cidr Equals FindInMap GetAtt GetAZs If Join Not Or Select Split Sub")
 

@@ -5,10 +5,10 @@ from moto.core.responses import ActionResult, EmptyResult
 from rehearsal.cloudformation import requests
 from rehearsal.cloudformation.actions import Actions
 from rehearsal.cloudformation.errors import AlreadyExists, ValidationError
+from rehearsal.cloudformation.name_sets import words
 from rehearsal.cloudformation.operations import Create, Delete
 from rehearsal.cloudformation.stacks import Intent, Stack, now
 from rehearsal.cloudformation.update import Update
-from rehearsal.cloudformation.words import words
 
 UPDATABLE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 _DELETABLE = words(

@@ -6,6 +6,9 @@ from rehearsal.load_balancer.names import Names
 
 Address = tuple[str, int]
 
+DEFAULT_IDLE_TIMEOUT = 60.0
+"""Seconds without data after which a load balancer closes a connection, when its attributes say nothing else."""
+
 
 @dataclass(frozen=True)
 class HealthCheck:

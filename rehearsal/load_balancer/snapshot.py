@@ -15,6 +15,7 @@ from moto.elbv2.models import ELBv2Backend, FakeAction, FakeListener, FakeLoadBa
 from moto.route53.models import route53_backends
 
 from rehearsal.load_balancer.model import (
+    DEFAULT_IDLE_TIMEOUT,
     Action,
     Address,
     HealthCheck,
@@ -35,7 +36,6 @@ Reach = Callable[[Instance, firewall.Source, int], Address | None]
 
 MAX_AGE = 0.5
 CLIENT = "127.0.0.1"
-DEFAULT_IDLE_TIMEOUT = 60.0
 NODE = 10
 """The load balancer's node in a subnet has the subnet's address of this number."""
 

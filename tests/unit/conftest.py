@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.progress.report import (
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.status_line import (
     ENVIRONMENT,
     parse_report,
     status_line,

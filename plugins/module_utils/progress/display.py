@@ -18,7 +18,7 @@ from typing import Any
 
 from ..common.names import by_number
 from ..output.text import one_line
-from .report import ENVIRONMENT, NAMES_IN_A_LINE, Report, parse_report, status_line
+from .status_line import ENVIRONMENT, NAMES_IN_A_LINE, Report, parse_report, status_line
 
 _TICK_SECONDS = 0.5
 _MOST_READ = 64 << 10

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..common.names import by_number
-from .report import ENVIRONMENT, NAMES_IN_A_LINE
+from .status_line import ENVIRONMENT, NAMES_IN_A_LINE
 
 
 class Progress:

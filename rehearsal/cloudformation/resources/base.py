@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.cloudformation.errors import ResourceFailure
 
 Properties = dict[str, Any]

@@ -2,7 +2,7 @@
 
 from botocore.exceptions import ClientError
 
-from rehearsal.cloudformation.cloud import Cloud
+from rehearsal.cloudformation.aws_clients import Cloud
 from rehearsal.lock import LOCK
 
 

@@ -6,8 +6,8 @@ from typing import Any
 from moto.ec2.models.instances import Instance as MotoInstance
 
 from rehearsal.cloudformation.errors import ResourceFailure
+from rehearsal.cloudformation.name_sets import words
 from rehearsal.cloudformation.resources.base import Properties, ResourceType, Tags, only, tag_list
-from rehearsal.cloudformation.words import words
 from rehearsal.lock import LOCK
 
 _METADATA = (

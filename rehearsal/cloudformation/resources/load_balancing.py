@@ -4,8 +4,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from rehearsal.cloudformation.name_sets import words
 from rehearsal.cloudformation.resources.base import TAGS, Properties, ResourceType, Tags, generated_name, only, tag_list
-from rehearsal.cloudformation.words import words
 from rehearsal.lock import LOCK
 
 _ACTION = words(

@@ -4,9 +4,9 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from rehearsal.cloudformation.name_sets import words
 from rehearsal.cloudformation.resources.base import Properties, Tags, generated_name, only
 from rehearsal.cloudformation.resources.load_balancing import LoadBalancingType
-from rehearsal.cloudformation.words import words
 
 _HEALTH = (
     "HealthCheckProtocol",

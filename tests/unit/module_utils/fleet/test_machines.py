@@ -16,7 +16,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines impo
     machines,
     networks,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.report import attentions, lines, repairs
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table import attentions, lines, repairs
 from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from moto.cloudformation import cloudformation_backends
 

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import ProgressFile
-from ansible_collections.probcomp.stack.plugins.module_utils.progress.report import (
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.reporter import Progress, Tally
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.status_line import (
     ENVIRONMENT,
     Report,
     duration,
     parse_report,
     status_line,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.progress.reporter import Progress, Tally
 
 FLEET = [f"ws-{number}" for number in range(1, 41)]
 

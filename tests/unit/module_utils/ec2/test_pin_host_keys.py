@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import host_keys as pinning
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import known_hosts as pins
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import Consoles, Pinner
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import pin_host_keys as pinning
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner
 from botocore.exceptions import ClientError
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
