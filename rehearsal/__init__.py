@@ -1,4 +1,4 @@
-"""The cloud without an account: an AWS API, machines, a load balancer and names on one Linux computer.
+"""Imitate AWS on one Linux computer: API, machines, load balancer and DNS names.
 
 `scripts/rehearsal` starts and stops it. Nothing in here is used when the commands talk to AWS.
 """

@@ -1,7 +1,7 @@
-"""Keys and certificates of the rehearsal: an authority of its own, the load balancer's certificate, the ssh key pair.
+"""Create the rehearsal's certificate authority, certificates and ssh key pair.
 
-Writes only into the folder that it is given; private keys are mode 0600. The authority is kept while
-it is valid, so that a browser that was told to trust it goes on trusting it over restarts.
+Writes only into the folder that it is given; private keys are mode 0600. The authority is kept while it is valid, so
+that a browser that was set to trust it goes on trusting it over restarts.
 """
 
 import os
@@ -16,7 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397
-"""Browsers refuse certificates that live longer than 398 days."""
+"""Lifetime of a certificate; browsers refuse more than 398 days."""
 RENEW_BEFORE = timedelta(days=30)
 SKEW = timedelta(minutes=5)
 
@@ -40,7 +40,10 @@ class Issued:
 
 
 def authority(folder: Path) -> Authority:
-    """The authority kept in this folder (`ca.pem`, `ca.key`), made anew when there is none or it is about to expire."""
+    """Return the authority kept in this folder (`ca.pem`, `ca.key`).
+
+    It is made anew when there is none or it is about to expire.
+    """
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     certificate_file, key_file = folder / "ca.pem", folder / "ca.key"
     if certificate_file.exists() and key_file.exists():
@@ -50,7 +53,7 @@ def authority(folder: Path) -> Authority:
         if fresh and isinstance(key, ec.EllipticCurvePrivateKey) and key.public_key() == certificate.public_key():
             return Authority(certificate, key, certificate_file)
     key = ec.generate_private_key(ec.SECP256R1())
-    # The name differs from one checkout to the next: browsers mix up authorities of one name.
+    # The name differs from one checkout to the next, because browsers confuse authorities that have the same name.
     serial = x509.random_serial_number()
     name = x509.Name(
         [
@@ -72,7 +75,10 @@ def authority(folder: Path) -> Authority:
 
 
 def issue(signer: Authority, names: list[str], days: int = CERTIFICATE_DAYS) -> Issued:
-    """Sign a server's certificate for these DNS names, the first of them its common name; valid for `days`."""
+    """Sign a server certificate for these DNS names, valid for `days`.
+
+    The first name is its common name.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     now = datetime.now(UTC)
     certificate = (
@@ -100,7 +106,10 @@ def issue(signer: Authority, names: list[str], days: int = CERTIFICATE_DAYS) -> 
 
 
 def ssh_key(file: Path, comment: str) -> str:
-    """The public half of the ed25519 key in this file, in OpenSSH's one line; both halves are made when missing."""
+    """Return the public half of the ed25519 key in this file, in OpenSSH's one line.
+
+    Both halves are made when missing.
+    """
     public_file = file.with_name(file.name + ".pub")
     if not (file.exists() and public_file.exists()):
         key = ed25519.Ed25519PrivateKey.generate()

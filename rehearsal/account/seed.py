@@ -1,7 +1,7 @@
-"""What an account that uses these commands has before the first of them: zone, certificate, key pair, images, content.
+"""Fill the account: zone, certificate, key pair, images and content.
 
-Called once by the server when it starts, before it answers. Acts on moto's backends in this process and writes keys
-below the rehearsal's folder.
+The account has these before the first command. The server calls `install` once when it starts, before it answers. Acts
+on moto's backends in this process and writes keys below the rehearsal's folder.
 """
 
 import hashlib
@@ -29,11 +29,11 @@ TEN_YEARS = 10 * 365 * 24 * 3600
 
 
 def install(settings: Settings, account: str, region: str) -> dict[str, str]:
-    """Fill the account and return what of it belongs into rehearsal.json.
+    """Fill the account and return the entries that belong in rehearsal.json.
 
     `content_path` is the object's path on the object store; with the store's address it is `content_url`.
     """
-    # Read by moto when a backend is first used: its own list of images would come to life only to be thrown away.
+    # moto reads this when a backend is first used; it would load its own list of images only for them to be replaced.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     # Nobody here answers a validation by DNS, so a requested certificate stays PENDING_VALIDATION.
     moto.settings.ACM_VALIDATION_WAIT = TEN_YEARS
@@ -66,20 +66,21 @@ def install(settings: Settings, account: str, region: str) -> dict[str, str]:
 
 
 def _publish(account: str, region: str, archive: Path) -> str:
-    """Put the archive where everybody may read it, as the lab does with its own; return its path.
+    """Publish the archive as a public object and return its path.
 
-    By a policy of the bucket: S3 has refused public ACLs on new buckets since April 2023.
+    The bucket's policy makes it public, as the lab does with its own archive: S3 has refused public ACLs on new
+    buckets since April 2023.
     """
     store = s3_backends[account]["aws"]
     store.create_bucket(BUCKET, region)
     store.put_bucket_policy(BUCKET, json.dumps(public_policy(BUCKET)).encode())
     content = archive.read_bytes()
-    # With its version noted as publish_content.yml does it.
+    # publish_content.yml notes the archive's version in the same way.
     store.put_object(BUCKET, archive.name, content).set_metadata({"sha256": hashlib.sha256(content).hexdigest()})
     return f"/{BUCKET}/{archive.name}"
 
 
 def public_policy(bucket: str) -> dict[str, Any]:
-    """The policy of a bucket whose objects everybody may read, and nobody list."""
+    """Return a bucket policy that lets everybody read objects and nobody list them."""
     statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": f"arn:aws:s3:::{bucket}/*"}
     return {"Version": "2012-10-17", "Statement": [statement]}

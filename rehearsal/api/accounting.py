@@ -1,4 +1,4 @@
-"""Counts the requests of a rehearsal, and holds CloudFormation and Route 53 to the rates of AWS."""
+"""Count the rehearsal's requests and throttle CloudFormation and Route 53 as AWS."""
 
 import threading
 import time
@@ -9,11 +9,14 @@ from typing import Any
 from rehearsal.api.requests import Call
 
 LOG_LENGTH = 5000
-"""Calls of which the details are kept."""
+"""Number of calls whose details are kept."""
 
 
 class TokenBucket:
-    """Lets `burst` requests pass at once and `rate` a second from then on; a rate of 0 lets all pass."""
+    """Token bucket that limits the rate of requests.
+
+    `burst` requests pass at once and `rate` a second from then on; a rate of 0 lets all pass.
+    """
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -24,7 +27,7 @@ class TokenBucket:
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Whether one more request may pass now."""
+        """Return whether one more request may pass now."""
         if not self._rate:
             return True
         with self._lock:
@@ -38,7 +41,10 @@ class TokenBucket:
 
 
 class Counts:
-    """How often each call came, by name and kind, the busiest second, and the last mutating ones in detail."""
+    """Counters of API calls, and a log of the last mutating ones.
+
+    Counts each call by name and kind, and the requests of the busiest second.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -48,7 +54,10 @@ class Counts:
         self._clear()
 
     def add(self, call: Call, outcome: str, status: int) -> None:
-        """Count one request. `outcome` is `answered`, `throttled`, `fault` or `refused`; `status` 0 means no answer."""
+        """Count one request.
+
+        `outcome` is `answered`, `throttled`, `fault` or `refused`; `status` 0 means no answer.
+        """
         with self._lock:
             self._mark += 1
             self._count_second()
@@ -60,7 +69,10 @@ class Counts:
                 self._log.append({**entry, "subject": call.subject, "outcome": outcome, "status": status})
 
     def as_dict(self) -> dict[str, Any]:
-        """Totals, counts by name, the most within one second, and the `mark` to ask later for the calls since now."""
+        """Return totals, counts by name, the most requests in one second, and a `mark`.
+
+        `calls_since(mark)` later returns the calls after this moment.
+        """
         with self._lock:
             return {
                 "mark": self._mark,
@@ -73,12 +85,15 @@ class Counts:
             }
 
     def calls_since(self, mark: int) -> list[dict[str, Any]]:
-        """Mutating calls after the mark, oldest first, as far back as the log goes."""
+        """Return the mutating calls after the mark, oldest first.
+
+        Calls that the log no longer holds are missing.
+        """
         with self._lock:
             return [entry for entry in self._log if entry["mark"] > mark]
 
     def reset(self) -> None:
-        """Begin to count from nought; marks go on."""
+        """Reset all counts to zero; marks continue."""
         with self._lock:
             self._clear()
 

@@ -1,4 +1,7 @@
-"""What `scripts/rehearsal` and the tests ask of a running rehearsal, under /rehearsal/ of the API's address."""
+"""Serve the control endpoints under /rehearsal/ of the API's address.
+
+`scripts/rehearsal` and the tests use them.
+"""
 
 import json
 from collections.abc import Callable
@@ -24,7 +27,10 @@ _CHANGEABLE = (
 
 
 class ControlEndpoints:
-    """Answers `status`, `counts`, `calls`, `faults`, `quotas`, `settings` and `shutdown`."""
+    """The control endpoints of a running rehearsal.
+
+    They are `status`, `counts`, `calls`, `faults`, `quotas`, `settings` and `shutdown`.
+    """
 
     def __init__(
         self, settings: Settings, counts: Counts, status: Callable[[], dict[str, Any]], shutdown: Callable[[], None]
@@ -35,7 +41,7 @@ class ControlEndpoints:
         self._shutdown = shutdown
 
     def __call__(self, environ: dict[str, Any], body: bytes) -> Response:
-        """Answer one request; what is wrong with it is told in one line."""
+        """Answer one request; describe an error in it in one line."""
         query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
         try:
             values = json.loads(body or b"{}")
@@ -77,7 +83,7 @@ class ControlEndpoints:
     def _quota(self, values: dict[str, Any]) -> object:
         service, code, value = (values.get(name) for name in ("service", "code", "value"))
         try:
-            # What is no number raises TypeError, and is answered so.
+            # A value that is not a number raises TypeError, which is answered as an error of the request.
             service_quotas.override(str(service), str(code), float(value))  # type: ignore[arg-type]
         except (KeyError, TypeError) as error:
             raise ValueError(f"no quota {code!r} of {service!r} is known, or {value!r} is no number") from error

@@ -1,4 +1,4 @@
-"""Errors of the rehearsal's own, as its API answers them."""
+"""Define the rehearsal's own errors, as its API returns them."""
 
 from moto.core.exceptions import ServiceException
 

@@ -1,7 +1,7 @@
-"""Breaks the rehearsal on purpose: failing API calls, failing stack resources, machines that do not come up.
+"""Inject faults: failing API calls, failing stack resources, broken machines.
 
-`scripts/rehearsal fault` and the tests add faults over HTTP; the gate, the stack engine and the machines ask whether
-one of them concerns what they are about to do. A fault lives for `times` hits, or for ever with a `rate`.
+`scripts/rehearsal fault` and the tests add faults over HTTP; the API gateway, the stack engine and the machines ask
+whether a fault matches what they are about to do. A fault lasts for `times` hits, or for ever with a `rate`.
 """
 
 import random
@@ -15,16 +15,22 @@ _ids = count(1)
 
 @dataclass
 class Fault:
-    """One thing that goes wrong. Which fields matter depends on `kind`."""
+    """One injected fault; `kind` decides which fields matter."""
 
     kind: str = "api"
-    """`api` (a request fails), `resource` (a stack's resource cannot be created) or `machine`."""
+    """Kind of fault: `api`, `resource` or `machine`.
+
+    `api`: a request fails; `resource`: a stack's resource cannot be created.
+    """
     service: str = ""
     """api: service as botocore names it, e.g. `cloudformation`; empty matches all."""
     action: str = ""
-    """api: e.g. `CreateStack`; empty matches all."""
+    """api: action, e.g. `CreateStack`; empty matches all."""
     match: str = ""
-    """Text that must occur in the request, the stack's name, or the machine's Name tag or id; empty matches all."""
+    """Text that must occur in the request, stack name, or Name tag or id of a machine.
+
+    Empty matches all.
+    """
     code: str = "InternalFailure"
     message: str = "injected by the rehearsal"
     status: int = 400
@@ -35,13 +41,16 @@ class Fault:
     logical_id: str = ""
     """resource: logical id in the template; empty matches all."""
     effect: str = ""
-    """machine: `no-boot` (it terminates itself), `no-console` (never shows its keys), `no-image` (none can be made)."""
+    """machine: `no-boot`, `no-console` or `no-image`.
+
+    `no-boot`: it terminates itself; `no-console`: it never shows its keys; `no-image`: no image can be made of it.
+    """
     times: int = 0
     """Hits left; 0 means no limit."""
     rate: float = 1.0
-    """Share of the matching calls that are hit."""
+    """Share of the matching calls that the fault hits."""
     seed: int = 0
-    """Makes the hits of a rate the same in every run."""
+    """Seed that makes the hits of a rate the same in every run."""
     skip: int = 0
     """Matching calls to let pass before the first hit."""
     id: int = field(default_factory=lambda: next(_ids))
@@ -52,7 +61,7 @@ class Fault:
         self._spent = False
 
     def strikes(self) -> bool:
-        """Count one matching occasion and tell whether it is hit."""
+        """Count one matching occasion and return whether the fault hits it."""
         if self._spent:
             return False
         if self.skip > 0:
@@ -73,7 +82,10 @@ _faults: list[Fault] = []
 
 
 def add(values: dict[str, object]) -> Fault:
-    """Add a fault from its fields by name; raises ValueError with a line for the user when one is wrong."""
+    """Add a fault from its fields by name.
+
+    Raises ValueError with a line for the user when a field is wrong.
+    """
     known = {item.name: item for item in fields(Fault) if item.name not in ("id", "hits")}
     for name, value in values.items():
         if name not in known:
@@ -97,13 +109,13 @@ _TEMPLATE = Fault(id=0)
 
 
 def listing() -> list[dict[str, object]]:
-    """All faults, spent ones too, as plain data."""
+    """Return all faults as plain data, including spent ones."""
     with _lock:
         return [asdict(fault) for fault in _faults]
 
 
 def clear() -> int:
-    """Forget all faults and tell how many there were."""
+    """Remove all faults and return how many there were."""
     with _lock:
         number = len(_faults)
         _faults.clear()
@@ -111,7 +123,10 @@ def clear() -> int:
 
 
 def api_fault(service: str, action: str, request_text: str) -> Fault | None:
-    """The fault that hits this request, if any; `request_text` is its decoded parameters."""
+    """Return the fault that hits this request, if any.
+
+    `request_text` is its decoded parameters.
+    """
     return _first(
         lambda fault: (
             fault.kind == "api"
@@ -123,7 +138,7 @@ def api_fault(service: str, action: str, request_text: str) -> Fault | None:
 
 
 def resource_fault(stack_name: str, logical_id: str) -> str | None:
-    """Why the creation of this resource of this stack must fail, or None."""
+    """Return why this resource of this stack must fail to be created, or None."""
     fault = _first(
         lambda fault: fault.kind == "resource" and fault.match in stack_name and fault.logical_id in ("", logical_id)
     )
@@ -131,7 +146,7 @@ def resource_fault(stack_name: str, logical_id: str) -> str | None:
 
 
 def machine_fault(effect: str, instance_id: str, name: str) -> bool:
-    """Whether this effect hits the machine of this instance id and Name tag."""
+    """Return whether this effect hits the machine of this instance id and Name tag."""
     return (
         _first(
             lambda fault: (

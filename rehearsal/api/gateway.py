@@ -1,7 +1,8 @@
-"""The door to the AWS API of the rehearsal: what is carried, who may call, how often, and what breaks on purpose.
+"""Serve the rehearsal's AWS API: check, throttle and route each request.
 
-A WSGI application in front of moto. One request at a time touches moto's backends, under the rehearsal's lock; a
-request that is refused, throttled or hit by a fault never gets that far.
+A WSGI application in front of moto: it refuses unsupported calls and unknown access keys, limits rates, and injects
+faults. One request at a time touches moto's backends, under the rehearsal's lock; a request that is refused, throttled
+or hit by a fault never reaches them.
 """
 
 import json
@@ -23,7 +24,7 @@ from rehearsal.services import s3
 from rehearsal.settings import Settings
 
 THROTTLED_SERVICES = ("cloudformation", "route53")
-"""Services that hold a client to a rate; the others' limits are far above what a fleet asks."""
+"""Services that throttle a client; the others' limits are far above a fleet's use."""
 
 Control = Callable[[dict[str, Any], bytes], Response]
 _Start = Callable[..., Any]
@@ -31,12 +32,15 @@ _log = logging.getLogger(__name__)
 
 
 class Gate:
-    """The API of the rehearsal as a WSGI application."""
+    """WSGI application of the rehearsal's API."""
 
     def __init__(
         self, settings: Settings, counts: Counts, apis: dict[str, type[BaseResponse]], control: Control
     ) -> None:
-        """`apis` are the services that we answer ourselves; `control` answers what lies under /rehearsal/."""
+        """Set up the application.
+
+        `apis` are the services that the rehearsal answers itself; `control` answers the paths under /rehearsal/.
+        """
         self._settings = settings
         self._counts = counts
         self._apis = apis
@@ -77,7 +81,7 @@ class Gate:
         return self._answer(call, "answered", response, environ, start_response)
 
     def object_store(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
-        """The same API as machines see it: objects to read, and nothing else."""
+        """Serve the API as machines see it: objects to read, and nothing else."""
         call = read_call(environ, b"")
         if (call.service, call.action) not in (("s3", "GetObject"), ("s3", "HeadObject")):
             response = Response("Only objects can be read here.\n", 403, content_type="text/plain")
@@ -85,7 +89,7 @@ class Gate:
         return self._api(environ, b"", start_response)
 
     def _refusal(self, call: Call) -> Response | None:
-        """The error for a call that never is answered, for what it is or for who makes it."""
+        """Return the error for a call that is refused for its action or its access key."""
         if not is_carried(call.service, call.action):
             name = f"{call.service or 'this service'}:{call.action or 'this call'}"
             _log.warning("not carried: %s %s", name, call.subject)
@@ -130,7 +134,7 @@ class Gate:
         return response(environ, start_response)
 
     def _drop(self, call: Call, environ: dict[str, Any]) -> None:
-        """Lose the connection as a broken network would; the server's thread ends here."""
+        """Drop the connection as a broken network would; the server's thread ends here."""
         self._counts.add(call, "fault", 0)
         connection: socket.socket = environ["werkzeug.socket"]
         connection.shutdown(socket.SHUT_RDWR)
@@ -153,7 +157,10 @@ def _access_denied(call: Call) -> Response:
 
 
 def _body(environ: dict[str, Any]) -> bytes:
-    """The request's whole body; the server has undone the chunks of one without a length."""
+    """Return the request's whole body.
+
+    The server has already decoded the chunks of a request without a length.
+    """
     stream = environ["wsgi.input"]
     if environ.get("wsgi.input_terminated"):
         return bytes(stream.read())
@@ -161,5 +168,5 @@ def _body(environ: dict[str, Any]) -> bytes:
 
 
 def json_response(value: object, status: int = 200) -> Response:
-    """An answer of the control endpoints."""
+    """Return a JSON response of the control endpoints."""
     return Response(json.dumps(value), status, content_type="application/json")

@@ -1,7 +1,7 @@
-"""Reads which AWS call a plain HTTP request is, and writes errors the way that call's protocol does.
+"""Parse the AWS call of an HTTP request, and write errors in the call's protocol.
 
-Four protocols meet here: `query` and `ec2` (a form with `Action`), `json` (a target header) and `rest-xml` (method and
-path). moto knows them all from botocore's service models; this module only asks it.
+Four protocols are supported: `query` and `ec2` (a form with `Action`), `json` (a target header) and `rest-xml` (method
+and path). moto knows them all from botocore's service models; this module only asks it.
 """
 
 import io
@@ -30,33 +30,36 @@ _SUBJECT_LIMIT = 600
 
 @dataclass(frozen=True)
 class Call:
-    """One API call as far as the gate looks at it."""
+    """One API call with the fields that the gateway needs."""
 
     service: str
-    """botocore's name, e.g. `elbv2`; empty when the request names none."""
+    """Service as botocore names it, e.g. `elbv2`; empty when the request names none."""
     action: str
-    """e.g. `CreateStack`; empty when the service has no such call."""
+    """Action, e.g. `CreateStack`; empty when the service has no such call."""
     access_key: str
-    """Access key id that signed it; empty for an unsigned request."""
+    """Access key id that signed the request; empty for an unsigned one."""
     text: str
     """All parameters in one decoded text, for faults to match on."""
     subject: str
-    """What it concerns, short and without secrets, for the log of calls."""
+    """Short description of the call's object for the log, without secrets."""
     dry_run: bool
 
     @property
     def name(self) -> str:
-        """`service:Action`."""
+        """Return the call's name as `service:Action`."""
         return f"{self.service}:{self.action}"
 
     @property
     def reads(self) -> bool:
-        """Whether the call changes nothing."""
+        """Return whether the call changes nothing."""
         return self.dry_run or self.action.startswith(("Get", "List", "Describe", "Head", "Validate"))
 
 
 def read_call(environ: dict[str, Any], body: bytes) -> Call:
-    """Tell which call this WSGI request is; never fails, an unknown one has empty fields."""
+    """Parse the call of a WSGI request.
+
+    It never fails: an unknown call has empty fields.
+    """
     access_key, service = _credential(environ)
     if not access_key and environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
         service = ""
@@ -80,7 +83,7 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
         )
     else:
         text = _decoded(body)
-        # A certificate is imported with its key: of the rest only what names things is kept.
+        # A certificate is imported with its private key, so the log keeps only the names in it.
         subject = _names_in(text)
     return Call(
         service=service,
@@ -93,7 +96,10 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
 
 
 def error_response(call: Call, code: str, message: str, status: int) -> Response:
-    """The error as the call's own protocol carries it; for a request of no known service as plain JSON."""
+    """Return the error in the call's own protocol.
+
+    The error for a request of no known service is plain JSON.
+    """
     if not call.service:
         return Response(json.dumps({"code": code, "message": message}), status, content_type="application/json")
     model = get_service_model(call.service)
@@ -107,14 +113,14 @@ def error_response(call: Call, code: str, message: str, status: int) -> Response
 
 
 def request_of(environ: dict[str, Any], body: bytes) -> BackendRequest:
-    """The request as moto's handlers take it, with a body that can still be read."""
+    """Return the request as moto's handlers take it, with a body still to be read."""
     return BackendRequest({**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))})
 
 
 def _credential(environ: dict[str, Any]) -> tuple[str, str]:
-    """Access key id and service that signed the request, by header or in the query of a presigned address.
+    """Return the access key id and service that signed the request.
 
-    An unsigned request can only be for an object of S3.
+    They are in a header, or in the query of a presigned URL. An unsigned request can only be for an object of S3.
     """
     query = dict(parse_qsl(environ.get("QUERY_STRING", "")))
     header = environ.get("HTTP_AUTHORIZATION", "")

@@ -1,4 +1,4 @@
-"""What a running rehearsal tells of itself: machines, requests, memory."""
+"""Describe a running rehearsal: machines, requests, memory."""
 
 import os
 import time
@@ -17,7 +17,10 @@ _STARTED = time.time()
 
 
 def describe(settings: Settings, counts: Counts, machines: Machines | None, fabric: Fabric | None) -> dict[str, Any]:
-    """Plain data for `scripts/rehearsal status`; memory is in bytes, of the control groups and of this process."""
+    """Return plain data for `scripts/rehearsal status`.
+
+    Memory is in bytes, of the control groups and of this process.
+    """
     process_ids = {m.instance_id: m.process_id for m in machines.running()} if machines else {}
     with LOCK:
         rows: list[dict[str, Any]] = [

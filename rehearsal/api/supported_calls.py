@@ -1,4 +1,7 @@
-"""Which AWS calls the rehearsal carries. Whatever is not listed here is refused, never answered by half."""
+"""List the AWS calls that the rehearsal supports.
+
+A call that is not listed here is refused, never answered in part.
+"""
 
 from fnmatch import fnmatchcase
 
@@ -77,5 +80,5 @@ CARRIED: dict[str, tuple[str, ...]] = {
 
 
 def is_carried(service: str, action: str) -> bool:
-    """Whether the rehearsal answers this call."""
+    """Return whether the rehearsal supports this call."""
     return any(fnmatchcase(action, pattern) for pattern in CARRIED.get(service, ()))

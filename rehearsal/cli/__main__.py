@@ -1,4 +1,4 @@
-"""What `scripts/rehearsal` runs: python -m rehearsal.cli."""
+"""Run `scripts/rehearsal`: python -m rehearsal.cli."""
 
 import sys
 

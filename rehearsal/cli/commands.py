@@ -1,4 +1,4 @@
-"""`scripts/rehearsal`: starts, stops, describes and breaks the rehearsal cloud. Called by people, make and the tests.
+"""Run `scripts/rehearsal`: start, stop, describe and break the rehearsal.
 
 Writes below the rehearsal's folder only (.rehearsal, or --home, or REHEARSAL_HOME) and starts one process.
 """
@@ -26,9 +26,12 @@ from rehearsal.inputs import InputError, apt_repository
 from rehearsal.machines import packages
 
 START_SECONDS = 1800
-"""Limit for `up` as a whole: images and packages may have to be fetched and built the first time."""
+"""Time limit in seconds for `up` as a whole.
+
+The first time, images and packages may have to be downloaded and built.
+"""
 SILENCE_SECONDS = 900
-"""Limit for one step of `up` that says nothing."""
+"""Time limit in seconds for one step of `up` without output."""
 STOP_SECONDS = 120
 _POLL = 0.2
 _LOCK = ".rehearsal-lock"
@@ -36,11 +39,11 @@ _NEEDED = ("nsenter", "ip", "iptables-restore")
 
 
 class Problem(Exception):
-    """What is wrong and what to do, in one line for the user."""
+    """Error of a command: the cause and what to do, in one line for the user."""
 
 
 def up(home: Path, values: dict[str, object]) -> None:
-    """Start the rehearsal unless it runs; come back when it is ready. Raises Problem."""
+    """Start the rehearsal unless it runs, and return when it is ready; raise Problem."""
     _check_folder(home)
     _check_computer()
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -61,7 +64,7 @@ def up(home: Path, values: dict[str, object]) -> None:
 
 
 def down(home: Path) -> None:
-    """Stop the rehearsal and remove what it made. Raises Problem when something is left."""
+    """Stop the rehearsal and remove what it made; raise Problem if something is left."""
     _check_folder(home)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with (home / _LOCK).open("w") as lock:
@@ -74,8 +77,11 @@ def down(home: Path) -> None:
 
 
 def _empty(home: Path) -> None:
-    """Remove the folder; the lock goes last, as without it what is left would count as somebody else's."""
-    # Another `down` may have had the lock before, and have removed it all.
+    """Remove the folder, and the lock in it last.
+
+    Without the lock, `down` would take what is left for somebody else's files.
+    """
+    # Another `down` may have held the lock before and removed the whole folder.
     for entry in home.iterdir() if home.exists() else ():
         if entry.name == _LOCK:
             continue
@@ -84,15 +90,15 @@ def _empty(home: Path) -> None:
         else:
             entry.unlink(missing_ok=True)
     (home / _LOCK).unlink(missing_ok=True)
-    # Not if somebody writes there still, which is theirs then.
+    # The folder stays if another process still writes to it, because the files are that process's.
     with contextlib.suppress(OSError):
         home.rmdir()
 
 
 def _check_folder(home: Path) -> None:
-    """See that `down` will remove nobody else's files with the folder: it is empty, or has the marks of a rehearsal.
+    """Check that `down` removes only a rehearsal's files; raise Problem otherwise.
 
-    Raises Problem.
+    The folder must be empty or have the marks of a rehearsal.
     """
     is_ours = any((home / name).exists() for name in (_LOCK, "run.json"))
     if home.exists() and not is_ours and any(home.iterdir()):
@@ -100,7 +106,7 @@ def _check_folder(home: Path) -> None:
 
 
 def status_text(status: dict[str, Any]) -> str:
-    """The status as a small table."""
+    """Return the status as a small table."""
     rows = [("NAME", "INSTANCE", "STATE", "TYPE", "ADDRESS", "MEMORY")]
     rows += [
         (row["name"] or "-", row["id"], row["state"], row["type"], row["address"] or "-", _mebibytes(row["memory"]))
@@ -125,7 +131,7 @@ def _start(home: Path, values: dict[str, object]) -> None:
     root = Path(__file__).resolve().parents[2]
     progress = home / "progress.log"
     progress.unlink(missing_ok=True)
-    # moto asks boto3 for a session now and then, which a profile of the shell's that does not exist would fail.
+    # moto sometimes asks boto3 for a session, which fails if the shell names a profile that does not exist.
     environment_of_server = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -140,7 +146,7 @@ def _start(home: Path, values: dict[str, object]) -> None:
     try:
         _follow(home, process, progress)
     except BaseException:
-        # Also when the user gives up waiting: half a rehearsal is of no use.
+        # The process is ended also when the user interrupts the wait, because half a rehearsal is of no use.
         process.terminate()
         process.wait(STOP_SECONDS)
         raise
@@ -150,7 +156,10 @@ def _start(home: Path, values: dict[str, object]) -> None:
 
 
 def _follow(home: Path, process: subprocess.Popen[bytes], progress: Path) -> None:
-    """Show what the server says until it is ready; raises Problem if it ends, or is silent for too long."""
+    """Show the server's progress until it is ready.
+
+    Raises Problem if the server ends, or prints nothing for too long.
+    """
     began = heard = time.monotonic()
     shown = 0
     while True:
@@ -173,7 +182,10 @@ def _follow(home: Path, process: subprocess.Popen[bytes], progress: Path) -> Non
 
 
 def _clean(home: Path) -> list[str]:
-    """End every server of this folder and remove what it made in the engine; return what could not be removed."""
+    """End every server of this folder and remove its Docker objects.
+
+    Returns what could not be removed.
+    """
     run = run_state.read_run(home)
     for server in [*([run] if run else []), *run_state.find_servers(home)]:
         run_state.end_process(server, STOP_SECONDS)
@@ -186,7 +198,7 @@ def _clean(home: Path) -> list[str]:
             raise Problem(
                 f"no container engine answers, so containers may be left ({error}): start it, and again"
             ) from error
-    # Still there only if the server could not do it itself.
+    # The file still exists only if the server could not clean up itself.
     if run and (home / "run.json").exists():
         run_state.restore_inotify_limit(run)
         (home / "run.json").unlink()
@@ -236,7 +248,10 @@ def _ask(home: Path, method: str, path: str, body: Any = None) -> Any:
 
 
 def _publish_packages(home: Path, wanted: list[str]) -> None:
-    """Build packages in new versions into the running rehearsal's repository. Raises Problem."""
+    """Build new package versions into the running rehearsal's repository.
+
+    Raises Problem.
+    """
     described = _described(home)
     if "apt_repository_url" not in described:
         raise Problem("this rehearsal has no machines and no package repository")

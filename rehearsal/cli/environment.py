@@ -1,6 +1,7 @@
-"""Shell commands that point the aws CLI, Ansible and boto3 at the rehearsal, and away from any real account.
+"""Print shell commands that direct AWS clients to the rehearsal.
 
-What `scripts/rehearsal env` prints; safe for eval.
+The clients are the aws CLI, Ansible and boto3. The commands lead away from any real account. `scripts/rehearsal env`
+prints them; they are safe for eval.
 """
 
 import os
@@ -29,9 +30,9 @@ _HIDDEN = (
 
 
 def aws_config(described: dict[str, Any]) -> str:
-    """An AWS configuration file with the profile `rehearsal`; its path is known before there is an address.
+    """Return an AWS configuration file with the profile `rehearsal`.
 
-    Molecule's scenarios take it by AWS_CONFIG_FILE and AWS_PROFILE.
+    Its path is known before there is an address. Molecule's scenarios select it by AWS_CONFIG_FILE and AWS_PROFILE.
     """
     settings = Settings()
     values = {
@@ -44,7 +45,7 @@ def aws_config(described: dict[str, Any]) -> str:
 
 
 def commands(home: Path, described: dict[str, Any], own_settings: bool = False) -> str:
-    """The commands, for a rehearsal in this folder with this rehearsal.json.
+    """Return the commands for a rehearsal in this folder with this rehearsal.json.
 
     The settings of its account come from an inventory of its own, or with `own_settings` from the checkout's.
     """
@@ -53,7 +54,8 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
         settings.root / "inventory" if own_settings else account_inventory.inventory(home),
         account_inventory.endpoint(home),
     ]
-    # Commands run from the root. A folder above it may have a comma in its name, which ends a path here.
+    # Paths are relative to the root, where commands run, because a folder above it may have a comma in its name, which
+    # ends a path here.
     paths = [path.relative_to(settings.root) if path.is_relative_to(settings.root) else path for path in inventories]
     exports = {
         "AWS_ENDPOINT_URL": described["api"],
@@ -67,10 +69,10 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
         "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
         "ANSIBLE_INVENTORY": ",".join(map(str, paths)),
     }
-    # A proxy of the computer's must not be asked for what is on this computer.
+    # The computer's HTTP proxy must not be asked for addresses on this computer.
     direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]
     exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
-    # A shell that has not activated .venv finds the locked ansible-playbook and aws all the same.
+    # A shell that has not activated .venv must still find the locked ansible-playbook and aws.
     tools = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", "").split(os.pathsep)
     exports["PATH"] = os.pathsep.join(path if tools in path else [tools, *path])

@@ -1,4 +1,4 @@
-"""The arguments of `scripts/rehearsal`."""
+"""Define the arguments of `scripts/rehearsal`."""
 
 import argparse
 import os
@@ -48,7 +48,7 @@ FAULT_OPTIONS: dict[str, dict[str, Any]] = {
 
 
 def parser() -> argparse.ArgumentParser:
-    """The parser of `scripts/rehearsal`."""
+    """Return the argument parser of `scripts/rehearsal`."""
     root = Path(__file__).resolve().parents[2]
     made = argparse.ArgumentParser(prog="rehearsal", description="The cloud without an account, on this computer.")
     home = os.environ.get("REHEARSAL_HOME") or str(root / ".rehearsal")
