@@ -1,5 +1,5 @@
-"""AWS CloudFormation for the rehearsal: small, and true where it answers at all.
+"""Imitate AWS CloudFormation: a small subset of the service with exact behaviour.
 
 `api.CloudFormationApi` takes the requests; a worker thread per stack operation (`create`, `update`, `delete`) acts on
-moto's EC2 and load balancing through `cloud.Cloud`. What the engine cannot put into effect, it refuses.
+moto's EC2 and load balancing through `aws_clients.Cloud`. The engine refuses whatever it does not support.
 """

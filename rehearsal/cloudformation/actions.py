@@ -1,4 +1,4 @@
-"""What the actions of CloudFormation's API have in common: the request, and the stacks that it may see."""
+"""Define the base of CloudFormation's API actions: the request and its stacks."""
 
 from typing import Any
 
@@ -11,7 +11,10 @@ from rehearsal.cloudformation.stacks import STACKS, Stack, Stacks
 
 
 class Actions(BaseResponse):
-    """One request. Methods are named after actions, in snake case, and run with the rehearsal's lock held."""
+    """Base of one request to CloudFormation.
+
+    Methods are named after actions, in snake case, and run with the rehearsal's lock held.
+    """
 
     def __init__(self) -> None:
         super().__init__(service_name="cloudformation")
@@ -19,23 +22,26 @@ class Actions(BaseResponse):
 
     @property
     def given(self) -> dict[str, Any]:
-        """The request's parameters; raises ValidationError if there is one that would have no effect."""
+        """Return the request's parameters.
+
+        Raises ValidationError for a parameter that would have no effect.
+        """
         given: dict[str, Any] = self._get_params()
         requests.refuse_unsupported(self._get_action(), given)
         return given
 
     @property
     def cloud(self) -> Cloud:
-        """The account and region of the request."""
+        """Return the account and region of the request."""
         return Cloud(self.current_account, self.region)
 
     @property
     def stacks(self) -> Stacks:
-        """All stacks there."""
+        """Return all stacks of the request's account and region."""
         return STACKS[self.current_account, self.region]
 
     def stack(self) -> Stack:
-        """The stack that StackName names; raises ValidationError when there is none."""
+        """Return the stack of the parameter StackName; raise ValidationError if missing."""
         name = self.given.get("StackName")
         if not name:
             raise ValidationError("StackName is required")

@@ -1,4 +1,7 @@
-"""CloudFormation's API, complete: the server routes every request for the service here, with the lock held."""
+"""Serve CloudFormation's API.
+
+The server routes every request for the service here. Requests run with the rehearsal's lock held.
+"""
 
 from rehearsal.cloudformation.change_set_actions import ChangeSetActions
 from rehearsal.cloudformation.name_sets import words
@@ -11,7 +14,7 @@ ACTIONS = words(
     "ValidateTemplate CreateChangeSet DescribeChangeSet ListChangeSets ExecuteChangeSet DeleteChangeSet "
     "SetStackPolicy GetStackPolicy UpdateTerminationProtection"
 )
-"""The actions that are answered; all others are to be refused."""
+"""The supported actions; all others are refused."""
 
 
 class CloudFormationApi(ReadActions, WriteActions, ChangeSetActions):

@@ -1,4 +1,4 @@
-"""AWS as the resources of a stack see it: boto3 clients whose requests moto answers in this process.
+"""Give a stack's resources boto3 clients whose requests moto answers in process.
 
 CloudFormation makes its resources through the public APIs of other services. Doing the same keeps their checks,
 defaults and messages, which live in moto's request handlers as much as in its backends.
@@ -18,12 +18,15 @@ from moto.elbv2.models import ELBv2Backend, elbv2_backends
 from rehearsal.lock import LOCK
 
 _STUBBER = BotocoreStubber()
-# boto3's sessions are not safe to make clients from in several threads at once.
+# boto3 sessions cannot create clients safely in several threads at once.
 _CLIENTS = threading.Lock()
 
 
 class Cloud:
-    """One account's region. Every call through it holds the rehearsal's lock for as long as it runs."""
+    """One region of one account.
+
+    Every call through it holds the rehearsal's lock for as long as it runs.
+    """
 
     def __init__(self, account: str, region: str) -> None:
         self.account = account
@@ -31,31 +34,37 @@ class Cloud:
 
     @property
     def ec2(self) -> Any:
-        """boto3 client for EC2."""
+        """Return the boto3 client for EC2."""
         return _client("ec2", self.account, self.region)
 
     @property
     def elbv2(self) -> Any:
-        """boto3 client for load balancing."""
+        """Return the boto3 client for load balancing."""
         return _client("elbv2", self.account, self.region)
 
     @property
     def ssm(self) -> Any:
-        """boto3 client for Systems Manager."""
+        """Return the boto3 client for Systems Manager."""
         return _client("ssm", self.account, self.region)
 
     @property
     def ec2_backend(self) -> EC2Backend:
-        """moto's own records, for what no API tells; hold the lock while using it."""
+        """Return moto's own EC2 records, for facts that no API returns.
+
+        Hold the lock while using them.
+        """
         return ec2_backends[self.account][self.region]
 
     @property
     def elbv2_backend(self) -> ELBv2Backend:
-        """moto's own records, for what no API tells; hold the lock while using it."""
+        """Return moto's own load balancing records, for facts that no API returns.
+
+        Hold the lock while using them.
+        """
         return elbv2_backends[self.account][self.region]
 
     def availability_zones(self, region: str = "") -> list[str]:
-        """Names of a region's zones, sorted; of this one by default."""
+        """Return the sorted names of a region's zones; by default of this region."""
         client = _client("ec2", self.account, region or self.region)
         return sorted(zone["ZoneName"] for zone in client.describe_availability_zones()["AvailabilityZones"])
 
@@ -72,7 +81,8 @@ def _make_client(service: str, account: str, region: str) -> Any:
         region_name=region,
         aws_access_key_id="rehearsal",
         aws_secret_access_key="rehearsal",  # noqa: S106 - never leaves the process
-        # The environment points at this very server; a request over the network would wait for the lock held here.
+        # The environment points at this very server, where a request over the network would wait for the lock held
+        # here.
         config=Config(ignore_configured_endpoint_urls=True, retries={"total_max_attempts": 1}),
     )
 

@@ -1,4 +1,4 @@
-"""The actions on change sets."""
+"""Serve CloudFormation's actions on change sets."""
 
 from typing import Any
 
@@ -18,7 +18,10 @@ class ChangeSetActions(Actions):
     """Create, describe, list, execute and delete change sets."""
 
     def create_change_set(self) -> ActionResult:
-        """Work out what an update would do; of type CREATE, with a stack that is only being reviewed."""
+        """Create a change set with the changes that an update would make.
+
+        With the type CREATE, it also makes a stack in review (REVIEW_IN_PROGRESS).
+        """
         given = self.given
         requests.check_name(given["ChangeSetName"])
         kind = given.get("ChangeSetType") or "UPDATE"
@@ -47,7 +50,7 @@ class ChangeSetActions(Actions):
         return ActionResult({"Id": change_set.change_set_id, "StackId": stack.stack_id})
 
     def describe_change_set(self) -> ActionResult:
-        """A change set with its changes."""
+        """Describe a change set with its changes."""
         change_set = self._change_set()
         page, token = paginate(change_set.changes, self.given.get("NextToken"), _PER_PAGE)
         shown = {
@@ -62,12 +65,12 @@ class ChangeSetActions(Actions):
         return ActionResult(shown)
 
     def list_change_sets(self) -> ActionResult:
-        """The change sets of a stack."""
+        """List the change sets of a stack."""
         page, token = paginate(self.stack().change_sets, self.given.get("NextToken"), _PER_PAGE)
         return ActionResult({"Summaries": [_summary(change_set) for change_set in page], "NextToken": token})
 
     def execute_change_set(self) -> ActionResult:
-        """Do what the change set tells."""
+        """Execute a change set."""
         change_set = self._change_set()
         stack = change_set.stack
         if change_set.execution_status != "AVAILABLE":
@@ -82,13 +85,13 @@ class ChangeSetActions(Actions):
         else:
             refuse_unless_updatable(stack)
             begin_update(stack, change_set.intent, stack.policy)
-        # The stack is another one now than the one that the others were worked out for.
+        # The stack changes now, so its other change sets, which were computed for the old one, are invalid.
         stack.change_sets[:] = [change_set]
         change_set.execution_status = "EXECUTE_COMPLETE"
         return EmptyResult()
 
     def delete_change_set(self) -> ActionResult:
-        """Forget a change set; a stack made only to be reviewed stays."""
+        """Delete a change set; a stack that was made only for review stays."""
         try:
             change_set = self._change_set()
         except ChangeSetNotFound:

@@ -1,4 +1,4 @@
-"""Change sets: what an update would do, told before it is done."""
+"""Compute change sets: the changes that an update would make."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -41,17 +41,20 @@ class ChangeSet:
 
 
 class Preview:
-    """Works out the changes between a stack and an intent. Use it with the lock held."""
+    """The changes between a stack and an intent.
+
+    Use it with the lock held.
+    """
 
     def __init__(self, stack: Stack, intent: Intent) -> None:
         self.stack = stack
         self.intent = intent
         self.renewed: set[str] = set()
-        """Logical ids of which the physical resource may be another one after the update."""
+        """Logical ids whose physical resource an update may replace."""
         self.evaluation: Evaluation = stack.evaluation(intent, self._lookup)
 
     def changes(self) -> list[dict[str, Any]]:
-        """The list that DescribeChangeSet shows."""
+        """Return the list of changes for DescribeChangeSet."""
         present = self.evaluation.present
         found = []
         for logical_id in present:
@@ -131,7 +134,10 @@ def _holds_unknown(value: Any) -> bool:
 
 
 def _replacement(details: list[dict[str, Any]]) -> str:
-    """AWS's verdict on a resource: True only where a known change of a property always replaces."""
+    """Return AWS's verdict on replacing a resource.
+
+    It is True only where a known change of a property always replaces.
+    """
     certain = {detail["Target"]["Name"] for detail in details if detail["Evaluation"] == "Static"}
     verdicts = set()
     for detail in details:

@@ -1,4 +1,4 @@
-"""The errors that CloudFormation answers with, and the one that a resource fails with."""
+"""Define the errors of CloudFormation's API and the failure of a resource."""
 
 import uuid
 
@@ -7,40 +7,46 @@ from moto.core.exceptions import ServiceException
 
 
 class ValidationError(ServiceException):
-    """The request, template, parameter or state of the stack does not allow what was asked."""
+    """Error: the request, template, parameter or stack state does not allow the call."""
 
     code = "ValidationError"
 
 
 class AlreadyExists(ServiceException):
-    """There is a stack or change set of that name."""
+    """Error: a stack or change set with this name exists already."""
 
     code = "AlreadyExistsException"
 
 
 class ChangeSetNotFound(ServiceException):
-    """There is no change set of that name or id."""
+    """Error: no change set has this name or id."""
 
     code = "ChangeSetNotFound"
 
 
 class InvalidChangeSetStatus(ServiceException):
-    """The change set cannot be executed as it is."""
+    """Error: the change set cannot be executed in its state."""
 
     code = "InvalidChangeSetStatus"
 
 
 class ResourceFailure(Exception):
-    """A resource could not be made, changed or deleted; the text becomes the reason of its event."""
+    """Failure to create, change or delete a resource.
+
+    The text becomes the reason of its event.
+    """
 
 
 def handler_message(message: str, code: str = "GeneralServiceException") -> str:
-    """A reason in the form that CloudFormation's resource handlers give theirs."""
+    """Return a reason in the form of CloudFormation's resource handlers."""
     return f'Resource handler returned message: "{message}" (RequestToken: {uuid.uuid4()}, HandlerErrorCode: {code})'
 
 
 def reason_of(error: ClientError, service: str) -> str:
-    """The reason of a resource event for an API call that was refused; `service` as in `Ec2`."""
+    """Return the reason of a resource event for a refused API call.
+
+    `service` is written as in `Ec2`.
+    """
     details = error.response["Error"]
     code = details.get("Code", "Unknown")
     if "NotFound" in code:

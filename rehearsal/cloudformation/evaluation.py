@@ -1,4 +1,7 @@
-"""A template with the values of one stack put in: properties, tags and outputs of its resources."""
+"""Evaluate a template with the values of one stack.
+
+Gives the properties, tags and outputs of its resources.
+"""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -13,12 +16,15 @@ from rehearsal.cloudformation.resources import RESOURCE_TYPES
 from rehearsal.cloudformation.template import Template, property_paths
 
 Lookup = Callable[[str, str | None], Any]
-"""Value of a resource's id (attribute None) or attribute; an Unknown where there is none yet."""
+"""Function that returns a resource's id (attribute None) or attribute.
+
+It returns an Unknown where there is no value yet.
+"""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Answers what the template's functions come to. It is the Scope of `intrinsics`."""
+    """Evaluation of a template's functions; it is the Scope of `intrinsics`."""
 
     template: Template
     parameters: Mapping[str, ParameterValue]
@@ -29,7 +35,7 @@ class Evaluation:
     lookup: Lookup
 
     def reference(self, name: str) -> Any:
-        """Value of a parameter, pseudo parameter or resource id."""
+        """Return the value of a parameter, pseudo parameter or resource id."""
         if name in self.parameters:
             return self.parameters[name].value
         if name in self._pseudo:
@@ -37,30 +43,30 @@ class Evaluation:
         return self.lookup(name, None)
 
     def attribute(self, logical_id: str, name: str) -> Any:
-        """Value of a resource's attribute."""
+        """Return the value of a resource's attribute."""
         return self.lookup(logical_id, name)
 
     def condition(self, name: str) -> bool:
-        """Value of a condition of the template."""
+        """Return the value of a condition of the template."""
         try:
             return bool(intrinsics.resolve(self.template.conditions[name], self))
         except RecursionError:
             raise ValidationError(f"Template error: circular dependency of condition {name}") from None
 
     def mapped(self, name: str, first: str, second: str) -> Any:
-        """Value in the template's Mappings."""
+        """Return a value from the template's Mappings."""
         try:
             return self.template.mappings[name][first][second]
         except KeyError:
             raise ValidationError(f"Template error: Unable to get mapping for {name}::{first}::{second}") from None
 
     def availability_zones(self, region: str) -> list[str]:
-        """Zones of a region; of the stack's own for an empty name."""
+        """Return the zones of a region; of the stack's own for an empty name."""
         return self.cloud.availability_zones(region)
 
     @cached_property
     def present(self) -> list[str]:
-        """Logical ids whose condition holds, in the order of their dependencies."""
+        """Return the logical ids whose condition holds, in dependency order."""
         resources = self.template.resources
         return [
             logical_id
@@ -69,12 +75,18 @@ class Evaluation:
         ]
 
     def properties(self, logical_id: str) -> dict[str, Any]:
-        """Properties of a resource but its tags, in the types that AWS's schema wants; some may be Unknown."""
+        """Return the properties of a resource without its tags.
+
+        They have the types of AWS's schema; some may be Unknown.
+        """
         type_name = self.template.resources[logical_id]["Type"]
         return {name: value for name, value in self._all_properties(logical_id, type_name).items() if name != "Tags"}
 
     def checked_properties(self, logical_id: str) -> dict[str, Any]:
-        """As `properties`; raises ResourceFailure where they do not fit the schema or the engine."""
+        """Return the properties of a resource as `properties` does, but check them.
+
+        Raises ResourceFailure where they do not fit the schema or the engine.
+        """
         type_name = self.template.resources[logical_id]["Type"]
         properties = self._all_properties(logical_id, type_name)
         problem = schema.problem(type_name, properties)
@@ -86,7 +98,10 @@ class Evaluation:
         return {name: value for name, value in properties.items() if name != "Tags"}
 
     def tags(self, logical_id: str) -> dict[str, Any]:
-        """Tags of a resource: the stack's, its own, and those that CloudFormation itself adds."""
+        """Return the tags of a resource.
+
+        They are the stack's, the resource's own, and those that CloudFormation itself adds.
+        """
         resource = self.template.resources[logical_id]
         if not RESOURCE_TYPES[resource["Type"]].tagged:
             return {}
@@ -100,7 +115,7 @@ class Evaluation:
         }
 
     def outputs(self) -> list[dict[str, str]]:
-        """The stack's outputs as DescribeStacks shows them."""
+        """Return the stack's outputs as DescribeStacks shows them."""
         shown = []
         for name, output in self.template.outputs.items():
             if "Condition" in output and not self.condition(output["Condition"]):

@@ -1,4 +1,4 @@
-"""Evaluates CloudFormation's functions: what a template refers to, and what its values come to."""
+"""Evaluate CloudFormation's intrinsic functions and find the references in them."""
 
 import base64
 import ipaddress
@@ -24,33 +24,39 @@ _NO_VALUE = object()
 
 @dataclass(frozen=True)
 class Unknown:
-    """A value that exists only after its resource was made or replaced; an attribute of None means its id."""
+    """A value that exists only after its resource is created or replaced.
+
+    An attribute of None means its id.
+    """
 
     logical_id: str
     attribute: str | None = None
 
 
 class Scope(Protocol):
-    """What names in a template stand for."""
+    """The values of a template's names."""
 
     def reference(self, name: str) -> Any:
-        """Value of a parameter, pseudo parameter or resource id."""
+        """Return the value of a parameter, pseudo parameter or resource id."""
 
     def attribute(self, logical_id: str, name: str) -> Any:
-        """Value of a resource's attribute."""
+        """Return the value of a resource's attribute."""
 
     def condition(self, name: str) -> bool:
-        """Value of a condition of the template."""
+        """Return the value of a condition of the template."""
 
     def mapped(self, name: str, first: str, second: str) -> Any:
-        """Value in the template's Mappings."""
+        """Return a value from the template's Mappings."""
 
     def availability_zones(self, region: str) -> list[str]:
-        """Zones of a region; of the stack's own for an empty name."""
+        """Return the zones of a region; of the stack's own for an empty name."""
 
 
 def function_of(node: Any) -> str | None:
-    """Name of the function that this node calls, known or not, or None for a plain value."""
+    """Return the name of the function that this node calls.
+
+    The function may be an unknown one; None means a plain value.
+    """
     if isinstance(node, dict) and len(node) == 1:
         name = next(iter(node))
         if name in ("Ref", "Condition") or name.startswith("Fn::"):
@@ -59,13 +65,16 @@ def function_of(node: Any) -> str | None:
 
 
 def variables(argument: Any) -> list[str]:
-    """Names inside `${}` of a Fn::Sub that are not defined by the call itself."""
+    """Return the names inside `${}` of a Fn::Sub that the call does not define itself."""
     text, own = (argument[0], argument[1]) if isinstance(argument, list) else (argument, {})
     return [name for name in (match.strip() for match in _VARIABLE.findall(text)) if name not in own]
 
 
 def references(node: Any) -> Iterator[tuple[str, str | None]]:
-    """Every (name, attribute) that a node refers to by Ref, Fn::GetAtt or Fn::Sub; the attribute is None for an id."""
+    """Yield every (name, attribute) that a node refers to.
+
+    References are Ref, Fn::GetAtt and Fn::Sub; the attribute is None for an id.
+    """
     if isinstance(node, list):
         for item in node:
             yield from references(item)
@@ -87,7 +96,10 @@ def references(node: Any) -> Iterator[tuple[str, str | None]]:
 
 
 def resolve(node: Any, scope: Scope) -> Any:
-    """The value of a node; where it needs something that does not exist yet, an Unknown."""
+    """Return the value of a node.
+
+    It is an Unknown where it needs something that does not exist yet.
+    """
     value = _resolve(node, scope)
     return None if value is _NO_VALUE else value
 

@@ -1,6 +1,6 @@
-"""Sets of names, written as the words of a text."""
+"""Make sets of names from the words of a text."""
 
 
 def words(text: str) -> frozenset[str]:
-    """The words of a text as a set."""
+    """Return the words of a text as a set."""
     return frozenset(text.split())

@@ -1,4 +1,4 @@
-"""Creating and deleting a stack. Updates are in `update`."""
+"""Create and delete stacks; updates are in `update`."""
 
 import time
 
@@ -11,10 +11,13 @@ from rehearsal.lock import LOCK
 
 
 class Create(Worker):
-    """Makes all resources of a new stack; deletes them again if one fails, unless the stack says otherwise."""
+    """The creation of all resources of a new stack.
+
+    If one fails, the resources are deleted again, unless the stack says otherwise.
+    """
 
     def run(self) -> None:
-        """The operation."""
+        """Run the operation."""
         stack = self.stack
         limit = stack.timeout_minutes
         deadline = time.monotonic() + limit * 60 if limit else None
@@ -67,19 +70,22 @@ class Create(Worker):
 
 
 class Delete(Worker):
-    """Deletes a stack's resources, but those that are retained."""
+    """The deletion of a stack's resources, except those that are retained."""
 
     def __init__(self, stack: Stack, retained: frozenset[str]) -> None:
         super().__init__(stack)
         self.retained = retained
 
     def run(self) -> None:
-        """The operation."""
+        """Run the operation."""
         delete_stack(self, "DELETE", self.retained)
 
 
 def create_resource(worker: Worker, evaluation: Evaluation, logical_id: str) -> StackResource:
-    """Make a resource that the stack does not have yet; raises ResourceFailure after the events that say so."""
+    """Create a resource that the stack does not have yet.
+
+    Raises ResourceFailure after the events that report it.
+    """
     record = new_record(evaluation, logical_id)
     with LOCK:
         worker.stack.resources[logical_id] = record
@@ -90,7 +96,7 @@ def create_resource(worker: Worker, evaluation: Evaluation, logical_id: str) -> 
 
 
 def new_record(evaluation: Evaluation, logical_id: str) -> StackResource:
-    """What the template says of a resource, but for its properties."""
+    """Return a new record of a resource in the template, without its properties."""
     resource = evaluation.template.resources[logical_id]
     return StackResource(
         logical_id,
@@ -102,7 +108,10 @@ def new_record(evaluation: Evaluation, logical_id: str) -> StackResource:
 
 
 def fill(worker: Worker, record: StackResource, evaluation: Evaluation, failed_status: str) -> None:
-    """Give the record its properties and tags; raises ResourceFailure, with its event, if they are wrong."""
+    """Set the record's properties and tags.
+
+    Raises ResourceFailure, with its event, if they are wrong.
+    """
     try:
         properties = evaluation.checked_properties(record.logical_id)
         tags = evaluation.tags(record.logical_id)
@@ -116,7 +125,7 @@ def fill(worker: Worker, record: StackResource, evaluation: Evaluation, failed_s
 
 
 def outputs_of(evaluation: Evaluation) -> tuple[list[dict[str, str]], str]:
-    """The outputs, and why they cannot be told if they cannot."""
+    """Return the stack's outputs and an empty text, or no outputs and the error."""
     try:
         return evaluation.outputs(), ""
     except ServiceException as error:
@@ -139,7 +148,7 @@ def delete_stack(worker: Worker, verb: str, retained: frozenset[str]) -> None:
     failed = worker.remove_all(records, policy)
     with LOCK:
         if rollback and stack.cancelled.is_set():
-            # A delete waits for this rollback to end and says itself how it ended.
+            # A delete operation waits for this rollback to end and reports its own result.
             return
         if failed:
             stack.move_to(f"{verb}_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}]. ")

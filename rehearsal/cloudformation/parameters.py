@@ -1,4 +1,4 @@
-"""Checks the parameters of a request against their declarations and finds what each stands for."""
+"""Check a request's parameters against their declarations and find their values."""
 
 import re
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ DECLARATION_KEYS = words(
 
 @dataclass(frozen=True)
 class ParameterValue:
-    """One parameter of a stack: as given, and what it stands for where that was looked up."""
+    """One parameter of a stack: the given value, and the looked-up value if any."""
 
     given: str
     type: str
@@ -47,14 +47,14 @@ class ParameterValue:
 
     @property
     def value(self) -> Any:
-        """What Ref answers: a text, or for list types a list of texts."""
+        """Return the value of a Ref: a text, or for list types a list of texts."""
         text = self.given if self.resolved is None else self.resolved
         if self.type == "CommaDelimitedList" or self.type.startswith("List<"):
             return [item.strip() for item in text.split(",")]
         return text
 
     def described(self, key: str) -> dict[str, str]:
-        """As DescribeStacks shows it."""
+        """Return the parameter as DescribeStacks shows it."""
         shown = {"ParameterKey": key, "ParameterValue": "****" if self.no_echo else self.given}
         return shown if self.resolved is None else {**shown, "ResolvedValue": self.resolved}
 
@@ -65,7 +65,7 @@ def evaluate(
     previous: Mapping[str, ParameterValue],
     cloud: Cloud,
 ) -> dict[str, ParameterValue]:
-    """Values of all declared parameters.
+    """Return the values of all declared parameters.
 
     `given` is the request's list; `previous` are the stack's values, which UsePreviousValue asks for. SSM parameters
     are read anew on every call, also for a previous value. Raises ValidationError in CloudFormation's words.
@@ -78,7 +78,10 @@ def evaluate(
 
 
 def nonexistent(values: Mapping[str, ParameterValue], cloud: Cloud) -> str | None:
-    """Why a parameter of an AWS-specific type is refused: it names something that is not there. None if all are."""
+    """Return why a parameter of an AWS-specific type is refused, or None.
+
+    A parameter is refused if it names something that does not exist.
+    """
     for key, value in values.items():
         match = _SSM.fullmatch(value.type) or _LIST.fullmatch(value.type)
         aws_type = match.group(1) if match else value.type

@@ -1,4 +1,4 @@
-"""Stack policies: which resources an update may touch, and how."""
+"""Evaluate stack policies: which resources an update may change, and how."""
 
 import fnmatch
 import json
@@ -22,9 +22,10 @@ def check(body: str) -> None:
 
 
 def denial(body: str | None, action: str, logical_id: str, type_name: str) -> str | None:
-    """Why the policy forbids the action on the resource, in CloudFormation's words, or None.
+    """Return why the policy forbids the action on the resource, or None.
 
-    Without a policy everything is allowed; with one, what no statement allows is denied, and a denial always wins.
+    The reason is in CloudFormation's words. Without a policy everything is allowed; with one, what no statement allows
+    is denied, and a denial always wins.
     """
     if body is None:
         return None

@@ -1,4 +1,4 @@
-"""The actions that change nothing."""
+"""Serve CloudFormation's read-only actions."""
 
 from moto.core.responses import ActionResult
 
@@ -8,16 +8,17 @@ from rehearsal.cloudformation.errors import ValidationError
 from rehearsal.cloudformation.stacks import paginate
 from rehearsal.cloudformation.template import parse
 
-# AWS cuts pages by their size in bytes; a class of forty with a page each must not be the first to see a second one.
+# AWS limits pages by their size in bytes; the small limit makes a second page common before a class of forty stacks
+# reaches one.
 STACKS_PER_PAGE = 20
 ITEMS_PER_PAGE = 100
 
 
 class ReadActions(Actions):
-    """Describe, list, get, validate."""
+    """The actions that describe, list, get and validate."""
 
     def describe_stacks(self) -> ActionResult:
-        """One stack by name or id, or all that are not deleted."""
+        """Describe one stack by name or id, or all that are not deleted."""
         given = self.given
         if given.get("StackName"):
             return ActionResult({"Stacks": [views.stack(self.stacks.find(given["StackName"]))]})
@@ -25,12 +26,12 @@ class ReadActions(Actions):
         page, token = paginate(living, given.get("NextToken"), STACKS_PER_PAGE)
         shown = [views.stack(stack) for stack in page]
         for stack in shown:
-            # AWS has been seen to tell it for a single stack only, so nobody may rely on it in a list.
+            # AWS has been seen to return it for a single stack only, so nobody may rely on it in a list.
             del stack["EnableTerminationProtection"]
         return ActionResult({"Stacks": shown, "NextToken": token})
 
     def list_stacks(self) -> ActionResult:
-        """All stacks, deleted ones too, or those in certain states."""
+        """List all stacks, deleted ones too, or those in certain states."""
         given = self.given
         wanted = given.get("StackStatusFilter")
         found = [stack for stack in self.stacks.all() if not wanted or stack.status in wanted]
@@ -38,13 +39,16 @@ class ReadActions(Actions):
         return ActionResult({"StackSummaries": [views.summary(stack) for stack in page], "NextToken": token})
 
     def describe_stack_events(self) -> ActionResult:
-        """A stack's history, newest first."""
+        """Describe a stack's history, newest event first."""
         stack = self.stack()
         page, token = paginate(list(reversed(stack.events)), self.given.get("NextToken"), ITEMS_PER_PAGE)
         return ActionResult({"StackEvents": [views.event(stack, entry) for entry in page], "NextToken": token})
 
     def describe_stack_resources(self) -> ActionResult:
-        """A stack's resources, all or one; or those of the stack that owns a physical resource."""
+        """Describe a stack's resources, all or one.
+
+        With a physical id, they are those of the stack that owns the physical resource.
+        """
         given = self.given
         if given.get("PhysicalResourceId"):
             owners = [
@@ -62,7 +66,7 @@ class ReadActions(Actions):
         return ActionResult({"StackResources": [views.resource(stack, entry) for entry in entries]})
 
     def describe_stack_resource(self) -> ActionResult:
-        """One resource of a stack."""
+        """Describe one resource of a stack."""
         stack = self.stack()
         logical_id = self.given["LogicalResourceId"]
         if logical_id not in stack.resources:
@@ -70,7 +74,7 @@ class ReadActions(Actions):
         return ActionResult({"StackResourceDetail": views.resource_detail(stack, stack.resources[logical_id])})
 
     def list_stack_resources(self) -> ActionResult:
-        """A stack's resources in short."""
+        """List a stack's resources in short form."""
         entries = list(self.stack().resources.values())
         page, token = paginate(entries, self.given.get("NextToken"), ITEMS_PER_PAGE)
         return ActionResult(
@@ -78,12 +82,12 @@ class ReadActions(Actions):
         )
 
     def get_template(self) -> ActionResult:
-        """The text that the stack was made from."""
+        """Return the template text that the stack was made from."""
         body = self.stack().intent.template.body
         return ActionResult({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]})
 
     def get_template_summary(self) -> ActionResult:
-        """Parameters and types of a template or of a stack's template."""
+        """Return the parameters and types of a template or of a stack's template."""
         given = self.given
         template = parse(given["TemplateBody"]) if given.get("TemplateBody") else self.stack().intent.template
         types = sorted({resource["Type"] for resource in template.resources.values()})
@@ -96,7 +100,7 @@ class ReadActions(Actions):
         )
 
     def validate_template(self) -> ActionResult:
-        """Whether the engine would take the template, and its parameters."""
+        """Validate a template against the engine and return its parameters."""
         template = parse(self.given.get("TemplateBody") or "")
         keys = ("ParameterKey", "DefaultValue", "NoEcho", "Description")
         shown = [
@@ -106,6 +110,6 @@ class ReadActions(Actions):
         return ActionResult({"Parameters": shown, "Description": template.document.get("Description")})
 
     def get_stack_policy(self) -> ActionResult:
-        """The stack's policy, if it has one."""
+        """Return the stack's policy, if it has one."""
         body = self.stack().policy
         return ActionResult({"StackPolicyBody": body} if body else {})

@@ -1,4 +1,4 @@
-"""Turns the parameters of a request into an intent, and refuses what the engine would not put into effect."""
+"""Convert a request's parameters to an intent, and refuse unsupported ones."""
 
 import re
 from collections.abc import Mapping
@@ -28,13 +28,16 @@ ACCEPTED: dict[str, frozenset[str]] = {
     "ValidateTemplate": frozenset({"TemplateBody"}),
     "GetTemplateSummary": frozenset({"TemplateBody", "StackName"}),
 }
-"""Request parameters by action; an action that is not here takes all of its own."""
+"""Accepted request parameters by action.
+
+An action that is not listed accepts all of its parameters.
+"""
 
 
 def refuse_unsupported(action: str, given: Mapping[str, Any]) -> None:
     """Raise ValidationError for a request parameter that would have no effect."""
     accepted = ACCEPTED.get(action)
-    # A false flag or an empty list asks for nothing.
+    # A false flag or an empty list requests nothing, so it is never refused.
     unknown = [name for name, value in given.items() if accepted is not None and name not in accepted and value]
     if unknown:
         raise ValidationError(f"{', '.join(sorted(unknown))} of {action} is not supported by the rehearsal")
@@ -50,13 +53,16 @@ def check_name(name: str) -> None:
 
 
 def new_intent(given: Mapping[str, Any], cloud: Cloud) -> Intent:
-    """What a request for a new stack asks for."""
+    """Return the intent of a request for a new stack."""
     template = parse(_body(given))
     return _intent(given, template, {}, _tags(given), cloud)
 
 
 def changed_intent(given: Mapping[str, Any], stack: Stack) -> Intent:
-    """What a request asks of a stack that exists: the previous template, values and tags where it says so."""
+    """Return the intent of a request for a stack that exists.
+
+    Previous template, values and tags are kept where the request says so.
+    """
     if given.get("UsePreviousTemplate"):
         if given.get("TemplateBody"):
             raise ValidationError("UsePreviousTemplate and TemplateBody cannot be given together")
@@ -69,7 +75,7 @@ def changed_intent(given: Mapping[str, Any], stack: Stack) -> Intent:
 
 
 def policy_body(given: Mapping[str, Any], name: str) -> str | None:
-    """A stack policy of the request, checked; None if it has none."""
+    """Return the request's stack policy after a check, or None if it has none."""
     body = given.get(name)
     if body is not None:
         policy.check(body)

@@ -1,4 +1,7 @@
-"""AWS's own schemas of resource types, from the files that cfn-lint ships: what is allowed, what a change replaces."""
+"""Read AWS's schemas of resource types from the files that cfn-lint ships.
+
+They define which properties are allowed, and which changes replace the resource.
+"""
 
 import importlib.util
 import json
@@ -12,15 +15,15 @@ import regex
 from jsonschema.protocols import Validator
 
 Recreation = Literal["Never", "Conditionally", "Always"]
-"""What a change of a property does to the physical resource, in the words of a change set."""
+"""Effect of a property's change on the physical resource, as change sets name it."""
 
-# The schemas of the type itself do not differ between regions in what the engine uses of them.
+# The parts of a type's schema that the engine uses do not differ between regions.
 _REGION = "us-east-1"
 
 
 @cache
 def _folder() -> Path:
-    # cfn-lint's own manager answers the same, but importing it costs five seconds of processor time.
+    # cfn-lint's own manager returns the same, but importing it costs five seconds of processor time.
     spec = importlib.util.find_spec("cfnlint")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("cfn-lint is not installed; its resource schemas are needed")
@@ -35,14 +38,17 @@ def _index() -> dict[str, str]:
 
 @cache
 def resource_schema(type_name: str) -> dict[str, Any]:
-    """The schema of a resource type such as `AWS::EC2::Instance`; raises KeyError for an unknown one."""
+    """Return the schema of a resource type such as `AWS::EC2::Instance`.
+
+    Raises KeyError for an unknown one.
+    """
     schema: dict[str, Any] = json.loads((_folder() / "resources" / f"{_index()[type_name]}.json").read_text())
     return schema
 
 
 @cache
 def recreation(type_name: str, name: str) -> Recreation:
-    """What changing this top-level property does, by AWS's schema."""
+    """Return the effect of changing this top-level property, by AWS's schema."""
     schema = resource_schema(type_name)
     pointer = f"/properties/{name}"
     if pointer in schema.get("createOnlyProperties", []):
@@ -53,7 +59,7 @@ def recreation(type_name: str, name: str) -> Recreation:
 
 
 def _pattern(_: Validator, pattern: str, value: Any, __: Any) -> Iterator[jsonschema.ValidationError]:
-    # AWS's patterns are Java's, whose character classes Python's own module does not know.
+    # AWS's patterns are Java's, and Python's own module does not know their character classes.
     if isinstance(value, str) and not regex.search(pattern, value):
         yield jsonschema.ValidationError(f"{value!r} does not match {pattern!r}")
 
@@ -67,7 +73,10 @@ def _validator(type_name: str) -> Validator:
 
 
 def problem(type_name: str, properties: dict[str, Any]) -> str | None:
-    """Why the properties do not fit the type's schema, as CloudFormation words it, or None."""
+    """Return why the properties do not fit the type's schema, or None.
+
+    The text is in CloudFormation's words.
+    """
     errors = sorted(_validator(type_name).iter_errors(properties), key=lambda error: list(map(str, error.path)))
     if not errors:
         return None
@@ -76,7 +85,10 @@ def problem(type_name: str, properties: dict[str, Any]) -> str | None:
 
 
 def coerce(type_name: str, properties: dict[str, Any]) -> dict[str, Any]:
-    """The properties with their scalars in the schema's types: templates may write `30` as well as `"30"`."""
+    """Return the properties with their scalars in the schema's types.
+
+    Templates may write `30` as well as `"30"`.
+    """
     schema = resource_schema(type_name)
     return {name: _coerce(value, schema["properties"].get(name, {}), schema) for name, value in properties.items()}
 

@@ -1,4 +1,4 @@
-"""What the engine remembers: stacks with their resources, events and change sets."""
+"""Store stacks with their resources, events and change sets."""
 
 import itertools
 import threading
@@ -18,13 +18,13 @@ STACK_TYPE = "AWS::CloudFormation::Stack"
 
 
 def now() -> datetime:
-    """The time of an event."""
+    """Return the current time for an event."""
     return datetime.now(UTC)
 
 
 @dataclass
 class StackResource:
-    """One resource of a stack and the physical resource that it stands for."""
+    """One resource of a stack, and its physical resource."""
 
     logical_id: str
     type: str
@@ -40,13 +40,13 @@ class StackResource:
 
     @property
     def exists(self) -> bool:
-        """Whether there may be a physical resource."""
+        """Return whether there may be a physical resource."""
         return bool(self.physical_id) and self.status != "DELETE_COMPLETE"
 
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a stack's history."""
+    """One event of a stack's history."""
 
     logical_id: str
     physical_id: str
@@ -60,14 +60,17 @@ class Event:
 
 @dataclass(frozen=True)
 class Intent:
-    """What a stack shall be: the part of it that an update replaces as a whole, and a rollback puts back."""
+    """The wanted content of a stack.
+
+    An update replaces it as a whole, and a rollback restores it.
+    """
 
     template: Template
     parameters: dict[str, ParameterValue]
     tags: dict[str, str]
 
     def same_as(self, other: "Intent") -> bool:
-        """Whether an update from the one to the other would have nothing to do."""
+        """Return whether an update from this intent to the other would change nothing."""
         return (
             self.template.document == other.template.document
             and {key: value.value for key, value in self.parameters.items()}
@@ -78,7 +81,7 @@ class Intent:
 
 @dataclass
 class Stack:
-    """One stack. Read and change it with the rehearsal's lock held."""
+    """One stack; read and change it with the rehearsal's lock held."""
 
     name: str
     cloud: Cloud
@@ -93,7 +96,7 @@ class Stack:
     resources: dict[str, StackResource] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     change_sets: list[Any] = field(default_factory=list)
-    """Of `change_sets.ChangeSet`, which in turn knows its stack."""
+    """Change sets of the type `change_sets.ChangeSet`, which refers back to its stack."""
     policy: str | None = None
     termination_protection: bool = False
     on_failure: str = "ROLLBACK"
@@ -110,55 +113,64 @@ class Stack:
         self.events.append(Event(logical_id, physical_id, type_name, status, reason, self.token, event_id, now()))
 
     def move_to(self, status: str, reason: str = "") -> None:
-        """Give the stack a new state, with its event."""
+        """Set the stack's state and add its event."""
         self.status, self.reason = status, reason
         self.note(self.name, self.stack_id, STACK_TYPE, status, reason)
 
     def evaluation(self, intent: Intent, lookup: Lookup) -> Evaluation:
-        """The intent's template with this stack's values."""
+        """Return the evaluation of the intent's template with this stack's values."""
         return Evaluation(intent.template, intent.parameters, self.stack_id, self.name, intent.tags, self.cloud, lookup)
 
 
 class Stacks:
-    """All stacks of one account's region, deleted ones too, as long as the process lives."""
+    """All stacks of one account and region, deleted ones too.
+
+    They are kept as long as the process lives.
+    """
 
     def __init__(self) -> None:
         self._all: dict[str, Stack] = {}
 
     def add(self, stack: Stack) -> None:
-        """Remember a new stack."""
+        """Add a new stack."""
         self._all[stack.stack_id] = stack
 
     def forget(self, stack: Stack) -> None:
-        """Drop a stack that never came to be."""
+        """Remove a stack that was never created."""
         del self._all[stack.stack_id]
 
     def all(self) -> list[Stack]:
-        """Newest first."""
+        """Return all stacks, newest first."""
         return list(reversed(self._all.values()))
 
     def living(self, name: str) -> Stack | None:
-        """The stack of this name that is not deleted, if any."""
+        """Return the stack of this name that is not deleted, if any."""
         return next((stack for stack in self.all() if stack.name == name and stack.status != "DELETE_COMPLETE"), None)
 
     def find(self, name_or_id: str) -> Stack:
-        """A living stack by name, any by id; raises ValidationError when there is none."""
+        """Return a stack that is not deleted by name, or any stack by id.
+
+        Raises ValidationError when there is none.
+        """
         stack = self._all.get(name_or_id) or self.living(name_or_id)
         if stack is None:
             raise ValidationError(f"Stack with id {name_or_id} does not exist")
         return stack
 
     def new_id(self, cloud: Cloud, name: str) -> str:
-        """An ARN for a new stack."""
+        """Return an ARN for a new stack."""
         return f"arn:aws:cloudformation:{cloud.region}:{cloud.account}:stack/{name}/{uuid.uuid4()}"
 
 
 STACKS: defaultdict[tuple[str, str], Stacks] = defaultdict(Stacks)
-"""By account and region."""
+"""Stacks by account and region."""
 
 
 def paginate(items: list[Any], token: str | None, size: int) -> tuple[list[Any], str | None]:
-    """One page of the items and the token of the next one; raises ValidationError for a token that is none."""
+    """Return one page of the items and the token of the next one.
+
+    Raises ValidationError for an invalid token.
+    """
     if token is not None and not token.isdecimal():
         raise ValidationError("Invalid NextToken")
     start = int(token or 0)

@@ -1,4 +1,7 @@
-"""A template whose every part is known to the engine: parsed, checked, and with its dependencies."""
+"""Parse and check a template, and find its dependencies.
+
+The engine knows every part of a template that passes.
+"""
 
 import re
 from collections.abc import Iterator
@@ -28,38 +31,41 @@ _LOGICAL_ID = re.compile(r"[A-Za-z0-9]+")
 
 @dataclass(frozen=True)
 class Template:
-    """Use `parse`, which checks; the sections are plain data with their functions unresolved."""
+    """A checked template; make it with `parse`.
+
+    The sections are plain data with their functions unresolved.
+    """
 
     body: str
     document: dict[str, Any]
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        """Declarations by name."""
+        """Return the parameter declarations by name."""
         return self.document.get("Parameters") or {}
 
     @property
     def mappings(self) -> dict[str, Any]:
-        """Mappings by name."""
+        """Return the mappings by name."""
         return self.document.get("Mappings") or {}
 
     @property
     def conditions(self) -> dict[str, Any]:
-        """Conditions by name."""
+        """Return the conditions by name."""
         return self.document.get("Conditions") or {}
 
     @property
     def resources(self) -> dict[str, dict[str, Any]]:
-        """Resources by logical id."""
+        """Return the resources by logical id."""
         return self.document["Resources"]
 
     @property
     def outputs(self) -> dict[str, dict[str, Any]]:
-        """Outputs by name."""
+        """Return the outputs by name."""
         return self.document.get("Outputs") or {}
 
     def dependencies(self, logical_id: str) -> set[str]:
-        """Logical ids that this resource refers to or names in DependsOn."""
+        """Return the logical ids that this resource refers to or names in DependsOn."""
         resource = self.resources[logical_id]
         named = resource.get("DependsOn", [])
         found = set(named if isinstance(named, list) else [named])
@@ -68,7 +74,10 @@ class Template:
 
     @cached_property
     def order(self) -> list[str]:
-        """Logical ids so that each comes after what it depends on; raises ValidationError for a circle."""
+        """Return the logical ids, each after those it depends on.
+
+        Raises ValidationError for a circular dependency.
+        """
         sorter = TopologicalSorter({logical_id: sorted(self.dependencies(logical_id)) for logical_id in self.resources})
         try:
             return list(sorter.static_order())
@@ -78,7 +87,10 @@ class Template:
 
 
 def parse(body: str) -> Template:
-    """Read and check a template; raises ValidationError for what AWS or the rehearsal does not take."""
+    """Read and check a template.
+
+    Raises ValidationError for what AWS or the rehearsal does not support.
+    """
     size = len(body.encode())
     if size > MAX_BYTES:
         raise ValidationError(
@@ -159,7 +171,10 @@ def _check_resource(template: Template, logical_id: str) -> None:
 
 
 def property_paths(node: Any, prefix: str = "") -> Iterator[str]:
-    """Dotted paths of all properties inside a value; both branches of a Fn::If count, other functions are skipped."""
+    """Yield the dotted paths of all properties inside a value.
+
+    Both branches of a Fn::If count; other functions are skipped.
+    """
     if isinstance(node, list):
         for item in node:
             yield from property_paths(item, prefix)
@@ -173,7 +188,7 @@ def property_paths(node: Any, prefix: str = "") -> Iterator[str]:
     for name, value in node.items():
         path = f"{prefix}.{name}" if prefix else name
         yield path
-        # The keys of Matcher are looked at by the schema; those of a function call are no properties.
+        # The schema checks the keys of Matcher, and the keys of a function call are no properties.
         yield from property_paths(value, path)
 
 
@@ -202,7 +217,7 @@ def _functions(node: Any, where: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _check_names(template: Template) -> None:
-    """Every Ref, Fn::GetAtt, Fn::Sub, DependsOn and Condition names something that is there."""
+    """Check that every Ref, Fn::GetAtt, Fn::Sub, DependsOn and Condition resolves."""
     known = template.resources.keys() | template.parameters.keys() | intrinsics.PSEUDO_PARAMETERS
     for section, node in (("Resources", template.resources), ("Outputs", template.outputs)):
         for logical_id, attribute in intrinsics.references(node):

@@ -1,4 +1,7 @@
-"""Reads the text of a template, YAML with CloudFormation's short tags or JSON, into plain data."""
+"""Parse a template's text into plain data.
+
+The text is JSON, or YAML with CloudFormation's short tags.
+"""
 
 import json
 from typing import Any
@@ -12,10 +15,10 @@ _SHORT_FUNCTIONS = words("And Base64 Cidr Equals FindInMap GetAtt GetAZs If Join
 
 
 class _Loader(yaml.SafeLoader):
-    """Safe YAML in which dates stay text and a key given twice is an error."""
+    """Safe YAML loader in which dates stay text and duplicate keys are an error."""
 
 
-# A template's version is a date, and no property wants one.
+# Dates stay text because a template's version is a date, and no property needs one.
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -53,10 +56,10 @@ _Loader.add_multi_constructor("!", _short_tag)
 
 
 def read(body: str) -> dict[str, Any]:
-    """The template as data; raises ValidationError where it is no well-formed template."""
+    """Return the template as data; raise ValidationError if it is not well-formed."""
     try:
-        # Any flow mapping may begin with a brace, but CloudFormation too takes such a text for JSON first.
-        # S506: _Loader is a SafeLoader.
+        # CloudFormation too takes a text that begins with a brace for JSON first, although it may be a YAML flow
+        # mapping. S506: _Loader is a SafeLoader.
         document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)  # noqa: S506
     except json.JSONDecodeError as error:
         raise ValidationError(f"Template format error: JSON not well-formed. (line {error.lineno})") from error

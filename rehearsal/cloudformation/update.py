@@ -1,4 +1,4 @@
-"""Updating a stack: what changed is changed in place or replaced, and put back if anything fails."""
+"""Update a stack: change or replace resources, and roll back if anything fails."""
 
 import copy
 import time
@@ -18,26 +18,26 @@ from rehearsal.settings import SETTINGS
 
 @dataclass(frozen=True)
 class Done:
-    """One step of an update, with what is needed to take it back."""
+    """One completed step of an update, with the data to undo it."""
 
     record: StackResource
-    """The stack's record now."""
+    """The stack's current record."""
     before: StackResource | None
-    """The record as it was; None if the resource is new."""
+    """The record before the step; None if the resource is new."""
     replaced: bool
 
 
 class Update(Worker):
-    """Brings a stack from one intent to another."""
+    """The update of a stack from one intent to another."""
 
     def __init__(self, stack: Stack, wanted: Intent, policy_body: str | None) -> None:
-        """`policy_body` is the stack policy that holds for this update."""
+        """Set up the update; `policy_body` is the stack policy that applies to it."""
         super().__init__(stack)
         self.old, self.wanted, self.policy_body = stack.intent, wanted, policy_body
         self.done: list[Done] = []
 
     def run(self) -> None:
-        """The operation."""
+        """Run the operation."""
         stack = self.stack
         with LOCK:
             stack.intent = self.wanted
@@ -72,7 +72,8 @@ class Update(Worker):
         stack = self.stack
         record = stack.resources.get(logical_id)
         if record is None or not record.exists or record.status == "DELETE_SKIPPED":
-            # Noted before the attempt: a resource that failed after it was made has to go again.
+            # The step is recorded before the attempt, because a resource that failed after its creation must be
+            # removed.
             try:
                 create_resource(self, evaluation, logical_id)
             finally:
@@ -93,7 +94,7 @@ class Update(Worker):
         current.deletion_policy, current.update_replace_policy = wanted.deletion_policy, wanted.update_replace_policy
 
     def _fill_from(self, evaluation: Evaluation, record: StackResource, wanted: StackResource) -> None:
-        # The event of wrong properties belongs to the resource as it is, with its physical id.
+        # The event for wrong properties belongs to the existing resource, with its physical id.
         wanted.physical_id = record.physical_id
         try:
             fill(self, wanted, evaluation, "UPDATE_FAILED")
@@ -112,7 +113,7 @@ class Update(Worker):
         try:
             return handler.replaces(record.physical_id, record.properties, wanted.properties, changed)
         except (ClientError, LookupError):
-            # The resource cannot be looked at, most likely because it is gone: the update itself will tell.
+            # The resource cannot be read, most likely because it is gone; the update itself will report it.
             return False
 
     def _replace(self, record: StackResource, wanted: StackResource) -> None:
@@ -202,7 +203,7 @@ class Update(Worker):
 
 
 def changed_names(old: StackResource, new: StackResource) -> set[str]:
-    """Names of the top-level properties that differ, `Tags` for the tags."""
+    """Return the names of the top-level properties that differ, `Tags` for the tags."""
     names = {*old.properties, *new.properties}
     changed = {name for name in names if old.properties.get(name) != new.properties.get(name)}
     return changed | ({"Tags"} if old.tags != new.tags else set())

@@ -1,4 +1,4 @@
-"""Records of stacks in the shapes of the API's answers."""
+"""Format records of stacks as the API's answers."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ Shape = dict[str, Any]
 
 
 def stack(record: Stack) -> Shape:
-    """As DescribeStacks."""
+    """Return a stack as DescribeStacks shows it."""
     shown = {
         "StackId": record.stack_id,
         "StackName": record.name,
@@ -33,7 +33,7 @@ def stack(record: Stack) -> Shape:
 
 
 def summary(record: Stack) -> Shape:
-    """As ListStacks."""
+    """Return a stack as ListStacks shows it."""
     whole = stack(record)
     shown = {"TemplateDescription": whole.get("Description")} | {
         key: whole.get(key)
@@ -43,7 +43,7 @@ def summary(record: Stack) -> Shape:
 
 
 def event(record: Stack, entry: Event) -> Shape:
-    """As DescribeStackEvents."""
+    """Return an event as DescribeStackEvents shows it."""
     shown = {
         "StackId": record.stack_id,
         "StackName": record.name,
@@ -60,19 +60,19 @@ def event(record: Stack, entry: Event) -> Shape:
 
 
 def resource(record: Stack, entry: StackResource) -> Shape:
-    """As DescribeStackResources."""
+    """Return a resource as DescribeStackResources shows it."""
     shown = resource_summary(entry)
     timestamp = shown.pop("LastUpdatedTimestamp")
     return {"StackId": record.stack_id, "StackName": record.name, "Timestamp": timestamp, **shown}
 
 
 def resource_detail(record: Stack, entry: StackResource) -> Shape:
-    """As DescribeStackResource."""
+    """Return a resource as DescribeStackResource shows it."""
     return {"StackId": record.stack_id, "StackName": record.name, **resource_summary(entry)}
 
 
 def resource_summary(entry: StackResource) -> Shape:
-    """As ListStackResources."""
+    """Return a resource as ListStackResources shows it."""
     shown = {
         "LogicalResourceId": entry.logical_id,
         "PhysicalResourceId": entry.physical_id or None,
@@ -86,7 +86,7 @@ def resource_summary(entry: StackResource) -> Shape:
 
 
 def declared_parameters(template: Template) -> list[Shape]:
-    """As GetTemplateSummary."""
+    """Return a template's parameters as GetTemplateSummary shows them."""
     return [
         _given(
             {

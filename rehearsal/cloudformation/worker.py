@@ -1,4 +1,7 @@
-"""The life of single resources: made, changed and deleted one after another, each step an event of the stack."""
+"""Create, change and delete a stack's resources one after another.
+
+Each step is an event of the stack.
+"""
 
 import logging
 import threading
@@ -20,30 +23,39 @@ from rehearsal.settings import SETTINGS
 
 _log = logging.getLogger(__name__)
 _FIRST_POLL_SECONDS, _LAST_POLL_SECONDS = 0.02, 0.5
-# A machine says by itself when it failed to boot; the engine gives up on it only after that.
+# A machine reports by itself when it fails to boot; the engine gives up on it only after that.
 _MARGIN_SECONDS = 30.0
 
 
 class Worker:
-    """Acts on the resources of one stack, in a thread of its own that `start` begins. Subclasses say what to do."""
+    """Base of a stack operation, which runs in a thread of its own.
+
+    `start` begins the thread; subclasses implement `run`.
+    """
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self._before: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin the work, once an operation before it has ended. Call it with the lock held."""
+        """Start the work after the stack's previous operation has ended.
+
+        Call it with the lock held.
+        """
         self._before = self.stack.worker
         thread = threading.Thread(target=self._work, name=f"stack {self.stack.name}", daemon=True)
         self.stack.worker = thread
         thread.start()
 
     def run(self) -> None:
-        """The operation; subclasses implement it."""
+        """Run the operation; subclasses implement it."""
         raise NotImplementedError
 
     def value(self, logical_id: str, attribute: str | None) -> Any:
-        """Id or attribute of a resource of the stack, an Unknown while it is not there."""
+        """Return the id or an attribute of a resource of the stack.
+
+        It is an Unknown while the resource does not exist.
+        """
         record = self.stack.resources.get(logical_id)
         if record is None or not record.exists:
             return Unknown(logical_id, attribute)
@@ -52,7 +64,7 @@ class Worker:
         )
 
     def handler(self, record: StackResource) -> ResourceType:
-        """Who knows how to deal with the record's type."""
+        """Return the handler of the record's resource type."""
 
         def refused_start() -> None:
             reason = resource_fault(self.stack.name, record.logical_id)
@@ -63,15 +75,16 @@ class Worker:
         return RESOURCE_TYPES[record.type](context)
 
     def note(self, record: StackResource, status: str, reason: str = "") -> None:
-        """Give the record a state, with its event."""
+        """Set the record's state and add its event."""
         with LOCK:
             record.status, record.reason, record.changed = status, reason, now()
             self.stack.note(record.logical_id, record.physical_id, record.type, status, reason)
 
     def make(self, record: StackResource, verb: str = "CREATE") -> None:
-        """Make the record's physical resource; raises ResourceFailure after the event that says so.
+        """Create the record's physical resource.
 
-        `verb` is the event's: the new one of a replacement counts as an UPDATE.
+        Raises ResourceFailure after the event that reports it. `verb` is the event's: a replacement's new resource
+        counts as an UPDATE.
         """
         with self._failing(record, f"{verb}_FAILED"):
             reason = resource_fault(self.stack.name, record.logical_id)
@@ -86,12 +99,16 @@ class Worker:
         self.note(record, f"{verb}_COMPLETE")
 
     def change(self, record: StackResource, properties: dict[str, Any], tags: dict[str, str]) -> None:
-        """Give the physical resource other properties and tags; raises ResourceFailure after its event."""
+        """Give the physical resource other properties and tags.
+
+        Raises ResourceFailure after its event.
+        """
         self.note(record, "UPDATE_IN_PROGRESS")
         handler = self.handler(record)
         with self._failing(record, "UPDATE_FAILED"):
             old, old_tags = record.properties, record.tags
-            # Kept even if the change fails half-way: a rollback works from what may be there to what was.
+            # The new values are kept even if the change fails half-way, because a rollback starts from what may be
+            # there.
             record.properties, record.tags = properties, tags
             handler.update(record.physical_id, old, properties)
             if tags != old_tags:
@@ -101,7 +118,10 @@ class Worker:
         self.note(record, "UPDATE_COMPLETE")
 
     def remove(self, record: StackResource, policy: str) -> None:
-        """Delete the physical resource unless the policy retains it; raises ResourceFailure after its event."""
+        """Delete the physical resource unless the policy retains it.
+
+        Raises ResourceFailure after its event.
+        """
         if policy != "Delete":
             self.note(record, "DELETE_SKIPPED")
             return
@@ -114,7 +134,7 @@ class Worker:
             try:
                 handler.delete(record.physical_id, record.properties)
             except ClientError as error:
-                # Somebody removed it by hand, which is what was wanted.
+                # A resource that somebody removed by hand is already in the wanted state.
                 if "NotFound" not in error.response["Error"]["Code"]:
                     raise
             time.sleep(SETTINGS.seconds_per_resource)
@@ -122,9 +142,9 @@ class Worker:
         self.note(record, "DELETE_COMPLETE")
 
     def remove_all(self, records: list[StackResource], policy: Callable[[StackResource], str]) -> list[str]:
-        """Delete in the reverse order of dependencies and answer the logical ids that would not go.
+        """Delete in reverse dependency order; return the logical ids that remain.
 
-        What a resource that stays depends on is left alone too.
+        The dependencies of a resource that remains are left alone too.
         """
         by_id = {record.logical_id: record for record in records}
         sorter = TopologicalSorter({record.logical_id: record.dependencies & by_id.keys() for record in records})
@@ -147,7 +167,7 @@ class Worker:
         try:
             self.run()
         except Exception as error:
-            # A bug: the stack must not stay in progress for ever, and the traceback belongs into the server's log.
+            # This is a bug: the stack must not stay in progress for ever, and the server's log needs the traceback.
             with LOCK:
                 failed = self.stack.status.replace("_CLEANUP", "").replace("_IN_PROGRESS", "_FAILED")
                 self.stack.move_to(failed, f"Internal failure: {type(error).__name__}: {error}")
@@ -165,7 +185,7 @@ class Worker:
         except (BotoCoreError, ValidationError) as error:
             reason = handler_message(str(error), "InvalidRequest")
         except Exception as error:
-            # A bug here or in moto must end the operation, not hang it; the server's log has to tell it.
+            # A bug here or in moto must end the operation, not hang it, and the server's log needs the traceback.
             _log.exception("%s of stack %s failed", record.logical_id, self.stack.name)
             reason = handler_message(f"Internal failure: {type(error).__name__}: {error}", "InternalFailure")
         else:
@@ -175,7 +195,10 @@ class Worker:
 
 
 def wait_for(ready: Callable[[], bool], what: str) -> None:
-    """Wait until `ready` answers True; raises ResourceFailure when it takes longer than a machine may take to boot."""
+    """Wait until `ready` returns True.
+
+    Raises ResourceFailure when it takes longer than a machine may take to boot.
+    """
     limit = SETTINGS.boot_timeout + _MARGIN_SECONDS
     end = time.monotonic() + limit
     pause = _FIRST_POLL_SECONDS

@@ -1,4 +1,7 @@
-"""The actions that make, change and delete stacks. Each answers at once; the work goes on in a thread."""
+"""Serve the actions that create, change and delete stacks.
+
+Each returns at once; the work goes on in a thread.
+"""
 
 from moto.core.responses import ActionResult, EmptyResult
 
@@ -19,17 +22,17 @@ _DELETABLE = words(
 
 
 class WriteActions(Actions):
-    """Create, update, delete, and the two protections."""
+    """The actions that create, update, delete and protect stacks."""
 
     def create_stack(self) -> ActionResult:
-        """Make a stack."""
+        """Create a stack."""
         given = self.given
         name = given["StackName"]
         requests.check_name(name)
         token = given.get("ClientRequestToken") or ""
         living = self.stacks.living(name)
         if living and token and living.token == token:
-            # A request sent again because its answer was lost.
+            # The client sends a request again with the same token when its answer was lost.
             return ActionResult({"StackId": living.stack_id})
         if living:
             raise AlreadyExists(f"Stack [{name}] already exists")
@@ -48,7 +51,7 @@ class WriteActions(Actions):
         return ActionResult({"StackId": stack.stack_id})
 
     def update_stack(self) -> ActionResult:
-        """Change a stack."""
+        """Update a stack."""
         given = self.given
         stack = self.stack()
         token = given.get("ClientRequestToken") or ""
@@ -66,7 +69,7 @@ class WriteActions(Actions):
         return ActionResult({"StackId": stack.stack_id})
 
     def delete_stack(self) -> ActionResult:
-        """Delete a stack; one that is not there is deleted already."""
+        """Delete a stack; a stack that does not exist counts as deleted."""
         given = self.given
         try:
             stack = self.stack()
@@ -94,7 +97,7 @@ class WriteActions(Actions):
         return EmptyResult()
 
     def set_stack_policy(self) -> ActionResult:
-        """Give the stack another policy."""
+        """Set the stack's policy."""
         stack = self.stack()
         body = requests.policy_body(self.given, "StackPolicyBody")
         if body is None:
@@ -103,7 +106,7 @@ class WriteActions(Actions):
         return EmptyResult()
 
     def update_termination_protection(self) -> ActionResult:
-        """Protect the stack from deletion, or no longer."""
+        """Set whether the stack is protected from deletion."""
         stack = self.stack()
         if stack.status.startswith("DELETE_") and stack.status != "DELETE_FAILED":
             raise ValidationError(f"Stack [{stack.name}] is in {stack.status} state and its protection cannot change")
@@ -118,13 +121,13 @@ def refuse_unless_updatable(stack: Stack) -> None:
 
 
 def begin_create(stack: Stack) -> None:
-    """Start making the stack's resources."""
+    """Start creating the stack's resources."""
     stack.move_to("CREATE_IN_PROGRESS", "User Initiated")
     Create(stack).start()
 
 
 def begin_update(stack: Stack, intent: Intent, policy: str | None) -> None:
-    """Start bringing the stack to the intent, under the policy."""
+    """Start the update of the stack to the intent, under the policy."""
     stack.updated = now()
     stack.move_to("UPDATE_IN_PROGRESS", "User Initiated")
     Update(stack, intent, policy).start()

@@ -1,4 +1,4 @@
-"""The resource types that the engine puts into effect. Any other type, and any other property, is refused."""
+"""Define the supported resource types; other types and properties are refused."""
 
 from rehearsal.cloudformation.resources.base import Context, ResourceType
 from rehearsal.cloudformation.resources.instance import Instance

@@ -1,4 +1,4 @@
-"""Who still uses a resource: the checks with which AWS refuses to delete it and which moto does not make."""
+"""Refuse to delete a resource in use, as AWS does and moto does not."""
 
 from botocore.exceptions import ClientError
 
@@ -7,7 +7,10 @@ from rehearsal.lock import LOCK
 
 
 def refuse_security_group_in_use(cloud: Cloud, group_id: str) -> None:
-    """Raise ClientError DependencyViolation while a machine, a load balancer or another group's rule names it."""
+    """Raise ClientError DependencyViolation while a security group is in use.
+
+    A machine, a load balancer or another group's rule may name it.
+    """
     with LOCK:
         machines = (group.id for instance in _instances(cloud) for group in instance.security_groups)
         balancers = (group for balancer in _balancers(cloud) for group in balancer.security_groups)
@@ -24,7 +27,10 @@ def refuse_security_group_in_use(cloud: Cloud, group_id: str) -> None:
 
 
 def refuse_subnet_in_use(cloud: Cloud, subnet_id: str) -> None:
-    """Raise ClientError DependencyViolation while a machine or a load balancer is in the subnet."""
+    """Raise ClientError DependencyViolation while a subnet is in use.
+
+    A machine or a load balancer may be in it.
+    """
     with LOCK:
         machines = (instance.subnet_id for instance in _instances(cloud))
         balancers = (subnet.id for balancer in _balancers(cloud) for subnet in balancer.subnets)
@@ -34,7 +40,7 @@ def refuse_subnet_in_use(cloud: Cloud, subnet_id: str) -> None:
 
 
 def refuse_mapped_addresses(cloud: Cloud, vpc_id: str) -> None:
-    """Raise ClientError DependencyViolation while something in the VPC has a public address."""
+    """Raise ClientError DependencyViolation while the VPC has a public address in use."""
     with LOCK:
         machines = (instance.vpc_id for instance in _instances(cloud) if instance.public_ip)
         balancers = (balancer.vpc_id for balancer in _balancers(cloud) if balancer.scheme == "internet-facing")
@@ -48,7 +54,10 @@ def refuse_mapped_addresses(cloud: Cloud, vpc_id: str) -> None:
 
 
 def refuse_vpc_in_use(cloud: Cloud, vpc_id: str) -> None:
-    """Raise ClientError DependencyViolation while a gateway is attached to the VPC or it has a group of its own."""
+    """Raise ClientError DependencyViolation while the VPC is in use.
+
+    A gateway may be attached to it, or it may have a security group of its own.
+    """
     with LOCK:
         gateways = cloud.ec2_backend.internet_gateways.values()
         attached = any(gateway.vpc is not None and gateway.vpc.id == vpc_id for gateway in gateways)

@@ -1,4 +1,4 @@
-"""The machine: AWS::EC2::Instance, and which of its changes keep it."""
+"""Support AWS::EC2::Instance, and decide which changes replace the instance."""
 
 import json
 from typing import Any
@@ -77,7 +77,7 @@ class Instance(ResourceType):
         if state in ("shutting-down", "terminated"):
             what = f"Instance {physical_id} failed to stabilize"
             raise ResourceFailure(f"{what}. Current state: {state}. Reason: {reason}")
-        # A machine that its owner stopped is no unfinished change.
+        # An instance that its owner stopped counts as ready, because its change is complete.
         return state in ("running", "stopped")
 
     def replaces(self, physical_id: str, old: Properties, new: Properties, changed: set[str]) -> bool:
@@ -122,10 +122,13 @@ class Instance(ResourceType):
         return machine.get(member, "")
 
     def _change_stopped(self, instance_id: str, old: Properties, new: Properties) -> None:
-        """Stop the machine, give it its new type or user data, and start it again if it was running."""
+        """Stop the instance, and set its new type or user data.
+
+        It is started again if it was running.
+        """
         was_running = self._state(instance_id) in ("pending", "running")
         if was_running:
-            # A rollback comes while the machine still boots, and EC2 stops none that does.
+            # A rollback may come while the instance still boots, and EC2 does not stop a pending instance.
             self.context.wait(lambda: self._state(instance_id) != "pending", f"instance {instance_id} to start")
             self.cloud.ec2.stop_instances(InstanceIds=[instance_id])
             self.context.wait(lambda: self._state(instance_id) == "stopped", f"instance {instance_id} to stop")
@@ -142,7 +145,10 @@ class Instance(ResourceType):
                 self.cloud.ec2.start_instances(InstanceIds=[instance_id])
 
     def _fits(self, instance_id: str, instance_type: str) -> bool:
-        """Whether the machine can be started as this type; an unknown type fails later, by its own message."""
+        """Return whether the instance can be started as this type.
+
+        An unknown type fails later, with its own message.
+        """
         answer = self.cloud.ec2.describe_instance_types(Filters=[{"Name": "instance-type", "Values": [instance_type]}])
         found = answer["InstanceTypes"]
         architecture = self._describe(instance_id).get("Architecture", "x86_64")
@@ -165,7 +171,7 @@ class Instance(ResourceType):
             return machine.state if machine else "terminated"
 
     def _record(self, instance_id: str) -> MotoInstance | None:
-        # Asked again and again while a fleet boots, which through the API would take all the processor's time.
+        # The engine polls the state while a fleet boots, which through the API would take all the processor's time.
         return self.cloud.ec2_backend.get_instance_by_id(instance_id)
 
     def _describe(self, instance_id: str) -> dict[str, Any]:

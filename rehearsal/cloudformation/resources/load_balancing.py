@@ -1,4 +1,7 @@
-"""Load balancing: the balancer, its listeners and their rules. Target groups are in `target_group`."""
+"""Support load balancers, their listeners and their rules.
+
+Target groups are in `target_group`.
+"""
 
 from typing import Any
 
@@ -17,7 +20,7 @@ _ACTION = words(
 
 
 class LoadBalancingType(ResourceType):
-    """What the types of this service share: their tags, which the API would limit to ten."""
+    """Base of the types of this service: it sets tags, which the API limits to ten."""
 
     service = "ElasticLoadBalancingV2"
 
@@ -54,7 +57,7 @@ class LoadBalancer(LoadBalancingType):
         try:
             self._set_attributes(arn, properties)
         except ClientError:
-            # The balancer has no physical id in the stack yet, so nobody else would remove it.
+            # The balancer has no physical id in the stack yet, so no other code would remove it.
             self.cloud.elbv2.delete_load_balancer(LoadBalancerArn=arn)
             raise
         return arn
@@ -145,7 +148,10 @@ class Listener(LoadBalancingType):
         return physical_id
 
     def _check(self, properties: Properties, balancer_arn: str, own_arn: str = "") -> None:
-        """Refuse what AWS refuses and moto does not: a port taken twice, HTTPS without a certificate."""
+        """Refuse what AWS refuses and moto accepts.
+
+        These are a port taken twice and HTTPS without a certificate.
+        """
         for listener in self.cloud.elbv2.describe_listeners(LoadBalancerArn=balancer_arn)["Listeners"]:
             if listener["Port"] == properties["Port"] and listener["ListenerArn"] != own_arn:
                 message = "A listener already exists on this port for this load balancer"

@@ -1,4 +1,4 @@
-"""EC2's network types: VPC, gateway, routes, subnets."""
+"""Support EC2's network types: VPC, gateway, routes, subnets."""
 
 from typing import Any, ClassVar
 

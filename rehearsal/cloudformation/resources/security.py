@@ -1,4 +1,4 @@
-"""Security groups and their rules."""
+"""Support security groups and their rules."""
 
 from typing import Any
 
@@ -41,14 +41,14 @@ class SecurityGroup(ResourceType):
         try:
             self._authorize(group_id, properties.get("SecurityGroupIngress", []))
         except ClientError:
-            # The group has no physical id in the stack yet, so nobody else would remove it.
+            # The group has no physical id in the stack yet, so no other code would remove it.
             self.cloud.ec2.delete_security_group(GroupId=group_id)
             raise
         return group_id
 
     def update(self, physical_id: str, old: Properties, new: Properties) -> None:
         before, after = old.get("SecurityGroupIngress", []), new.get("SecurityGroupIngress", [])
-        # A rollback meets rules that a failed update has half changed, so what is already so is no error.
+        # A rollback meets rules that a failed update has half changed, so a rule that is already in place is no error.
         for rule in before:
             if rule not in after:
                 _tolerate("InvalidPermission.NotFound", lambda rule=rule: self._revoke(physical_id, rule))

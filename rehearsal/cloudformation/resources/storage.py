@@ -1,4 +1,4 @@
-"""Disks apart from a machine's own: AWS::EC2::Volume and AWS::EC2::VolumeAttachment."""
+"""Support disks other than an instance's own: AWS::EC2::Volume and its attachment."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from rehearsal.cloudformation.resources.base import Properties, ResourceType, Ta
 
 
 class Volume(ResourceType):
-    """AWS::EC2::Volume; it cannot be changed in place here but for its tags"""
+    """AWS::EC2::Volume; only its tags can be changed in place here"""
 
     type_name = "AWS::EC2::Volume"
     properties = frozenset({"AvailabilityZone", "Size", "VolumeType", "Encrypted", "Tags", "Tags.Key", "Tags.Value"})

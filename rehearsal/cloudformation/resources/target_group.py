@@ -1,4 +1,7 @@
-"""AWS::ElasticLoadBalancingV2::TargetGroup, with its targets, health check and attributes."""
+"""Support AWS::ElasticLoadBalancingV2::TargetGroup with all its parts.
+
+These are its targets, health check and attributes.
+"""
 
 from typing import Any
 
@@ -52,7 +55,7 @@ class TargetGroup(LoadBalancingType):
             self._set_attributes(arn, {}, _attributes(properties))
             self._set_targets(arn, [], properties.get("Targets", []))
         except ClientError:
-            # The group has no physical id in the stack yet, so nobody else would remove it.
+            # The group has no physical id in the stack yet, so no other code would remove it.
             self.cloud.elbv2.delete_target_group(TargetGroupArn=arn)
             raise
         return arn
