@@ -1,5 +1,8 @@
-"""Real input for the rehearsal: a signed package repository, a content archive, and wheels for the machines."""
+"""Make the rehearsal's real inputs: apt repository, content archive and wheels.
+
+The package repository is signed; the wheels are for the machines.
+"""
 
 
 class InputError(RuntimeError):
-    """An input cannot be made; the text is one line for the user."""
+    """Error: an input cannot be made; the text is one line for the user."""

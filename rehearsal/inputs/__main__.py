@@ -16,7 +16,10 @@ from rehearsal.settings import Settings
 
 
 def make(home: Path, images: list[str]) -> None:
-    """Make the apt repository, the content archive, and the wheels for each image; raises InputError, ImageError."""
+    """Make the apt repository, the content archive, and the wheels for each image.
+
+    Raises InputError and ImageError.
+    """
     settings = Settings(home=home)
     files = packages.prepare(settings, images[0], _say)
     for image in images[1:]:

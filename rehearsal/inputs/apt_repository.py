@@ -1,7 +1,7 @@
-"""A signed apt repository with real packages of the lab's names, made on this computer.
+"""Build a signed apt repository with real packages that have the lab's names.
 
-Called when the rehearsal starts, and by tests and Molecule. Needs the programs dpkg-deb and gpg. Writes only into the
-folders that it is given; no process of gpg's is left running.
+It is built on this computer and needs the programs dpkg-deb and gpg. Writes only into the folders that it is given; no
+gpg process is left running.
 """
 
 import gzip
@@ -30,27 +30,31 @@ KEY_OWNER = "Rehearsal archive signing key"
 KEYRING = "usr/share/keyrings/probcomp-archive-keyring.gpg"
 KEYRING_PACKAGE = "probcomp-ubuntu-keyring"
 VERSION = re.compile(r"[0-9][A-Za-z0-9.+~]*(-[A-Za-z0-9.+~]+)?")
-"""Debian's rule for versions, without epochs, whose colon no file's name has."""
+"""Debian's rule for versions, without epochs.
+
+An epoch ends in a colon, which no file name has.
+"""
 
 
 @dataclass(frozen=True)
 class AptRepository:
-    """A repository as a deb822 source names it."""
+    """An apt repository as a deb822 source describes it."""
 
     path: Path
     key_file: Path
-    """The public key, in armour."""
+    """The public key, ASCII-armoured."""
     suite: str
     component: str
     packages: dict[str, str]
-    """Version by package name."""
+    """Versions by package name."""
 
 
 def build(target: Path, gpg_home: Path, versions: dict[str, str] | None = None) -> AptRepository:
-    """Make the repository in `target`, replacing what is there; sign it with the key in `gpg_home`, made when missing.
+    """Build the repository in `target`, and sign it with the key in `gpg_home`.
 
-    `versions` overrides the versions of packages, to publish an upgrade under the same key. Raises InputError when a
-    program is missing or fails, ValueError for an unknown package.
+    What is in `target` is replaced; the key is made when missing. `versions` overrides the versions of packages, to
+    publish an upgrade under the same key. Raises InputError when a program is missing or fails, ValueError for an
+    unknown package.
     """
     data = yaml.safe_load(DATA.read_text())
     if unknown := set(versions or {}) - set(data["packages"]):
@@ -88,9 +92,10 @@ def build(target: Path, gpg_home: Path, versions: dict[str, str] | None = None) 
 
 
 def publish(target: Path, gpg_home: Path, versions: dict[str, str]) -> AptRepository:
-    """Bring new `versions` of packages into the repository in `target`; the others stay as they are there.
+    """Publish new `versions` of packages in the repository in `target`.
 
-    Raises InputError and ValueError, as `build` does, and ValueError for a version that is none.
+    The other packages stay as they are there. Raises InputError and ValueError, as `build` does, and ValueError for an
+    invalid version.
     """
     for name, version in versions.items():
         if not VERSION.fullmatch(version):
@@ -99,15 +104,15 @@ def publish(target: Path, gpg_home: Path, versions: dict[str, str]) -> AptReposi
 
 
 def published(target: Path) -> dict[str, str]:
-    """Version by name of the packages in the repository in `target`."""
+    """Return the versions, by name, of the packages in the repository in `target`."""
     return dict(file.name.removesuffix("_all.deb").split("_", 1) for file in sorted((target / "pool").glob("*.deb")))
 
 
 @contextmanager
 def _keyring(home: Path) -> Iterator[list[str]]:
-    """A gpg command with a signing key in this home; its agent is ended afterwards.
+    """Provide a gpg command with a signing key in this home; end its agent afterwards.
 
-    The home goes by a short link: gpg's sockets lie in it, and a socket's path has at most 107 characters.
+    The command uses a short link to the home: gpg's sockets lie in it, and a socket's path has at most 107 characters.
     """
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
@@ -135,7 +140,7 @@ def _package(
     else:
         content = root / "usr/lib/python3/dist-packages" / f"{package['module']}.py"
         content.parent.mkdir(parents=True)
-        # What is imported tells which package it came with; of two lines the last holds.
+        # The added line gives an importer the package's version; it overrides an earlier one in the module.
         content.write_text(f'{(MODULES / content.name).read_text()}\n__version__ = "{package["version"]}"\n')
     fields = {
         "Package": name,
@@ -150,14 +155,14 @@ def _package(
     }
     control.write_text("".join(f"{key}: {value}\n" for key, value in fields.items() if value))
     for path in root.rglob("*"):
-        # The caller's umask shall not decide who may read a package's files.
+        # The caller's umask must not decide who may read a package's files.
         path.chmod(0o755 if path.is_dir() else 0o644)
     file = pool / f"{name}_{package['version']}_all.deb"
     _run(["dpkg-deb"], "--root-owner-group", "-Zxz", "--build", str(root), str(file))
 
 
 def _index(root: Path, pool: Path) -> bytes:
-    """The text of `Packages`."""
+    """Return the text of `Packages`."""
     entries = []
     for file in sorted(pool.glob("*.deb")):
         control = _run(["dpkg-deb"], "--field", str(file)).decode().rstrip("\n")
@@ -170,13 +175,13 @@ def _index(root: Path, pool: Path) -> bytes:
 
 
 def _release(dist: Path, suite: str, component: str) -> str:
-    """The text of `Release`."""
+    """Return the text of `Release`."""
     lines = [
         "Origin: probcomp",
         "Label: probcomp",
         f"Suite: {suite}",
         f"Codename: {suite}",
-        # A minute early: a machine whose clock is behind refuses a Release from its future.
+        # The date is a minute early, because a machine whose clock is behind refuses a Release from its future.
         f"Date: {formatdate(time.time() - 60, usegmt=True)}",
         f"Architectures: {' '.join(ARCHITECTURES)}",
         f"Components: {component}",

@@ -1,6 +1,6 @@
-"""The content archive of the rehearsal: notebooks, and the installer that the role `marco` runs.
+"""Build the rehearsal's content archive: notebooks and the installer.
 
-The same call gives the same bytes, so that a second start of the rehearsal
+The role `marco` runs the installer. The same call gives the same bytes, so that a second start of the rehearsal
 publishes nothing new.
 """
 
@@ -15,14 +15,15 @@ from pathlib import Path
 
 SOURCE = Path(__file__).parent / "content"
 EPOCH = 1735689600
-"""2025-01-01, the time of every file."""
+"""Modification time of every file: 2025-01-01 in seconds since 1970."""
 WHEEL_NAME = "probcomp_tour"
 
 
 def build(target: Path, version: str = "1.0") -> Path:
-    """Write the archive to `target` and return it. Its top holds `notebook/` and `gen/`.
+    """Write the archive to `target` and return it.
 
-    Another `version` gives another text in the notebook and another version of what the installer installs.
+    Its top holds `notebook/` and `gen/`. Another `version` gives another text in the notebook and another version of
+    what the installer installs.
     """
     files = {
         "notebook/welcome.ipynb": (_notebook(version), 0o644),
@@ -51,7 +52,10 @@ def _member(name: str, mode: int, kind: bytes) -> tarfile.TarInfo:
 
 
 def _notebook(version: str) -> bytes:
-    """A notebook that computes, imports the lab's packages and reads the data beside it."""
+    """Return a notebook that computes, imports the lab's packages and reads data.
+
+    The data lie beside it.
+    """
     cells = [
         ("markdown", f"# Welcome\n\nContent version {version}. Run the cells from top to bottom."),
         ("code", "1 + 1"),
@@ -88,7 +92,10 @@ def _cell(number: int, kind: str, text: str) -> dict[str, object]:
 
 
 def _wheel(version: str) -> bytes:
-    """A wheel of one module, written by hand: no build tool is needed to make a zip file."""
+    """Return a wheel of one module, written by hand.
+
+    A wheel is a zip file, which needs no build tool.
+    """
     information = f"{WHEEL_NAME}-{version}.dist-info"
     module = (SOURCE / f"{WHEEL_NAME}.py").read_text().replace("@version@", version)
     files = {

@@ -1,7 +1,8 @@
-"""A package index on this computer with the wheels that machines install, fetched once and kept over runs.
+"""Build a local package index of the wheels that machines install.
 
-Called when a rehearsal starts, and when it makes the first machine of another image. Machines need no way to a
-registry, and forty of them fetch from here what was downloaded once. pip does the downloading, by hashes.
+The wheels are downloaded once and kept over runs. The index is made when a rehearsal starts, and extended when it
+makes the first machine of another image. Machines need no access to a registry, and forty of them fetch from here what
+was downloaded once. pip does the downloading, by hashes.
 """
 
 import fcntl
@@ -31,7 +32,7 @@ PLATFORMS = (
     "linux_x86_64",
 )
 TIMEOUT = 600
-"""Seconds for one download of the whole list."""
+"""Time limit in seconds for one download of the whole list."""
 
 _ENTRY = re.compile(
     r"^(?P<requirement>[A-Za-z0-9][^\\\n]*?)\s*\\?\n(?P<hashes>(?:\s+--hash=\S+\s*\\?\n?)+)", re.MULTILINE
@@ -46,10 +47,11 @@ def build(
     python_version: str,
     progress: Callable[[str], None],
 ) -> Path:
-    """Bring the wheels for one more Python into `target`, in the form of PEP 503 (`target/<project>/`), and return it.
+    """Add the wheels for one more Python to the index in `target` and return it.
 
-    Machines may fetch from it meanwhile. `python_version` is the full one (`3.11.2`); `cache` keeps the wheels, and may
-    be shared by several rehearsals. Raises InputError when the wheels are neither in the cache nor to be had.
+    The index has the form of PEP 503 (`target/<project>/`). Machines may fetch from it meanwhile. `python_version` is
+    the full one (`3.11.2`); `cache` keeps the wheels, and several rehearsals may share it. Raises InputError when the
+    wheels are neither in the cache nor can be downloaded.
     """
     text = requirements.read_text()
     cache.mkdir(parents=True, exist_ok=True)
@@ -66,7 +68,10 @@ def build(
 
 
 def for_python(text: str, version: str) -> str:
-    """The entries of a hashed list that concern a Linux machine with this Python, without their conditions."""
+    """Return the entries of a hashed list for a Linux machine with this Python.
+
+    They are returned without their conditions.
+    """
     environment = {
         "implementation_name": "cpython",
         "os_name": "posix",
@@ -87,7 +92,7 @@ def for_python(text: str, version: str) -> str:
 
 
 def wanted_hashes(text: str) -> set[str]:
-    """All SHA-256 sums of a hashed list."""
+    """Return all SHA-256 sums of a hashed list."""
     return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
 
 
@@ -108,7 +113,10 @@ def _download(requirements: str, version: str, cache: Path) -> None:
 
 
 def _index(cache: Path, target: Path, hashes: set[str]) -> None:
-    """Put the wheels of the list, and no older ones from the cache, into folders by project; pages come after files."""
+    """Put the wheels of the list into folders by project, and write their pages.
+
+    Older wheels in the cache are left out. The pages are written after the files.
+    """
     projects: dict[str, list[str]] = {}
     for wheel in sorted(cache.glob("*.whl")):
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()

@@ -1,5 +1,6 @@
-"""The application load balancer of the rehearsal: a reverse proxy that obeys what moto's backends say.
+"""Imitate AWS's application load balancer: a reverse proxy configured by moto.
 
-`model` is a picture of names, listeners, rules and targets; `snapshot` takes it; `routing` decides with it; `tls`,
-`proxy` and `websocket` carry the bytes; `health` checks the targets; `ingress` puts them together.
+`model` defines a snapshot of names, listeners, rules and targets; `snapshot` reads it from moto's backends; `routing`
+chooses the action of a request; `tls`, `proxy` and `websocket` pass on the bytes; `health` checks the targets;
+`ingress` puts them together.
 """

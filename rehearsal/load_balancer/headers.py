@@ -1,4 +1,4 @@
-"""Headers on their way through a load balancer."""
+"""Rewrite HTTP headers on their way through a load balancer."""
 
 import re
 import secrets
@@ -20,7 +20,10 @@ Incoming = CIMultiDictProxy[str] | CIMultiDict[str]
 def to_target(
     incoming: Incoming, *, client: str, protocol: str, port: int, drop_invalid: bool, drop: frozenset[str] = frozenset()
 ) -> CIMultiDict[str]:
-    """A request's headers as the target gets them: told who asked, how, and at which port."""
+    """Return a request's headers for the target.
+
+    Added headers name the client, the protocol and the port.
+    """
     headers = end_to_end(incoming, drop)
     if drop_invalid:
         headers = CIMultiDict((name, value) for name, value in headers.items() if _VALID_NAME.fullmatch(name))
@@ -33,7 +36,10 @@ def to_target(
 
 
 def end_to_end(incoming: Mapping[str, str], drop: frozenset[str] = frozenset()) -> CIMultiDict[str]:
-    """The headers without those that concern one connection only, and without those to drop."""
+    """Return the end-to-end headers, without those to drop.
+
+    Hop-by-hop headers, which concern one connection only, are left out.
+    """
     items = CIMultiDict(incoming)
     named = {token.strip().lower() for value in items.getall("Connection", []) for token in value.split(",")}
     unwanted = HOP_BY_HOP | named | drop

@@ -1,4 +1,7 @@
-"""Asks all targets for their health, as their target groups say, in one loop."""
+"""Check the health of all targets in one loop.
+
+Their target groups configure the checks.
+"""
 
 import asyncio
 import ssl
@@ -11,18 +14,18 @@ from rehearsal.load_balancer.model import HealthCheck, Picture, Target, TargetGr
 from rehearsal.load_balancer.snapshot import Pictures
 
 TICK = 0.5
-"""Seconds between looks at what is due."""
+"""Seconds between two searches for due checks."""
 AT_ONCE = 20
-"""Checks under way at the same time."""
+"""Maximum number of checks at the same time."""
 INITIAL, HEALTHY, UNHEALTHY, UNUSED = "initial", "healthy", "unhealthy", "unused"
 
 Key = tuple[str, str, int]
-"""Target group, instance, port."""
+"""Key of a target: target group, instance, port."""
 
 
 @dataclass(frozen=True)
 class State:
-    """A target's health as DescribeTargetHealth tells it."""
+    """A target's health as DescribeTargetHealth shows it."""
 
     name: str
     reason: str | None = None
@@ -51,18 +54,21 @@ class _Record:
 
 @dataclass
 class Health:
-    """What is known of every target. `state` may be asked from any thread."""
+    """The health of every target; any thread may call `state`."""
 
     pictures: Pictures
     _records: dict[Key, _Record] = field(default_factory=dict)
 
     def state(self, group_arn: str, instance_id: str, port: int) -> State:
-        """A registered target's health."""
+        """Return a registered target's health."""
         record = self._records.get((group_arn, instance_id, port))
         return record.state if record else _REGISTERING
 
     def choose(self, group: TargetGroup, turn: int) -> Target | None:
-        """A target for a request: a healthy one; if all were found unhealthy, any of those, as a load balancer does."""
+        """Return a target for a request, a healthy one if possible.
+
+        If the checks found all targets unhealthy, any of them is returned, as a load balancer does.
+        """
         states = [(target, self.state(group.arn, target.instance_id, target.port).name) for target in group.targets]
         for wanted in ((HEALTHY, _DISABLED.name), (UNHEALTHY,)):
             found = [target for target, state in states if state in wanted and target.running]
@@ -71,7 +77,7 @@ class Health:
         return None
 
     async def run(self) -> None:
-        """Check for ever."""
+        """Run the checks for ever."""
         slots = asyncio.Semaphore(AT_ONCE)
         timeout = aiohttp.ClientTimeout(total=None)
         connector = aiohttp.TCPConnector(limit=0, force_close=True, ssl=_any_certificate())
@@ -86,7 +92,7 @@ class Health:
                 await asyncio.sleep(TICK)
 
     def _due(self, picture: Picture) -> list[tuple[Key, HealthCheck, Target]]:
-        """Bring the records up to the picture; return what is to be checked now."""
+        """Update the records to the snapshot, and return the checks that are due."""
         now = time.monotonic()
         due = []
         seen = set()
@@ -122,10 +128,10 @@ class Health:
 
 
 async def _ask(session: aiohttp.ClientSession, check: HealthCheck, target: Target) -> State | None:
-    """None if the target is well, else how it would be described."""
+    """Check a target: return None if it is healthy, else its state."""
     timed_out = State(UNHEALTHY, "Target.Timeout", "Request timed out")
     if target.health_address is None:
-        # The security groups let nothing through. The wait for it is left out.
+        # The security groups admit no connection, so the check fails without waiting for its time-out.
         return timed_out
     host, port = target.health_address
     url = f"{check.protocol.lower()}://{host}:{port}{check.path}"
@@ -144,7 +150,7 @@ async def _ask(session: aiohttp.ClientSession, check: HealthCheck, target: Targe
 
 
 def matches(codes: str, status: int) -> bool:
-    """Whether a status is among `200`, `200,204` or `200-299`."""
+    """Return whether a status matches codes such as `200`, `200,204` or `200-299`."""
     for part in codes.split(","):
         first, _, last = part.partition("-")
         if int(first) <= status <= int(last or first):
@@ -153,7 +159,10 @@ def matches(codes: str, status: int) -> bool:
 
 
 def _note(record: _Record, check: HealthCheck, fault: State | None) -> None:
-    """Count a check. A new target needs to pass once to be healthy; one that was unhealthy, as often as configured."""
+    """Count a check and update the target's state.
+
+    A new target needs one passed check to be healthy; an unhealthy one needs as many as configured.
+    """
     if fault is None:
         record.passed, record.failed = record.passed + 1, 0
         if record.state.name == INITIAL or record.passed >= check.healthy_threshold:
@@ -167,7 +176,10 @@ def _note(record: _Record, check: HealthCheck, fault: State | None) -> None:
 
 
 def _any_certificate() -> ssl.SSLContext:
-    """Targets may have certificates that nobody signed; a load balancer does not look at them."""
+    """Return a TLS context that accepts any certificate.
+
+    Targets may have self-signed certificates; a load balancer does not verify them.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE

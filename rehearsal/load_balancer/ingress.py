@@ -1,6 +1,6 @@
-"""The way into the rehearsal for browsers: one HTTPS and one HTTP port for all names and load balancers.
+"""Serve browsers through one HTTPS and one HTTP port for all load balancers.
 
-Started by the rehearsal's server. Reads moto's Route 53, ELBv2 and ACM backends, and reaches machines only where their
+The ports serve all names. Reads moto's Route 53, ELBv2 and ACM backends, and reaches machines only where their
 security groups admit the load balancer's. Runs in a thread of its own.
 """
 
@@ -24,16 +24,20 @@ from rehearsal.network import firewall
 START_SECONDS = 10
 STOP_SECONDS = 10
 KEEP_ALIVE = 75.0
-"""Seconds that a browser's connection is kept between requests."""
+"""Seconds that an idle browser connection is kept open between requests."""
 LARGEST_HEADER = 16 * 1024
-"""Bytes of one line and of one header, a load balancer's limits."""
+"""Limit in bytes of one line and of one header, as for a load balancer."""
 
 _describe_target_health = ELBv2Backend.describe_target_health
 _log = logging.getLogger(__name__)
 
 
 def through_security_groups(container_address: Callable[[str], str | None]) -> Reach:
-    """The way to machines: where `container_address` finds the instance's container, if its groups admit the source."""
+    """Return a function that finds the address of an instance for a source.
+
+    The address is that of the instance's container, from `container_address`, if the instance's security groups admit
+    the source.
+    """
 
     def reach(instance: Instance, source: firewall.Source, port: int) -> Address | None:
         if not firewall.may_connect(instance, source, port):
@@ -62,7 +66,10 @@ class FrontDoor:
         self.http_port = 0
 
     def start(self, https_port: int, http_port: int, address: str = "127.0.0.1") -> None:
-        """Listen; a port of 0 takes a free one, which `https_port` and `http_port` then tell. Raises OSError."""
+        """Listen on both ports; raise OSError on failure.
+
+        A port of 0 takes a free one; `https_port` and `http_port` then hold the number.
+        """
         self._wanted = (address, https_port, http_port)
         self._thread.start()
         if not self._started.wait(START_SECONDS):
@@ -72,14 +79,14 @@ class FrontDoor:
         _install_health(self)
 
     def stop(self) -> None:
-        """End all connections and the thread."""
+        """Close all connections and end the thread."""
         ELBv2Backend.describe_target_health = _describe_target_health
         if self._loop and self._stopping and self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._stopping.set)
             self._thread.join(STOP_SECONDS)
 
     def target_health(self, backend: ELBv2Backend, group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
-        """The answer of DescribeTargetHealth; the caller holds the lock."""
+        """Return the answer of DescribeTargetHealth; the caller holds the lock."""
         answers = _describe_target_health(backend, group_arn, targets)
         if (backend.account_id, backend.region_name) != (self._account, self._region) or self._health is None:
             return answers
@@ -144,7 +151,7 @@ class FrontDoor:
 
 
 def _described(health: Health, group_arn: str, answer: FakeHealthStatus, in_use: bool) -> FakeHealthStatus:
-    """moto's answer for a registered target, with what the checks found."""
+    """Return moto's answer for a registered target, with the result of the checks."""
     if answer.reason == "Target.InvalidState":
         return answer
     state = health.state(group_arn, answer.instance_id, int(answer.port)) if in_use else NOT_IN_USE
@@ -154,10 +161,13 @@ def _described(health: Health, group_arn: str, answer: FakeHealthStatus, in_use:
 
 
 def _install_health(door: FrontDoor) -> None:
-    """Let DescribeTargetHealth tell what was found; moto calls every target healthy."""
+    """Make DescribeTargetHealth return the result of the checks.
+
+    moto reports every target as healthy.
+    """
 
     def describe(backend: ELBv2Backend, target_group_arn: str, targets: list[dict[str, Any]]) -> list[Any]:
         return door.target_health(backend, target_group_arn, targets)
 
-    # mypy minds that moto's first argument is called self.
+    # mypy objects because moto's first argument is called self.
     ELBv2Backend.describe_target_health = describe  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""A picture of what the load balancers are configured to do, taken at one moment and never changed afterwards."""
+"""Define an immutable snapshot of the load balancers' configuration."""
 
 from dataclasses import dataclass, field
 
@@ -7,12 +7,15 @@ from rehearsal.load_balancer.names import Names
 Address = tuple[str, int]
 
 DEFAULT_IDLE_TIMEOUT = 60.0
-"""Seconds without data after which a load balancer closes a connection, when its attributes say nothing else."""
+"""Seconds without data after which a load balancer closes a connection.
+
+This is the default when its attributes set no other time.
+"""
 
 
 @dataclass(frozen=True)
 class HealthCheck:
-    """How a target group asks its targets for their health; times in seconds."""
+    """The health check settings of a target group; times in seconds."""
 
     protocol: str
     path: str
@@ -21,7 +24,7 @@ class HealthCheck:
     healthy_threshold: int
     unhealthy_threshold: int
     codes: str
-    """As the API has it: `200`, `200,204` or `200-299`."""
+    """Status codes in the API's form: `200`, `200,204` or `200-299`."""
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,16 @@ class Target:
     port: int
     running: bool
     address: Address | None
-    """Where it is reached; None while the security groups or its state do not let the load balancer through."""
+    """Address at which the target is reached.
+
+    It is None while the security groups or its state block the load balancer.
+    """
     health_address: Address | None
 
 
 @dataclass(frozen=True)
 class TargetGroup:
-    """Targets that a rule forwards to."""
+    """A target group that a rule forwards to."""
 
     arn: str
     protocol: str
@@ -60,18 +66,18 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Action:
-    """What happens to a request; exactly one of the three."""
+    """The action for a request; exactly one of the three fields is set."""
 
     forward: tuple[tuple[str, int], ...] = ()
     """Target groups by ARN, with their weights."""
     fixed: tuple[int, str, str] | None = None
-    """Status, content type and text."""
+    """Fixed response: status, content type and text."""
     redirect: Redirect | None = None
 
 
 @dataclass(frozen=True)
 class Rule:
-    """All conditions must hold; a condition holds if one of its patterns matches."""
+    """A rule: it matches if every condition has a pattern that matches."""
 
     action: Action
     hosts: tuple[str, ...] = ()
@@ -84,10 +90,10 @@ class Listener:
 
     port: int
     certificates: tuple[str, ...]
-    """ARNs, the default one first."""
+    """ARNs of certificates, the default one first."""
     tls_1_3_only: bool
     rules: tuple[Rule, ...]
-    """In order of priority, the default rule last."""
+    """Rules in order of priority, the default rule last."""
 
 
 @dataclass(frozen=True)
@@ -99,22 +105,22 @@ class LoadBalancer:
     drop_invalid_headers: bool
     listeners: dict[int, Listener]
     admitted_ports: frozenset[int]
-    """Ports that its security groups open to a client on this computer."""
+    """Ports that its security groups admit for a client on this computer."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything, at one moment."""
+    """A snapshot of all load balancers at one moment."""
 
     names: Names = field(default_factory=Names)
     balancers: dict[str, LoadBalancer] = field(default_factory=dict)
-    """By DNS name, in lower case."""
+    """Load balancers by DNS name, in lower case."""
     groups: dict[str, TargetGroup] = field(default_factory=dict)
-    """Those that a rule or a default action uses, by ARN."""
+    """Target groups that a rule or a default action uses, by ARN."""
     certificates: dict[str, tuple[bytes, bytes]] = field(default_factory=dict)
     """PEM chain and private key by ARN."""
 
     def balancer_of(self, name: str) -> LoadBalancer | None:
-        """The load balancer that a browser reaches by this name, if any."""
+        """Return the load balancer that a browser reaches by this name, if any."""
         alias = self.names.alias_of(name)
         return self.balancers.get(alias) if alias else None

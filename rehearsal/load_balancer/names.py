@@ -1,10 +1,13 @@
-"""Alias records as a name server answers them."""
+"""Resolve alias records as a name server does."""
 
 from collections.abc import Iterable
 
 
 def plain(name: str) -> str:
-    """A name in lower case, without the final dot, with Route 53's `\\052` as `*`."""
+    """Return a name in lower case, without the final dot.
+
+    Route 53's `\052` becomes `*`.
+    """
     return name.rstrip(".").lower().replace("\\052", "*")
 
 
@@ -12,17 +15,23 @@ class Names:
     """Alias targets by name, wildcards included, by the rules of RFC 4592."""
 
     def __init__(self, aliases: Iterable[tuple[str, str]] = (), others: Iterable[str] = ()) -> None:
-        """`aliases` are pairs of record name and target, `others` the names of all other records."""
+        """Index the records.
+
+        `aliases` are pairs of record name and target, `others` the names of all other records.
+        """
         self._aliases = {plain(name): plain(target).removeprefix("dualstack.") for name, target in aliases}
         self._existing: set[str] = set()
         for name in [*self._aliases, *map(plain, others)]:
-            # A name exists as soon as something below it does.
+            # By RFC 4592, a name exists as soon as a name below it does.
             while name and name not in self._existing:
                 self._existing.add(name)
                 name = name.partition(".")[2]
 
     def alias_of(self, name: str) -> str | None:
-        """The target of the alias that answers for this name; None where a resolver would get no address."""
+        """Return the target of the alias that answers for this name.
+
+        It is None where a resolver would get no address.
+        """
         name = plain(name)
         if name in self._existing:
             return self._aliases.get(name)

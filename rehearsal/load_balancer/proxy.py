@@ -1,4 +1,4 @@
-"""Answers one request as a load balancer: by a rule, from a target, or with an error page of its own."""
+"""Answer requests as a load balancer: by a rule, from a target, or with an error."""
 
 import asyncio
 import itertools
@@ -19,7 +19,7 @@ from rehearsal.load_balancer.tls import HTTPS, Certificates
 HTTP = 80
 SERVER = "awselb/2.0"
 CONNECT_SECONDS = 10
-"""How long a load balancer waits for a target to accept a connection."""
+"""Seconds that a load balancer waits for a target to accept a connection."""
 CHUNK = 64 * 1024
 _PHRASES = {
     408: "Request Time-out",
@@ -32,11 +32,14 @@ _log = logging.getLogger(__name__)
 
 
 class _Stalled(Exception):
-    """The client stopped sending its request's body."""
+    """Error: the client stopped sending its request's body."""
 
 
 class Proxy:
-    """All load balancers at once; which of them a request concerns is told by the name it came by."""
+    """The reverse proxy of all load balancers.
+
+    The name in a request tells which load balancer it concerns.
+    """
 
     def __init__(self, pictures: Pictures, certificates: Certificates, health: Health) -> None:
         self._pictures = pictures
@@ -44,11 +47,14 @@ class Proxy:
         self._health = health
         self._turn = itertools.count()
         self.ports: dict[int, int] = {}
-        """Port on this computer by the load balancers' own, set once the sockets are bound."""
+        """Ports on this computer by the load balancers' own ports.
+
+        It is set once the sockets are bound.
+        """
         self._session: aiohttp.ClientSession
 
     async def open(self) -> None:
-        """Get ready to connect to targets."""
+        """Open the HTTP client for connections to targets."""
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=30),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -57,20 +63,20 @@ class Proxy:
         )
 
     async def close(self) -> None:
-        """End all connections to targets."""
+        """Close all connections to targets."""
         await self._session.close()
 
     async def answer_https(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A request that came by TLS; its load balancer is the one that the handshake was with."""
+        """Answer a request over TLS; its load balancer is that of the handshake."""
         connection = request.get_extra_info("ssl_object")
         balancer = self._certificates.balancer_of(connection) if connection else None
         picture = await self._pictures.current()
-        # The picture has moved on since the handshake: rules may be other ones by now, or the load balancer gone.
+        # Since the handshake, a new snapshot may have other rules, or lack the load balancer.
         balancer = picture.balancers.get(balancer.dns_name) if balancer else None
         return await self._answer(request, picture, balancer, HTTPS)
 
     async def answer_http(self, request: web.BaseRequest) -> web.StreamResponse:
-        """A request that came without TLS; its load balancer is found by the name in its Host header."""
+        """Answer a request without TLS; its Host header names the load balancer."""
         picture = await self._pictures.current()
         return await self._answer(request, picture, picture.balancer_of(_host(request)), HTTP)
 
@@ -79,7 +85,7 @@ class Proxy:
     ) -> web.StreamResponse:
         listener = balancer.listeners.get(port) if balancer and port in balancer.admitted_ports else None
         if balancer is None or listener is None:
-            # Nobody would be at this address: end the connection without a word.
+            # On AWS nobody would listen at this address, so the connection ends without an answer.
             if request.transport:
                 request.transport.abort()
             return web.Response(status=503)
@@ -96,7 +102,7 @@ class Proxy:
         if group is None or target is None:
             return _page(503)
         if target.address is None:
-            # The security groups drop the packets; the wait for the time-out is left out.
+            # The security groups drop the packets, so the request fails without waiting for the time-out.
             return _page(504)
         return await self._forward(request, balancer, port, group, target.address)
 
@@ -113,7 +119,10 @@ class Proxy:
         return _page(redirect.status, {"Location": place})
 
     def _group(self, picture: Picture, action: Action) -> TargetGroup | None:
-        """The target group of a forward; of several, in turn and by their weights."""
+        """Return the target group of a forward action.
+
+        Several groups take turns by their weights.
+        """
         arns = [arn for arn, weight in action.forward for _ in range(weight)]
         return picture.groups.get(arns[next(self._turn) % len(arns)]) if arns else None
 
@@ -161,7 +170,7 @@ class Proxy:
 
 
 async def _body(request: web.BaseRequest, idle_timeout: float) -> AsyncIterator[bytes]:
-    """The request's body as it comes; raises _Stalled when it does not."""
+    """Yield the request's body as it arrives; raise _Stalled when it stops."""
     if request.headers.get("Expect", "").lower() == "100-continue" and request.transport:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     while True:
@@ -176,7 +185,10 @@ async def _body(request: web.BaseRequest, idle_timeout: float) -> AsyncIterator[
 
 
 def _failure(request: web.BaseRequest, begun: web.StreamResponse | None, error: Exception) -> web.StreamResponse:
-    """An error page, or, where the answer was already on its way, an end that the client notices."""
+    """Return an error page, or end an answer that was already on its way.
+
+    The client notices that such an answer is incomplete.
+    """
     _log.debug("%s %s: %r", request.method, request.host, error)
     if begun is not None and begun.prepared:
         if request.transport:
@@ -189,7 +201,7 @@ def _failure(request: web.BaseRequest, begun: web.StreamResponse | None, error: 
 
 
 def _page(status: int, headers: dict[str, str] | None = None) -> web.Response:
-    """The load balancer's own page for a status."""
+    """Return the load balancer's own page for a status."""
     response = web.Response(status=status, reason=_PHRASES.get(status), headers={"Server": SERVER} | (headers or {}))
     title = f"{status} {response.reason}"
     response.content_type = "text/html"
@@ -201,5 +213,5 @@ def _page(status: int, headers: dict[str, str] | None = None) -> web.Response:
 
 
 def _host(request: web.BaseRequest) -> str:
-    """The name that the request is for, without its port."""
+    """Return the host name of the request, without its port."""
     return request.host.rsplit(":", 1)[0] if request.host.rpartition(":")[2].isdigit() else request.host

@@ -1,4 +1,4 @@
-"""Which rule a request meets, and what a redirect's address becomes."""
+"""Choose the rule for a request, and build the address of a redirect."""
 
 import re
 from functools import lru_cache
@@ -7,17 +7,20 @@ from rehearsal.load_balancer.model import Action, Listener, Redirect, Rule
 
 
 def action_for(listener: Listener, host: str, path: str) -> Action:
-    """The action of the first rule whose conditions hold; `host` is without its port."""
+    """Return the action of the first rule whose conditions hold.
+
+    `host` is without its port.
+    """
     return next(rule.action for rule in listener.rules if _holds(rule, host, path))
 
 
 def location(
     redirect: Redirect, *, protocol: str, host: str, port: str, path: str, query: str, ports: dict[str, int]
 ) -> str:
-    """The address that a redirect sends a browser to.
+    """Return the address that a redirect sends a browser to.
 
-    `protocol`, `host`, `port`, `path` (without its first slash) and `query` are the request's. `ports` maps a port that
-    the load balancer's configuration names, such as 443, to the one that carries it on this computer.
+    `protocol`, `host`, `port`, `path` (without its first slash) and `query` are the request's. `ports` maps a port in
+    the load balancer's configuration, such as 443, to the one on this computer that serves it.
     """
     values = {"protocol": protocol, "host": host, "port": port, "path": path, "query": query}
 
@@ -41,6 +44,9 @@ def _holds(rule: Rule, host: str, path: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    """A pattern of the load balancer's: `*` stands for any text, `?` for one character."""
+    """Return the regular expression of a load balancer's pattern.
+
+    `*` stands for any text, `?` for one character.
+    """
     parts = ({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in text)
     return re.compile("".join(parts), re.DOTALL)

@@ -1,4 +1,7 @@
-"""Takes the picture of the load balancers from moto's backends, under the lock, at most twice a second."""
+"""Read the snapshot of the load balancers from moto's backends.
+
+It is read under the lock, at most twice a second.
+"""
 
 import asyncio
 import ipaddress
@@ -32,12 +35,16 @@ from rehearsal.lock import LOCK
 from rehearsal.network import firewall
 
 Reach = Callable[[Instance, firewall.Source, int], Address | None]
-"""Where the load balancer, coming from a source, reaches a port of an instance; None for not at all. Under the lock."""
+"""Function that returns the address at which a load balancer reaches an instance.
+
+Its arguments are the instance, the source of the connection, and the port. It returns None if the load balancer cannot
+reach the port. It runs under the lock.
+"""
 
 MAX_AGE = 0.5
 CLIENT = "127.0.0.1"
 NODE = 10
-"""The load balancer's node in a subnet has the subnet's address of this number."""
+"""Number of the load balancer node's address in its subnet."""
 
 
 _log = logging.getLogger(__name__)
@@ -45,13 +52,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class _Groups:
-    """Something with security groups, which is all that the firewall looks at."""
+    """An object with security groups, the only attribute that the firewall reads."""
 
     security_groups: list[Any]
 
 
 class Pictures:
-    """Gives a picture that is at most MAX_AGE seconds old, without making the event loop wait for the lock."""
+    """The current snapshot, at most MAX_AGE seconds old.
+
+    The event loop does not wait for the lock.
+    """
 
     def __init__(self, account: str, region: str, reach: Reach) -> None:
         self._take = lambda: take(account, region, reach)
@@ -61,11 +71,11 @@ class Pictures:
 
     @property
     def last(self) -> Picture:
-        """The latest picture, for who cannot wait."""
+        """Return the latest snapshot, for callers that cannot wait."""
         return self._picture
 
     async def current(self) -> Picture:
-        """A picture of now."""
+        """Return a current snapshot."""
         if time.monotonic() - self._taken > MAX_AGE:
             async with self._taking:
                 if time.monotonic() - self._taken > MAX_AGE:
@@ -79,7 +89,7 @@ class Pictures:
 
 
 def take(account: str, region: str, reach: Reach) -> Picture:
-    """The picture of this moment."""
+    """Read a snapshot of this moment."""
     with LOCK:
         backend = elbv2_backends[account][region]
         arns = used_groups(backend)
@@ -102,7 +112,10 @@ def take(account: str, region: str, reach: Reach) -> Picture:
 
 
 def used_groups(backend: ELBv2Backend) -> set[str]:
-    """ARNs of the target groups that a rule or default action forwards to; hold the lock."""
+    """Return the ARNs of target groups that a rule or default action forwards to.
+
+    Hold the lock.
+    """
     return {arn for balancer in backend.load_balancers.values() for arn in _forwarded(balancer)}
 
 
@@ -151,7 +164,10 @@ def _listener(listener: FakeListener) -> Listener:
 
 
 def _rule(conditions: list[dict[str, Any]], actions: list[FakeAction]) -> Rule:
-    """A rule as routing wants it. The stack engine lets no other conditions through than these two."""
+    """Return a rule in the form for routing.
+
+    The stack engine supports no conditions other than these two.
+    """
     patterns: dict[str, tuple[str, ...]] = {}
     for condition in conditions:
         config = condition.get("HostHeaderConfig") or condition.get("PathPatternConfig") or condition

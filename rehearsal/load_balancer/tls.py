@@ -1,4 +1,4 @@
-"""Chooses the certificate by the name that a browser asks for, and refuses names that have no record."""
+"""Choose the certificate by the requested name; refuse names without a record."""
 
 import hashlib
 import ssl
@@ -17,7 +17,10 @@ Connection = ssl.SSLObject | ssl.SSLSocket
 
 
 class Certificates:
-    """Server side of TLS for all load balancers. `picture` gives the latest picture without waiting."""
+    """Server side of TLS for all load balancers.
+
+    `picture` returns the latest snapshot without waiting.
+    """
 
     def __init__(self, picture: Callable[[], Picture]) -> None:
         self._picture = picture
@@ -27,15 +30,18 @@ class Certificates:
         self.context.sni_callback = self._choose
 
     def balancer_of(self, connection: Connection) -> LoadBalancer | None:
-        """The load balancer that the connection was made to."""
+        """Return the load balancer that the connection was made to."""
         return self._balancers.get(connection)
 
     def _choose(self, connection: Connection, name: str | None, _: ssl.SSLContext) -> int | None:
-        """Called by OpenSSL in the midst of a handshake; the answer is an alert, or None to go on."""
+        """Choose the certificate of a connection; return an alert, or None to go on.
+
+        OpenSSL calls it in the midst of a handshake.
+        """
         picture = self._picture()
         balancer = picture.balancer_of(name) if name else None
         if balancer is None:
-            # A name without a record cannot be looked up, so that on AWS there would be nobody to talk to.
+            # A name without a record does not resolve, so on AWS there would be no server to talk to.
             return ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
         listener = balancer.listeners.get(HTTPS)
         if listener is None or HTTPS not in balancer.admitted_ports:
@@ -59,7 +65,10 @@ class Certificates:
 
 
 class _Outspoken(ssl.SSLObject):
-    """Lets asyncio send the alert of a refused handshake; by itself it cuts the connection with the alert unsent."""
+    """TLS object that lets asyncio send the alert of a refused handshake.
+
+    asyncio by itself closes the connection with the alert unsent.
+    """
 
     _refused = False
 
@@ -72,7 +81,7 @@ class _Outspoken(ssl.SSLObject):
             if self._refused:
                 raise
             self._refused = True
-            # "Wants to read" makes asyncio write what is waiting, and the next turn ends the connection.
+            # "Wants to read" makes asyncio write the pending alert, and the next turn ends the connection.
             raise ssl.SSLWantReadError from error
 
 
@@ -85,9 +94,12 @@ def _context() -> ssl.SSLContext:
 
 
 def _load(context: ssl.SSLContext, chain: bytes, key: bytes) -> None:
-    """Python's ssl takes keys from files only; this one lives for a moment, in a folder that nobody else may open."""
+    """Load a certificate and its key through a temporary file.
+
+    Python's ssl takes keys from files only; this one lives for a moment, in a folder that nobody else may open.
+    """
     first, *others = x509.load_pem_x509_certificates(chain)
-    # Roots are not sent: a browser has them or it does not, and moto adds one that signed nothing here.
+    # Roots are not sent, because a browser trusts only its own, and moto adds one that signed nothing here.
     sent = [first, *(item for item in others if item.issuer != item.subject)]
     chain = b"".join(item.public_bytes(Encoding.PEM) for item in sent)
     with tempfile.TemporaryDirectory(prefix="rehearsal-tls-") as folder:

@@ -1,4 +1,4 @@
-"""Carries websockets, message by message, in both directions."""
+"""Pass on websocket messages in both directions."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from yarl import URL
 
 NORMAL, GOING_AWAY = 1000, 1001
 _UNSENDABLE = frozenset((1005, 1006, 1015))
-"""Close codes that stand for 'no code came'; no message may carry them."""
+"""Close codes that stand for 'no code received'; no message may contain them."""
 CLOSE_SECONDS = 5.0
 
 Side = web.WebSocketResponse | aiohttp.ClientWebSocketResponse
@@ -24,12 +24,15 @@ async def carry(
     protocols: Sequence[str],
     idle_timeout: float,
 ) -> web.WebSocketResponse:
-    """Connect to the target, then to the client with the subprotocol that the target chose, until one side ends.
+    """Connect a websocket client to the target, and pass on their messages.
 
-    Raises aiohttp.WSServerHandshakeError when the target answers with something else than a websocket, and other
+    It returns when one side ends.
+
+    It connects to the target first, then to the client with the subprotocol that the target chose. Raises
+    aiohttp.WSServerHandshakeError when the target answers with something other than a websocket, and other
     aiohttp.ClientErrors when it cannot be reached; nothing was sent to the client then.
     """
-    # Pings and pongs are passed on, so that either end learns whether the other one lives.
+    # Pings and pongs are passed on, so that either end learns whether the other one is alive.
     upstream = await session.ws_connect(
         url, headers=headers, protocols=protocols, autoping=False, max_msg_size=0, timeout=_CLOSE_TIMEOUT
     )
@@ -53,7 +56,10 @@ _CLOSE_TIMEOUT = aiohttp.ClientWSTimeout(ws_close=CLOSE_SECONDS)
 async def _until_one_ends(
     downstream: web.WebSocketResponse, upstream: aiohttp.ClientWebSocketResponse, idle: float
 ) -> tuple[int, bytes]:
-    """Pass on messages both ways; return the close code and text for the side that did not end it."""
+    """Pass on messages both ways until one side ends.
+
+    Returns the close code and text for the other side.
+    """
     clock = asyncio.get_running_loop().time
     last = [clock()]
     pumps = [
@@ -66,7 +72,7 @@ async def _until_one_ends(
             if done:
                 return done.pop().result()
     except ConnectionError:
-        # A message came for a side that had just gone.
+        # A message for a side that has just closed cannot be delivered.
         pass
     finally:
         for pump in pumps:

@@ -1,8 +1,8 @@
-"""Installed by the content's installer; a notebook that can import it shows that the installer ran."""
+"""Prove that the content's installer ran: a notebook can import this module."""
 
 __version__ = "@version@"
 
 
 def greeting() -> str:
-    """What the welcome notebook prints."""
+    """Return the text that the welcome notebook prints."""
     return f"The tour, version {__version__}, is installed."

@@ -1,4 +1,4 @@
-"""Probable answers to questions about a table."""
+"""Estimate probable answers to questions about a table."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -21,15 +21,18 @@ class Population:
                 self.models.setdefault(column, Categorical()).incorporate(value)
 
     def estimate_probability(self, column: str, value: str) -> float:
-        """Probability that another row has this value; KeyError for an unknown column."""
+        """Return the probability that another row has this value.
+
+        Raises KeyError for an unknown column.
+        """
         return self.models[column].probability(value)
 
     def estimate_dependence(self, left: str, right: str) -> float:
-        """Mutual information of two columns, in bits."""
+        """Return the mutual information of two columns, in bits."""
         return mutual_information([row[left] for row in self.rows], [row[right] for row in self.rows])
 
 
 def read_csv(path: str) -> Population:
-    """The population of a CSV file whose first line names the columns."""
+    """Return the population of a CSV file whose first line names the columns."""
     with Path(path).open(newline="", encoding="utf-8") as stream:
         return Population(csv.DictReader(stream))

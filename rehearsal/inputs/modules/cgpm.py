@@ -1,11 +1,14 @@
-"""Generative models of single columns: what value would the next row have?"""
+"""Model single columns: predict the value of the next row."""
 
 from collections import Counter
 from collections.abc import Hashable
 
 
 class Categorical:
-    """A categorical column with a symmetric Dirichlet prior of the given weight on each value seen."""
+    """A categorical column with a symmetric Dirichlet prior.
+
+    Each value seen has the given weight.
+    """
 
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
@@ -16,7 +19,10 @@ class Categorical:
         self.counts[value] += 1
 
     def probability(self, value: Hashable) -> float:
-        """Predictive probability that the next row has this value; what was never seen shares one prior weight."""
+        """Return the predictive probability that the next row has this value.
+
+        All values that were never seen share one prior weight.
+        """
         kinds = len(self.counts) + 1
         total = sum(self.counts.values()) + self.alpha * kinds
         return (self.counts[value] + self.alpha) / total

@@ -1,4 +1,7 @@
-"""How strongly the columns of a table depend on each other, by their mutual information."""
+"""Measure how strongly a table's columns depend on each other.
+
+The measure is their mutual information.
+"""
 
 from collections import Counter
 from collections.abc import Hashable, Sequence
@@ -6,9 +9,9 @@ from math import log2
 
 
 def mutual_information(left: Sequence[Hashable], right: Sequence[Hashable]) -> float:
-    """Bits that one column tells about the other; 0 for columns that have nothing to do with each other.
+    """Return the bits of information that one column gives about the other.
 
-    Raises ValueError for columns of different lengths.
+    The result is 0 for independent columns. Raises ValueError for columns of different lengths.
     """
     if len(left) != len(right):
         raise ValueError(f"columns of {len(left)} and {len(right)} rows cannot be compared")

@@ -1,4 +1,7 @@
-"""Keeps a record of what was asked in a notebook, in the folder that the lab collects from every machine."""
+"""Record the queries of a notebook in a folder.
+
+The lab collects the folder from every machine.
+"""
 
 import json
 import time
@@ -10,7 +13,7 @@ FOLDER = ".iventure_logs"
 
 
 class Session:
-    """Questions to a population; each is answered and written down."""
+    """A session of queries to a population; each is answered and recorded."""
 
     def __init__(self, population: bayeslite.Population) -> None:
         self.population = population
@@ -19,7 +22,7 @@ class Session:
         self.log = folder / f"{time.strftime('%Y%m%dT%H%M%S')}.jsonl"
 
     def probability(self, column: str, value: str) -> float:
-        """The population's estimate, after it was recorded."""
+        """Return the population's estimate, after recording the query."""
         answer = self.population.estimate_probability(column, value)
         self._record("probability", {"column": column, "value": value, "answer": answer})
         return answer

@@ -1,4 +1,4 @@
-"""Checks that the lab's modules are in place: `python3 -m probcomp_pytest`."""
+"""Check that the lab's modules are in place: `python3 -m probcomp_pytest`."""
 
 import importlib
 
@@ -6,7 +6,7 @@ MODULES = ("crosscat", "cgpm", "bayeslite", "venture", "iventure")
 
 
 def missing() -> list[str]:
-    """Names of the modules that cannot be imported."""
+    """Return the names of the modules that cannot be imported."""
     found = []
     for name in MODULES:
         try:

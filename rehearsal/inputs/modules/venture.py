@@ -1,4 +1,4 @@
-"""Sampling from small probabilistic programs."""
+"""Sample from small probabilistic programs."""
 
 import random
 from collections import Counter
@@ -8,10 +8,10 @@ from collections.abc import Callable, Hashable
 def infer(
     program: Callable[[random.Random], tuple[Hashable, bool]], samples: int = 1000, seed: int = 1
 ) -> dict[Hashable, float]:
-    """Distribution of a program's value, given that its condition holds, by rejection.
+    """Return the distribution of a program's value, given its condition.
 
-    The program takes a source of randomness and returns (value, condition). Raises ValueError when the condition
-    never held.
+    It is found by rejection sampling. The program takes a source of randomness and returns (value, condition). Raises
+    ValueError when the condition never held.
     """
     source = random.Random(seed)  # noqa: S311 - sampling, not secrets
     accepted = Counter(value for value, holds in (program(source) for _ in range(samples)) if holds)
