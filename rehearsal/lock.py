@@ -1,4 +1,4 @@
-"""The one lock of the rehearsal: moto's backends may be touched only by who holds it.
+"""Provide the rehearsal's one lock; only its holder may use moto's backends.
 
 Hold it for one request or one backend call, never while waiting for a container, a socket or a clock.
 """

@@ -1,7 +1,7 @@
-"""What a rehearsal leaves word of on disk, and how its remains are found: run.json, rehearsal.json, labels.
+"""Record a run on disk, and find and remove what it left.
 
 `run.json` is written before anything is started, so that `down` can clean up after a server that died half way;
-`rehearsal.json` only when all is ready.
+`rehearsal.json` only when all is ready. Labels in the container engine mark a run's objects.
 """
 
 import json
@@ -21,40 +21,52 @@ from rehearsal.network.engine_networks import HOME_LABEL, LABEL
 
 INOTIFY = Path("/proc/sys/fs/inotify/max_user_instances")
 INOTIFY_WANTED = 1024
-"""systemd needs about four inotify instances per machine; the usual 128 end at some thirty machines."""
+"""Wanted limit of inotify instances.
+
+systemd needs about four per machine; the usual limit of 128 is reached at some thirty machines.
+"""
 _POLL = 0.1
 _REMOVERS = 4
 
 
 @dataclass
 class Run:
-    """One run's server process, and what it changed on the computer."""
+    """The server process of one run, and its changes to the computer."""
 
     run_id: str
     pid: int
     started: int
-    """Start time of the process in the kernel's ticks; with the pid it means one process for ever."""
+    """Start time of the process in the kernel's ticks.
+
+    With the pid it identifies one process for ever.
+    """
     inotify_before: int = 0
-    """Limit to go back to; 0 if it was not changed."""
+    """Limit to restore; 0 if it was not changed."""
 
     def is_alive(self) -> bool:
-        """Whether that very process still runs."""
+        """Return whether this very process still runs."""
         return self.pid > 0 and start_ticks(self.pid) == self.started
 
 
 def start_ticks(pid: int) -> int:
-    """Start time of a process in ticks since boot, 0 if there is none (or only what is left of one)."""
+    """Return the start time of a process in ticks since boot.
+
+    It is 0 if there is no such process, or only a zombie of it.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return 0
-    # The second field is the command in parentheses, which may hold anything.
+    # The second field is the command in parentheses, which may contain spaces and parentheses itself.
     fields = stat.rpartition(")")[2].split()
     return 0 if fields[0] in ("Z", "X") else int(fields[19])
 
 
 def read_run(home: Path) -> Run | None:
-    """The run that was started last from this folder and not ended; None if there is none."""
+    """Return the last run that was started from this folder and not ended.
+
+    It is None if there is none.
+    """
     try:
         return Run(**json.loads((home / "run.json").read_text()))
     except FileNotFoundError:
@@ -62,12 +74,12 @@ def read_run(home: Path) -> Run | None:
 
 
 def write_run(home: Path, run: Run) -> None:
-    """Leave word of the run."""
+    """Write the run to run.json."""
     write_json(home / "run.json", asdict(run))
 
 
 def write_json(path: Path, value: object) -> None:
-    """Write the file whole or not at all, for its owner alone."""
+    """Write the file atomically, readable by its owner alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(json.dumps(value, indent=1) + "\n")
@@ -75,7 +87,10 @@ def write_json(path: Path, value: object) -> None:
 
 
 def end_process(run: Run, seconds: float) -> bool:
-    """Ask the run's server to end and wait; force it after that. Whether it went by itself."""
+    """Ask the run's server to end, and kill it after `seconds`.
+
+    Returns whether it ended by itself.
+    """
     if not run.is_alive():
         return True
     os.kill(run.pid, signal.SIGTERM)
@@ -97,7 +112,7 @@ def _gone(run: Run, seconds: float) -> bool:
 
 
 def find_servers(home: Path) -> list[Run]:
-    """Server processes of this folder, whether or not a file tells of them."""
+    """Return the server processes of this folder, even if no file records them."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -113,7 +128,7 @@ def find_servers(home: Path) -> list[Run]:
 
 
 def find_run_ids(home: Path) -> set[str]:
-    """Run ids of what is labelled with this folder in the container engine."""
+    """Return the run ids of this folder's objects in the container engine."""
     engine = docker.from_env(timeout=120)
     try:
         filters = {"label": f"{HOME_LABEL}={home}"}
@@ -126,7 +141,10 @@ def find_run_ids(home: Path) -> set[str]:
 
 
 def remove_remains(run_id: str) -> list[str]:
-    """Remove every container, network and machine image of the run from the engine; return what could not be."""
+    """Remove every container, network and machine image of the run from the engine.
+
+    Returns what could not be removed.
+    """
     engine = docker.from_env(timeout=120)
     filters = {"label": f"{LABEL}={run_id}"}
     try:
@@ -134,7 +152,8 @@ def remove_remains(run_id: str) -> list[str]:
         with ThreadPoolExecutor(_REMOVERS) as workers:
             left = [*workers.map(lambda container: _remove(container, force=True, v=True), containers)]
         left += [_remove(network) for network in engine.networks.list(filters=filters)]
-        # Also those without a name: machine images that were deregistered while machines made of them lived.
+        # The list includes images without a name: machine images that were deregistered while machines made from them
+        # lived.
         for image in engine.images.list(filters=filters):
             engine.images.remove(image.id, force=True)
     finally:
@@ -143,7 +162,7 @@ def remove_remains(run_id: str) -> list[str]:
 
 
 def _remove(item: Container | Network, **options: bool) -> str:
-    """Remove one thing; an empty text, or what is wrong."""
+    """Remove one object; return an empty text, or the error."""
     try:
         item.remove(**options)
     except docker.errors.NotFound:
@@ -154,7 +173,10 @@ def _remove(item: Container | Network, **options: bool) -> str:
 
 
 def raise_inotify_limit() -> int:
-    """Let the computer carry a fleet of systemds; return the limit of before, 0 if it was left alone."""
+    """Raise the inotify limit for a fleet of machines with systemd.
+
+    Returns the previous limit, 0 if it was not changed.
+    """
     before = int(INOTIFY.read_text())
     if before >= INOTIFY_WANTED:
         return 0
@@ -163,7 +185,10 @@ def raise_inotify_limit() -> int:
 
 
 def restore_inotify_limit(run: Run) -> None:
-    """Go back to the limit of before, unless somebody else changed it since, or another rehearsal still needs it."""
+    """Restore the previous inotify limit.
+
+    It stays if somebody else changed it since, or another rehearsal still needs it.
+    """
     if run.inotify_before and int(INOTIFY.read_text()) == INOTIFY_WANTED and not _others(run.run_id):
         INOTIFY.write_text(f"{run.inotify_before}\n")
 

@@ -1,6 +1,8 @@
-"""The process of a rehearsal: AWS API, containers, load balancer, package files. `scripts/rehearsal up` starts it.
+"""Run a rehearsal's process: AWS API, containers, load balancer, package files.
 
-usage: python -m rehearsal.server HOME SETTINGS   (settings: a JSON object of fields of Settings)
+`scripts/rehearsal up` starts it.
+
+usage: python -m rehearsal.server HOME SETTINGS (settings: a JSON object of fields of Settings)
 
 Writes HOME/progress.log while it starts and HOME/rehearsal.json when all is ready. On SIGTERM, SIGINT or a request to
 shut down it removes its containers and networks and ends.
@@ -52,12 +54,18 @@ from rehearsal.settings import SETTINGS, Settings
 
 LOOPBACK = "127.0.0.1"
 DEFAULT_IMAGE = "ubuntu24.04"
-"""Distribution of the machines that are made when nothing else is asked for; its image is there before the first."""
+"""Default distribution of the machines.
+
+Its image is made before the first machine.
+"""
 _log = logging.getLogger("rehearsal")
 
 
 class Rehearsal:
-    """Everything that runs. `start` brings it up piece by piece; `stop` takes down what was brought up."""
+    """All services of one rehearsal.
+
+    `start` starts them one by one; `stop` stops those that were started.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -68,7 +76,10 @@ class Rehearsal:
         self._fabric: Fabric | None = None
 
     def start(self) -> None:
-        """Bring all up and write rehearsal.json; raises OSError, ImageError, InputError or DockerException."""
+        """Start all services and write rehearsal.json.
+
+        Raises OSError, ImageError, InputError or DockerException.
+        """
         settings = self._settings
         run = Run(settings.run_id, os.getpid(), run_state.start_ticks(os.getpid()))
         run_state.write_run(settings.home, run)
@@ -86,7 +97,7 @@ class Rehearsal:
         self._say("ready")
 
     def wait(self) -> None:
-        """Wait until somebody asks for the end."""
+        """Wait until a stop is requested."""
         self._stopped.wait()
 
     def ask_to_stop(self) -> None:
@@ -94,11 +105,11 @@ class Rehearsal:
         self._stopped.set()
 
     def stop(self) -> None:
-        """Take everything down, last things first."""
+        """Stop all services, in reverse order of their start."""
         self._stack.close()
 
     def _say(self, line: str) -> None:
-        """One line of progress for whoever waits in `up`."""
+        """Write one line of progress for the user who waits for `up`."""
         with (self._settings.home / "progress.log").open("a") as log:
             log.write(f"{line}\n")
 
@@ -196,22 +207,31 @@ class Rehearsal:
 
 
 class _QuietHandler(MotoRequestHandler):
-    """Keeps connections, and leaves the counting of requests to the gate."""
+    """HTTP handler that keeps connections open and writes no log.
+
+    The API gateway counts the requests.
+    """
 
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: object) -> None:
-        """Say nothing."""
+        """Write no log."""
 
 
 def _public_addresses(account: str) -> set[str]:
-    """Addresses that network interfaces hold; the lock is held by whoever allocates one."""
+    """Return the public addresses of network interfaces.
+
+    The thread that allocates an address holds the lock.
+    """
     backends = list(ec2_backends[account].values())
     return {eni.public_ip for backend in backends for eni in backend.enis.values() if eni.public_ip}
 
 
 def _give_back_memory() -> None:
-    """Forget which types the other regions offer, some 80 MB, and let the C library return what was freed."""
+    """Free the memory of other regions' instance type offerings, some 80 MB.
+
+    The C library returns the freed memory to the system.
+    """
     for offerings in INSTANCE_TYPE_OFFERINGS.values():
         for region in [name for name in offerings if name != SETTINGS.region]:
             del offerings[region]
@@ -222,7 +242,7 @@ def _give_back_memory() -> None:
 
 
 def main(home: Path, values: dict[str, object]) -> int:
-    """Run a rehearsal until it is asked to end; return the exit status."""
+    """Run a rehearsal until a stop is requested; return the exit status."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     for noisy in ("botocore", "urllib3", "docker", "werkzeug"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -122,7 +122,7 @@ class Gate:
             except NotImplementedError as error:
                 _log.warning("not carried: %s: %s", call.name, error)
                 return error_response(call, "NotCarriedByRehearsal", f"The rehearsal does not carry this: {error}", 400)
-            except Exception:  # one request's fault must not end the server, and the log has to tell it
+            except Exception:  # one request's error must not end the server, and the log needs it
                 _log.exception("%s failed: %s", call.name, call.subject)
                 message = "The rehearsal itself failed on this request; its server.log says why."
                 return error_response(call, "RehearsalFailure", message, 400)

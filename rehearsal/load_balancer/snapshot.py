@@ -82,7 +82,7 @@ class Pictures:
                     started = time.monotonic()
                     try:
                         self._picture = await asyncio.to_thread(self._take)
-                    except Exception:  # one odd resource must not end the load balancers of everybody else
+                    except Exception:  # one faulty resource must not stop all load balancers
                         _log.exception("the load balancers' configuration cannot be read; the last one stays in force")
                     self._taken = started
         return self._picture

@@ -1,7 +1,7 @@
-"""EC2 instances as containers: makes, starts, stops and removes them through the container engine.
+"""Run EC2 instances as containers: create, start, stop and remove them.
 
-Knows nothing of the API's records: services/ec2/instances.py moves an instance's state along with its container. All
-methods wait for the engine, so never call them with the rehearsal's lock held, except those that say so.
+Knows nothing of the API's records: services/ec2/instances.py changes an instance's state together with its container.
+All methods wait for the container engine, so never call them with the rehearsal's lock held, except those that say so.
 """
 
 import logging
@@ -30,24 +30,27 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class Machine:
-    """One instance's container."""
+    """The container of one instance."""
 
     instance_id: str
     container: Container
     private_address: IPv4Interface
-    """In the VPC, with the VPC's prefix: all its subnets are one wire here."""
+    """Address in the VPC, with the VPC's prefix.
+
+    All of a VPC's subnets share one network here.
+    """
     address: str = ""
-    """Of the container in the engine's network; empty unless it runs."""
+    """Address of the container in the engine's network; empty unless it runs."""
     gateway: str = ""
     process_id: int = 0
     started_at: float = 0.0
-    """Wall clock of the last power-on; a reboot is none."""
+    """Wall clock time of the last power-on; a reboot does not change it."""
     rules: str = ""
     """Packet filter that is in force."""
     ends_by_us: bool = False
-    """Whether the container's end is expected, because the API asked for it."""
+    """True if the container's end is expected, because the API asked for it."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Held by whoever changes the container."""
+    """Lock of the thread that changes the container."""
 
 
 class Machines:
@@ -62,7 +65,10 @@ class Machines:
         self._machines: dict[str, Machine] = {}
 
     def create(self, seed: Seed, image: str, private_address: IPv4Interface, vpc_id: str, hostname: str) -> None:
-        """Make the container of an instance, not started yet; raises docker.errors.APIError."""
+        """Create the container of an instance, not started yet.
+
+        Raises docker.errors.APIError.
+        """
         container = self._engine.containers.create(
             image,
             "/lib/systemd/systemd",
@@ -70,7 +76,8 @@ class Machines:
             hostname=hostname,
             labels={**self._labels, INSTANCE_LABEL: seed.instance_id},
             network=self.networks.of_vpc(vpc_id),
-            # The least under which systemd boots where the engine itself is confined; --privileged may be refused.
+            # systemd needs at least this capability to boot where the engine itself is confined; --privileged may be
+            # refused there.
             cap_add=["SYS_ADMIN"],
             security_opt=["seccomp=unconfined", "apparmor=unconfined"],
             cgroupns="host",
@@ -78,7 +85,7 @@ class Machines:
             tmpfs={"/run": "", "/run/lock": ""},
             environment={"container": "docker"},
             stop_signal="SIGRTMIN+3",
-            # A terminal makes the boot's text the container's log, which is the console.
+            # A terminal puts the boot's output in the container's log, which is the machine's console.
             tty=True,
             mem_limit=self._memory or None,
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "1"}),
@@ -87,7 +94,10 @@ class Machines:
         self._machines[seed.instance_id] = Machine(seed.instance_id, container, private_address)
 
     def start(self, instance_id: str) -> None:
-        """Power the machine on; nobody but the fabric can connect until `filter` has been told more."""
+        """Power the machine on.
+
+        Until `filter` sets other rules, only the load balancer and the forwarders of public addresses can connect.
+        """
         machine = self._machines[instance_id]
         with machine.lock:
             machine.started_at = time.time()
@@ -121,7 +131,7 @@ class Machines:
             self._connect(machine)
 
     def remove(self, instance_id: str) -> None:
-        """Remove the machine with its disk; of no effect if there is none."""
+        """Remove the machine with its disk; do nothing if it does not exist."""
         machine = self._machines.get(instance_id)
         if not machine:
             return
@@ -134,7 +144,10 @@ class Machines:
             del self._machines[instance_id]
 
     def filter(self, instance_id: str, rules: str) -> None:
-        """Put a packet filter in force, if it differs from the one that is; raises CalledProcessError."""
+        """Put a packet filter in force, if it differs from the current one.
+
+        Raises CalledProcessError.
+        """
         machine = self._machines.get(instance_id)
         if not machine or machine.rules == rules:
             return
@@ -144,7 +157,10 @@ class Machines:
                 machine.rules = rules
 
     def commit(self, instance_id: str, ami_id: str, reboots: bool) -> None:
-        """Make a container image of the machine's disk; one that runs is shut down for it if `reboots`."""
+        """Make a container image of the machine's disk.
+
+        A running machine is shut down for it if `reboots`.
+        """
         machine = self._machines[instance_id]
         changes = [f"LABEL {LABEL}={self._run_id}"]
         with machine.lock:
@@ -158,38 +174,47 @@ class Machines:
                 self._connect(machine)
 
     def remove_image(self, ami_id: str) -> None:
-        """Remove a container image made by `commit`; of no effect if there is none, and on machines made of it."""
+        """Remove a container image made by `commit`; do nothing if it does not exist.
+
+        Machines that were started from it are not affected.
+        """
         try:
             self._engine.images.remove(f"{IMAGE_REPOSITORY}:{ami_id}", force=True)
         except docker.errors.ImageNotFound:
             _log.info("no container image stood for %s", ami_id)
 
     def has_image(self, ami_id: str) -> bool:
-        """Whether this machine image was made of a machine."""
+        """Return whether this machine image was made from a machine."""
         return bool(self._engine.images.list(f"{IMAGE_REPOSITORY}:{ami_id}"))
 
     def console(self, instance_id: str, lag: float) -> str:
-        """What the machine printed since it was switched on, without the last `lag` seconds."""
+        """Return the machine's output since power-on, without the last `lag` seconds."""
         machine = self._machines.get(instance_id)
         if not machine:
             return ""
         until = time.time() - lag
         if until <= machine.started_at:
             return ""
-        # The engine keeps the words of earlier runs; a started machine is another computer with an empty console.
+        # The engine keeps the log of earlier runs, but the console of a started EC2 instance is empty at first.
         return console.readable(machine.container.logs(tail=_LOG_LINES, since=machine.started_at, until=until))
 
     def running(self) -> list[Machine]:
-        """The machines that are on; may be called with the rehearsal's lock held."""
+        """Return the running machines; the caller may hold the rehearsal's lock."""
         return [machine for machine in list(self._machines.values()) if machine.process_id]
 
     def container_address(self, instance_id: str) -> str | None:
-        """Address of the machine's container, or None unless it runs; may be called with the lock held."""
+        """Return the address of the machine's container, or None unless it runs.
+
+        The caller may hold the rehearsal's lock.
+        """
         machine = self._machines.get(instance_id)
         return machine.address or None if machine else None
 
     def watch(self, ended: Callable[[str, bool], None]) -> threading.Thread:
-        """Tell `ended(instance_id, to_reboot)` whenever a machine ends without having been asked to."""
+        """Call `ended(instance_id, to_reboot)` whenever a machine ends unexpectedly.
+
+        An end that the API asked for is expected.
+        """
         filters = {"type": "container", "event": "die", "label": f"{LABEL}={self._run_id}"}
         events = self._engine.events(decode=True, filters=filters)
         thread = threading.Thread(target=self._watch, args=(events, ended), name="engine-events", daemon=True)
@@ -203,7 +228,8 @@ class Machines:
             if not machine:
                 continue
             try:
-                # Whoever holds the lock asked for this end, and may have started the machine again since.
+                # The thread that holds the machine's lock asked for this end, and may have started the machine again
+                # since.
                 with machine.lock:
                     machine.container.reload()
                     if machine.ends_by_us or machine.container.status == "running":
@@ -216,7 +242,7 @@ class Machines:
                 ended(instance_id, console.asked_for_reboot(last_words))
 
     def _connect(self, machine: Machine) -> None:
-        """Read where a started container is, and give it its private address."""
+        """Read the address of a started container, and add its private address."""
         machine.container.reload()
         state = machine.container.attrs
         network = next(iter(state["NetworkSettings"]["Networks"].values()))
@@ -224,7 +250,8 @@ class Machines:
         if not process_id:
             raise RuntimeError(f"the container of {machine.instance_id} ended at once")
         machine.gateway = network["Gateway"]
-        # Closed to everybody else until the security groups are known, which takes less than sshd does.
+        # The machine is closed to other machines until its security groups are known, which takes less time than the
+        # start of sshd.
         machine.rules = firewall.closed(machine.gateway)
         firewall.apply(process_id, machine.rules)
         firewall.add_address(process_id, machine.private_address)
@@ -240,16 +267,17 @@ def _disconnect(machine: Machine) -> None:
 
 
 def memory_bytes(process_id: int) -> int:
-    """Memory of the container of this process without pages of files, which the kernel gives back when it needs them.
+    """Return the memory of this process's container in bytes, or 0 if it has ended.
 
-    0 if it has ended.
+    Pages of files are left out, because the kernel frees them when it needs memory.
     """
     try:
         groups = Path(f"/proc/{process_id}/cgroup").read_text().splitlines()
         for line in groups:
             _, controllers, path = line.split(":", 2)
             if controllers == "memory":
-                # Of the top one of the container: systemd in there may have moved its processes further down.
+                # The container's top control group counts, because systemd inside may have moved its processes further
+                # down.
                 return _own_pages(Path("/sys/fs/cgroup/memory") / _container_part(path), "total_rss")
         _, _, path = groups[0].split(":", 2)
         return _own_pages(Path("/sys/fs/cgroup") / _container_part(path), "anon")
@@ -258,7 +286,7 @@ def memory_bytes(process_id: int) -> int:
 
 
 def _container_part(path: str) -> str:
-    """The part of a control group's path up to the one that the engine made."""
+    """Return a control group's path up to the group that the engine made."""
     parts = path.strip("/").split("/")
     engine = next((n for n, part in enumerate(parts) if part.startswith("docker-")), None)
     if engine is None:
@@ -275,11 +303,14 @@ _in_use: list[Machines] = []
 
 
 def use(machines: Machines) -> Machines:
-    """Let `container_address` speak of these machines."""
+    """Set the machines that `container_address` looks up."""
     _in_use[:] = [machines]
     return machines
 
 
 def container_address(instance_id: str) -> str | None:
-    """Where the load balancer reaches the instance's container; None unless it runs."""
+    """Return the address at which the load balancer reaches the instance's container.
+
+    It is None unless the container runs.
+    """
     return _in_use[0].container_address(instance_id) if _in_use else None

@@ -1,6 +1,6 @@
-"""Serves a folder to the machines over plain HTTP: the apt repository and the index of wheels.
+"""Serve a folder to the machines over HTTP: apt repository and index of wheels.
 
-Started by the rehearsal's server. Nothing can be changed through it.
+The service is read-only.
 """
 
 import threading
@@ -11,13 +11,16 @@ from typing import Any
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """GET and HEAD of files and listings. Connections are kept, which apt uses, but not for ever."""
+    """HTTP handler for GET and HEAD of files and listings.
+
+    Connections are kept open, which apt uses, but not for ever.
+    """
 
     protocol_version = "HTTP/1.1"
     timeout = 60
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing: forty machines fetch hundreds of files."""
+        """Write no log, because forty machines fetch hundreds of files."""
 
 
 class _Server(ThreadingHTTPServer):
@@ -26,7 +29,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class FileServer:
-    """A thread that serves `root` on `address`; port 0 takes a free one, which `port` then tells."""
+    """Thread that serves `root` on `address`.
+
+    Port 0 takes a free one, and `port` then holds its number.
+    """
 
     def __init__(self, root: Path, address: str, port: int = 0) -> None:
         self._server = _Server((address, port), partial(_Handler, directory=str(root)))
@@ -34,11 +40,11 @@ class FileServer:
         self._thread = threading.Thread(target=self._server.serve_forever, name="files", daemon=True)
 
     def start(self) -> None:
-        """Begin to serve."""
+        """Start the server."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End; connections under way are dropped."""
+        """Stop the server; connections under way are dropped."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(timeout=5)

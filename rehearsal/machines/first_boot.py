@@ -1,7 +1,7 @@
-"""What a machine does at its first boot, as by cloud-init: host keys, administrator, user data, console messages.
+"""Prepare a machine's first boot, as cloud-init does it.
 
-Of what an image brings along it replaces the host keys, and adds to the authorized keys, as cloud-init does. Nothing
-else is cleaned: whoever makes an image of a machine has to.
+It sets host keys, administrator, user data and console messages. As cloud-init does, it replaces the image's host keys
+and adds to its authorized keys. It cleans nothing else: whoever makes an image of a machine has to.
 """
 
 import io
@@ -103,7 +103,7 @@ WantedBy=multi-user.target
 
 @dataclass(frozen=True)
 class Seed:
-    """What tells one machine from the next."""
+    """The data in which one machine differs from the next."""
 
     instance_id: str
     admin: str
@@ -112,7 +112,10 @@ class Seed:
 
 
 def archive(seed: Seed) -> bytes:
-    """A tar archive for the root of the machine's file system, to be put there before its first start."""
+    """Return a tar archive for the root of the machine's file system.
+
+    It must be unpacked there before the machine's first start.
+    """
     mark = f"/var/lib/cloud/instances/{seed.instance_id}"
     words = {"instance_id": seed.instance_id, "mark": mark}
     with io.BytesIO() as out:

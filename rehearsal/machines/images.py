@@ -1,8 +1,8 @@
-"""Container images that stand for machine images: builds them, by way of a base image that may need no registry.
+"""Build the container images that stand for machine images.
 
-Called by the rehearsal when it starts, by Molecule's scenarios, and by hand: `python -m rehearsal.images debian12`.
-Touches the container engine's images `probcomp-stack/base` and `probcomp-stack/machine`, and as root installs
-mmdebstrap where it is missing.
+They are built on a base image that may need no registry. The module also runs by hand: `python -m
+rehearsal.machines.images debian12`. It changes the container engine's images `probcomp-stack/base` and
+`probcomp-stack/machine`, and as root installs mmdebstrap where it is missing.
 """
 
 import hashlib
@@ -31,31 +31,31 @@ MACHINE_REPOSITORY = "probcomp-stack/machine"
 RECIPE_LABEL = "probcomp-stack.recipe"
 DEBIAN_KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 PULL_SILENCE = 20
-"""Seconds without a word from the registry after which a pull is given up."""
+"""Seconds without data from the registry after which a pull is given up."""
 BUILD_SILENCE = 600
-"""Seconds that one silent step of a build may take."""
+"""Maximum duration in seconds of a build step without output."""
 SIGN_OF_LIFE = 5
-"""Seconds after which a long step of a build says where it is."""
+"""Seconds after which a long build step reports its progress."""
 
 _building = threading.Lock()
 _refused: set[str] = set()
-"""Images that could not be pulled: forty machines shall not ask forty times."""
+"""Images that could not be pulled, so that forty machines do not try forty times."""
 
 
 class ImageError(RuntimeError):
-    """An image cannot be had; the text is one line for the user."""
+    """Error: an image cannot be made; the text is one line for the user."""
 
 
 def distributions() -> list[str]:
-    """Names that `ensure` takes."""
+    """Return the names that `ensure` accepts."""
     return list(_definitions())
 
 
 def ensure(distribution: str, progress: Progress) -> str:
-    """Return the tag of the machine image of this distribution; build it when it is missing or its recipe changed.
+    """Return the tag of a distribution's machine image, and build it if needed.
 
-    Of Ubuntu the answer may be a Debian image, where no registry is in reach. The environment variable BASE_IMAGE names
-    a base to use instead. Raises ImageError.
+    It is built when it is missing or its recipe changed. For Ubuntu the answer may be a Debian image, where no
+    registry is in reach. The environment variable BASE_IMAGE names a base to use instead. Raises ImageError.
     """
     definitions = _definitions()
     if distribution not in definitions:
@@ -78,7 +78,10 @@ def ensure(distribution: str, progress: Progress) -> str:
 
 
 def python_version(tag: str) -> str:
-    """The `3.11.2` of the Python that the machines of this image run; their wheels are chosen by it."""
+    """Return the full Python version of this image's machines, e.g. `3.11.2`.
+
+    It decides which wheels they get.
+    """
     with _engine(BUILD_SILENCE) as engine:
         command = ["python3", "-c", "import platform; print(platform.python_version())"]
         answer = engine.containers.run(tag, command, remove=True, network_disabled=True)
@@ -91,7 +94,10 @@ def _definitions() -> dict[str, dict[str, str]]:
 
 
 class _engine:
-    """A client of the container engine, closed afterwards; an engine out of reach is an ImageError."""
+    """Client of the container engine, closed afterwards.
+
+    An engine out of reach raises ImageError.
+    """
 
     def __init__(self, timeout: int) -> None:
         self._timeout = timeout
@@ -122,7 +128,10 @@ def _given_base(engine: docker.DockerClient, tag: str, progress: Progress) -> st
 
 
 def _pull(engine: docker.DockerClient, tag: str, progress: Progress) -> bool:
-    """Try once in a process; whoever has no registry shall not wait for one."""
+    """Pull an image, at most once in a process after a failure.
+
+    A computer without access to a registry must not wait for one again.
+    """
     if tag in _refused:
         return False
     _refused.add(tag)
@@ -146,7 +155,10 @@ def _no_pull(tag: str, reason: str, progress: Progress) -> bool:
 
 
 def _bootstrap(engine: docker.DockerClient, suite: str, tag: str, progress: Progress) -> None:
-    """Make a Debian base image out of packages. mmdebstrap takes Debian's own mirror by default."""
+    """Make a Debian base image from packages.
+
+    mmdebstrap uses Debian's own mirror by default.
+    """
     _install_mmdebstrap(progress)
     progress(f"bootstrapping {tag} from Debian's packages ({suite}); about half a minute")
     with tempfile.TemporaryDirectory(prefix="probcomp-base-") as folder:
@@ -163,7 +175,7 @@ def _bootstrap(engine: docker.DockerClient, suite: str, tag: str, progress: Prog
 
 
 def _relay(lines: Iterable[str], progress: Progress) -> list[str]:
-    """Pass on what mmdebstrap says of its steps, without its progress bars; return all lines."""
+    """Report mmdebstrap's steps without its progress bars; return all lines."""
     kept = []
     for line in lines:
         text = line.strip()
@@ -196,7 +208,7 @@ def _machine(engine: docker.DockerClient, name: str, base: str, progress: Progre
         return tag
     progress(f"building {tag} on {base}")
     try:
-        # The classic builder: it is the one that every engine since 20.10 has without further packages.
+        # The classic builder is used because every engine since 20.10 has it without further packages.
         log = engine.api.build(
             path=str(CONTEXT),
             tag=tag,
@@ -216,7 +228,10 @@ def _machine(engine: docker.DockerClient, name: str, base: str, progress: Progre
 
 
 def _follow(log: Iterable[dict[str, str]], progress: Progress) -> str:
-    """Pass on the build's steps, and of a long one a sign of life; return the error that ended it, or ''."""
+    """Report the build's steps; return the error that ended it, or ''.
+
+    A long step also reports its progress.
+    """
     message = ""
     shown = time.monotonic()
     for line in log:
@@ -235,7 +250,7 @@ def _follow(log: Iterable[dict[str, str]], progress: Progress) -> str:
 
 
 def _recipe(base_id: str) -> str:
-    """Hash of all that the image is made of."""
+    """Return a hash of all that the image is made of."""
     digest = hashlib.sha256(base_id.encode())
     for path in sorted(CONTEXT.rglob("*")):
         if path.is_file():

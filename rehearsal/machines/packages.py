@@ -1,4 +1,7 @@
-"""Makes the files that machines fetch: a signed apt repository and an index of wheels, and tells their addresses."""
+"""Make the files that machines fetch, and return their addresses.
+
+They are a signed apt repository and an index of wheels.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,12 +13,18 @@ from rehearsal.settings import Settings
 
 _REQUIREMENTS = Path("roles/jupyter/files/requirements.txt")
 _WHEELS = Path(".cache/wheels")
-"""Below the repository's root: shared by all its rehearsals, and left by their ends."""
+"""Path of the wheels' cache below the repository's root.
+
+All rehearsals of the checkout share it, and it stays when they end.
+"""
 
 
 @dataclass(frozen=True)
 class Files:
-    """A folder to serve, and what rehearsal.json tells of it (paths below the served folder)."""
+    """A folder to serve, and its entries in rehearsal.json.
+
+    Paths are below the served folder.
+    """
 
     folder: Path
     apt_path: str
@@ -29,17 +38,20 @@ def _served(home: Path) -> Path:
 
 
 def apt_folder(home: Path) -> Path:
-    """Where the apt repository of the rehearsal in `home` lies."""
+    """Return the path of the apt repository of the rehearsal in `home`."""
     return _served(home) / "apt"
 
 
 def gpg_home(home: Path) -> Path:
-    """Where the key that signs it lies."""
+    """Return the path of the signing key of the rehearsal in `home`."""
     return home / "gpg"
 
 
 def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> Files:
-    """Make the files for machines of this container image; raises InputError."""
+    """Make the files for machines of this container image.
+
+    Raises InputError.
+    """
     folder = _served(settings.home)
     repository = apt_repository.build(apt_folder(settings.home), gpg_home(settings.home))
     add_wheels(settings, image, progress)
@@ -47,7 +59,10 @@ def prepare(settings: Settings, image: str, progress: Callable[[str], None]) -> 
 
 
 def add_wheels(settings: Settings, image: str, progress: Callable[[str], None]) -> None:
-    """Make the wheels for the Python of this container image served beside those that are; raises InputError."""
+    """Add the wheels for the Python of this container image to the served ones.
+
+    Raises InputError.
+    """
     wheels.build(
         settings.root / _REQUIREMENTS,
         _served(settings.home) / "wheels",

@@ -1,7 +1,8 @@
-"""Public addresses of the machines: a range of 127.0.0.0/8 of the run's own, and what listens on them.
+"""Allocate the machines' public addresses and forward their connections.
 
-A machine's public address changes at every stop and start, and a container's published ports never do. So forwarders of
-our own listen on address and port, and pass connections on to the container as long as a security group admits them.
+Each run has a range of 127.0.0.0/8 of its own. A machine's public address changes at every stop and start, but a
+container's published ports never do. So the rehearsal's own forwarders listen on address and port, and pass
+connections on to the container as long as a security group admits them.
 """
 
 import asyncio
@@ -24,7 +25,10 @@ _T = TypeVar("_T")
 
 
 def pick_range() -> ipaddress.IPv4Network:
-    """A /24 of the loopback network on which nobody listens at the ssh port; raises OSError if there is none."""
+    """Return a /24 of the loopback network on which nobody listens at the ssh port.
+
+    Raises OSError if there is none.
+    """
     candidates = [(second, third) for second in range(40, 250) for third in range(1, 255)]
     for second, third in random.sample(candidates, 50):
         network = ipaddress.ip_network(f"127.{second}.{third}.0/24")
@@ -34,7 +38,10 @@ def pick_range() -> ipaddress.IPv4Network:
 
 
 def pick_ssh_port(address: str) -> int:
-    """22 where this process may listen on it and no sshd holds it on all addresses, else a free port."""
+    """Return the port for ssh: 22 if it is available, else a free one.
+
+    Port 22 is available where this process may listen on it and no sshd holds it on all addresses.
+    """
     if _can_listen(address, 22):
         return 22
     with socket.socket() as listener:
@@ -55,7 +62,10 @@ def _can_listen(address: str, port: int) -> bool:
 
 
 class AddressPool:
-    """Hands out the range's addresses in turn, so that a freed one is not anybody's again soon."""
+    """Pool of the range's addresses, which it allocates in turn.
+
+    In this way a freed address does not soon belong to another machine.
+    """
 
     def __init__(self, network: ipaddress.IPv4Network, in_use: Callable[[], set[str]]) -> None:
         self._addresses = [str(address) for address in network.hosts()]
@@ -63,7 +73,7 @@ class AddressPool:
         self._next = 0
 
     def allocate(self) -> str:
-        """The next free address; raises the error that EC2 gives when there is none."""
+        """Return the next free address; raise the error that EC2 gives when there is none."""
         taken = self._in_use()
         for _ in self._addresses:
             address = self._addresses[self._next]
@@ -75,7 +85,10 @@ class AddressPool:
 
 
 class Forwarders:
-    """Listeners on public addresses. All sockets live in one event loop in one thread."""
+    """Listeners on public addresses.
+
+    All sockets are in one event loop in one thread.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
@@ -85,16 +98,17 @@ class Forwarders:
         self._thread.start()
 
     def keep(self, wanted: dict[tuple[str, int], tuple[str, int]], admits: Callable[[str, int, str], bool]) -> None:
-        """Listen on just these (address, port), each passed on to its (container address, port).
+        """Listen on exactly these (address, port), and forward each to its target.
 
-        A port on which the container does not accept connections yet gets no listener, so that a client is refused as
-        a booting machine refuses it; call again until it does. `admits(address, port, client)` is asked for each
-        connection. Connections that are open stay open when their listener goes, as AWS lets tracked ones live.
+        `wanted` maps each to its (container address, port). A port on which the container does not accept connections
+        yet gets no listener, so that a client is refused as a booting machine refuses it; call again until it does.
+        `admits(address, port, client)` is called for each connection. Connections that are open stay open when their
+        listener goes, as AWS lets tracked ones live.
         """
         self._run(self._keep(wanted, admits))
 
     def listening(self) -> set[tuple[str, int]]:
-        """The (address, port) that are listened on."""
+        """Return the (address, port) pairs with a listener."""
         return set(self._listeners)
 
     def stop(self) -> None:
@@ -158,7 +172,10 @@ async def _accepts(host: str, port: int) -> bool:
 
 
 async def _join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, target: tuple[str, int]) -> None:
-    """Copy both ways until one side ends; the end of one direction is passed on as such."""
+    """Copy data both ways until one side ends.
+
+    The end of one direction is passed on as such.
+    """
     try:
         far_reader, far_writer = await asyncio.wait_for(asyncio.open_connection(*target), _CONNECT_SECONDS)
     except OSError:

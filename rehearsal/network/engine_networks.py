@@ -1,7 +1,8 @@
-"""The engine's networks of a run: one whose gateway is the services address, and one for each VPC with machines.
+"""Create the Docker networks of a run: one for services, and one for each VPC.
 
-A VPC's own addresses are given to the containers besides those of the engine's network, so two VPCs may have the same
-range, as on AWS, and neither meets the computer's own networks.
+The gateway of the services network is the services address. A VPC's network is made for its first machine. A VPC's own
+addresses are given to the containers besides those of the engine's network, so two VPCs may have the same range, as on
+AWS, and neither conflicts with the computer's own networks.
 """
 
 import ipaddress
@@ -14,21 +15,27 @@ import docker.errors
 from docker.models.networks import Network
 
 LABEL = "probcomp-rehearsal"
-"""Label of everything of a run in the container engine; its value is the run id."""
+"""Label of all Docker objects of a run; its value is the run id."""
 HOME_LABEL = "probcomp-rehearsal-home"
-"""Label that tells which folder the run belongs to, should its files be gone."""
+"""Label with the folder of the run, in case its files are gone."""
 INSTANCE_LABEL = "probcomp-instance"
 IMAGE_REPOSITORY = "probcomp-stack/ami"
-"""Container images made of machines, tagged with the machine image's id; they go with the run."""
+"""Repository of container images made from machines.
+
+The tag is the machine image's id; they are removed with the run.
+"""
 _POOL = ipaddress.ip_network("100.64.0.0/10")
-"""Carrier-grade NAT's range: private networks of homes, offices and VPCs lie elsewhere."""
+"""Carrier-grade NAT's range.
+
+Private networks of homes, offices and VPCs use other ranges.
+"""
 _VPC_PREFIX = 22
 _SERVICES_PREFIX = 29
 _TRIES = 20
 
 
 class Networks:
-    """Makes and finds the networks of one run."""
+    """The networks of one run."""
 
     def __init__(self, engine: docker.DockerClient, run_id: str, labels: dict[str, str]) -> None:
         self._engine = engine
@@ -38,12 +45,15 @@ class Networks:
         self._of_vpc: dict[str, str] = {}
 
     def make_services_network(self) -> str:
-        """Make the network that machines reach the package files and objects on; return its gateway's address."""
+        """Create the services network, and return its gateway's address.
+
+        Machines reach the package files and objects on it.
+        """
         _, gateway = self._make("services", _SERVICES_PREFIX)
         return gateway
 
     def of_vpc(self, vpc_id: str) -> str:
-        """Name of the VPC's network, which is made at its first machine."""
+        """Return the name of the VPC's network; create it at its first machine."""
         with self._lock:
             if vpc_id not in self._of_vpc:
                 self._of_vpc[vpc_id], _ = self._make(vpc_id, _VPC_PREFIX)
@@ -87,7 +97,7 @@ class Networks:
 
 
 def _routes() -> list[ipaddress.IPv4Network]:
-    """What this computer already routes somewhere, but for the default route."""
+    """Return the destinations of this computer's routes, except the default route."""
     done = subprocess.run(["ip", "-4", "route"], capture_output=True, text=True, check=True, timeout=10)
     destinations = (line.split()[0] for line in done.stdout.splitlines() if line and line[0].isdigit())
     return [ipaddress.IPv4Network(destination) for destination in destinations]

@@ -1,9 +1,9 @@
-"""Security groups as packet filters: which connections to a machine are let in, by whom they come from.
+"""Convert security groups to packet filters and connection checks.
 
-What comes from the fabric (the forwarders of public addresses and the load balancer, which reach a container from its
-network's gateway) is let in by the packet filter, because those decide for themselves, by `may_connect`. Everything
-else comes from other machines and is filtered in the receiving container's own network namespace, out of reach of
-whoever is root in there.
+They decide by its source whether a connection to a machine is admitted. The packet filter admits the forwarders of
+public addresses and the load balancer, which reach a container from its network's gateway, because those check each
+connection themselves, by `may_connect`. Everything else comes from other machines and is filtered in the receiving
+container's own network namespace, out of reach of whoever is root in there.
 """
 
 import ipaddress
@@ -16,21 +16,30 @@ from moto.ec2.models.instances import Instance
 from moto.ec2.models.security_groups import SecurityGroup, SecurityGroupRule
 
 WIDE_RANGE = 16
-"""A rule that opens more ports than this gets listeners on the usual ones only."""
+"""Number of ports above which a rule counts as wide.
+
+Only the usual ports of a wide rule get listeners.
+"""
 USUAL_PORTS = (22, 80, 443, 8080, 8888)
 _COMMAND_SECONDS = 20
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a connection comes from: addresses as AWS would see them, and the security groups of who opens it."""
+    """The source of a connection.
+
+    It has the addresses as AWS would see them, and the security groups of the client.
+    """
 
     addresses: frozenset[str] = field(default_factory=frozenset)
     group_ids: frozenset[str] = field(default_factory=frozenset)
 
 
 def may_connect(instance: Instance, source: Source, port: int) -> bool:
-    """Whether the instance's security groups admit a TCP connection from there to this port; hold the lock."""
+    """Return whether the instance's security groups admit a TCP connection.
+
+    The connection is from `source` to `port`. Hold the lock.
+    """
     return any(
         _covers_port(rule, port)
         and (
@@ -42,7 +51,10 @@ def may_connect(instance: Instance, source: Source, port: int) -> bool:
 
 
 def open_ports(instance: Instance, client: str) -> set[int]:
-    """TCP ports that the groups open to the client's address, of wide ranges the usual ones; hold the lock."""
+    """Return the TCP ports that the groups open to the client's address.
+
+    Of wide ranges, they are the usual ones. Hold the lock.
+    """
     ports: set[int] = set()
     for rule in _tcp_rules(instance):
         if not _covers_address(rule, client):
@@ -56,16 +68,20 @@ def open_ports(instance: Instance, client: str) -> set[int]:
 
 
 def groups_of(instance: Instance) -> list[SecurityGroup]:
-    """The instance's security groups, or its VPC's default group if it names none; hold the lock."""
+    """Return the instance's security groups.
+
+    If it names none, they are its VPC's default group. Hold the lock.
+    """
     if instance.security_groups:
         return list(instance.security_groups)
     return [group for nic in instance.nics.values() for group in nic.group_set]
 
 
 def filter_rules(instance: Instance, others: Iterable[Instance], gateway: str) -> str:
-    """The packet filter of the instance's container in the form of iptables-restore; hold the lock.
+    """Return the packet filter of an instance's container for iptables-restore.
 
-    `others` are the machines that security group rules may mean; `gateway` is where the fabric connects from.
+    `others` are the machines that security group rules may mean; `gateway` is the source address of the forwarders and
+    the load balancer. Hold the lock.
     """
     others = list(others)
     admitted = [
@@ -77,7 +93,10 @@ def filter_rules(instance: Instance, others: Iterable[Instance], gateway: str) -
 
 
 def closed(gateway: str) -> str:
-    """The packet filter that lets in the fabric alone, in the form of iptables-restore."""
+    """Return a packet filter that admits only the gateway, for iptables-restore.
+
+    The forwarders and the load balancer connect from the gateway.
+    """
     return _filter(gateway, [])
 
 
@@ -98,7 +117,10 @@ def _filter(gateway: str, admitted: Iterable[str]) -> str:
 
 
 def apply(process_id: int, rules: str) -> None:
-    """Put the rules in force in the network namespace of the process; raises CalledProcessError."""
+    """Put the rules in force in the network namespace of the process.
+
+    Raises CalledProcessError.
+    """
     for command, text in (("iptables-restore", rules), ("ip6tables-restore", _NO_IPV6)):
         subprocess.run(
             ["nsenter", "--target", str(process_id), "--net", command, "--wait", "5"],
@@ -111,7 +133,10 @@ def apply(process_id: int, rules: str) -> None:
 
 
 def add_address(process_id: int, address: ipaddress.IPv4Interface) -> None:
-    """Give the container its private address of the VPC beside the engine's; raises CalledProcessError."""
+    """Add the container's private address of the VPC to the engine's address.
+
+    Raises CalledProcessError.
+    """
     subprocess.run(
         ["nsenter", "--target", str(process_id), "--net", "ip", "address", "replace", str(address), "dev", "eth0"],
         check=True,

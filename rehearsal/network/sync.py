@@ -1,7 +1,7 @@
-"""Keeps the network true to the API's records: who listens on public addresses, and what each machine lets in.
+"""Update listeners and packet filters to match the API's records.
 
-Looks at all machines every now and then, and at once when told that something changed. Security groups are changed by
-API calls and by stacks alike; both end in the same records, which is where this looks.
+The thread checks all machines at intervals, and at once when it is woken after a change. Both API calls and stacks
+change security groups, and both write to the records that it reads.
 """
 
 import logging
@@ -19,15 +19,15 @@ from rehearsal.network.addresses import Forwarders
 from rehearsal.settings import Settings
 
 CLIENT = "127.0.0.1"
-"""Address that connections to 127.0.0.0/8 come from."""
+"""Source address of connections to 127.0.0.0/8."""
 _INTERVAL = 0.7
 _MEMORY_EVERY = 7
-"""Rounds between two looks at the machines' memory."""
+"""Number of rounds between two measurements of the machines' memory."""
 _log = logging.getLogger(__name__)
 
 
 class Fabric:
-    """A thread that puts listeners and packet filters right."""
+    """Thread that updates listeners and packet filters."""
 
     def __init__(self, settings: Settings, machines: Machines) -> None:
         self._settings = settings
@@ -38,26 +38,26 @@ class Fabric:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="fabric", daemon=True)
         self.memory_now = 0
-        """Bytes that all machines take together, of a few seconds ago."""
+        """Memory of all machines together in bytes, as of a few seconds ago."""
         self.memory_peak = 0
 
     def start(self) -> None:
-        """Begin to work."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Close all listeners and end."""
+        """Close all listeners and end the thread."""
         self._stopping.set()
         self._changed.set()
         self._thread.join(10)
         self._forwarders.stop()
 
     def wake(self) -> None:
-        """Have a look at once; returns immediately."""
+        """Start a check at once; return immediately."""
         self._changed.set()
 
     def listening(self) -> set[tuple[str, int]]:
-        """Public addresses and ports that are listened on."""
+        """Return the public addresses and ports with a listener."""
         return self._forwarders.listening()
 
     def _run(self) -> None:
@@ -69,7 +69,7 @@ class Fabric:
                 self._put_right()
                 if rounds % _MEMORY_EVERY == 0:
                     self._weigh()
-            except Exception:  # the next round has another chance, and the log tells
+            except Exception:  # the next round tries again, and the log has the error
                 _log.exception("the network could not be put right")
             rounds += 1
 
@@ -106,7 +106,10 @@ class Fabric:
         return self._settings.ssh_port if port == 22 else port
 
     def _admits(self, address: str, port: int, client: str) -> bool:
-        """Asked for each connection, so that a rule that is gone admits nobody even before its listener is closed."""
+        """Return whether a connection is admitted; called for each connection.
+
+        So a rule that is gone admits nobody even before its listener is closed.
+        """
         inner = 22 if port == self._settings.ssh_port else port
         with LOCK:
             instance = self._instance_at.get(address)
@@ -120,7 +123,7 @@ class Fabric:
 
 
 def running_instances(account: str) -> dict[str, Instance]:
-    """The account's running instances of all regions, by id; hold the lock."""
+    """Return the account's running instances of all regions, by id; hold the lock."""
     backends: Any = ec2_backends[account]
     return {
         instance.id: instance

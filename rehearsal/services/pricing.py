@@ -1,8 +1,8 @@
-"""The part of the Price List API that plans and burn rates read; moto has none.
+"""Imitate the part of the Price List API that plans and burn rates read.
 
-The gate routes `pricing` requests here. Answers have the price list's own shape: each product is a JSON text with its
-attributes and its on-demand terms. Like the real list it holds more than one line for an instance type (used, reserved
-and unused capacity), so that a query that does not filter by capacitystatus finds it out here.
+moto has none. The API gateway routes `pricing` requests here. Answers have the price list's own form: each product is
+a JSON text with its attributes and its on-demand terms. Like the real list it has more than one line for an instance
+type (used, reserved and unused capacity), so that a query that does not filter by capacitystatus fails here too.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ PAGE = 100
 
 @cache
 def products() -> list[dict[str, Any]]:
-    """All products of the list with their terms, in the price list's shape."""
+    """Return all products of the list with their terms, in the price list's form."""
     data = yaml.safe_load(DATA.read_text())
     common = {"location": data["location"], "locationType": "AWS Region", "regionCode": data["region"]}
     found = []
@@ -108,7 +108,10 @@ def _product(
 
 
 def _matches(product: dict[str, Any], condition: dict[str, str]) -> bool:
-    """Whether a filter of GetProducts lets a product pass. Without that attribute it passes no filter."""
+    """Return whether a filter of GetProducts lets a product pass.
+
+    A product without the attribute passes no filter on it.
+    """
     field, wanted = condition["Field"], condition["Value"]
     attributes = product["product"]["attributes"]
     own = {"productFamily": product["product"].get("productFamily"), "ServiceCode": product["serviceCode"]}
@@ -128,27 +131,30 @@ def _matches(product: dict[str, Any], condition: dict[str, str]) -> bool:
 
 
 class PricingApi(BaseResponse):
-    """Answers GetProducts, DescribeServices and GetAttributeValues."""
+    """The actions GetProducts, DescribeServices and GetAttributeValues."""
 
     def __init__(self) -> None:
         super().__init__(service_name="pricing")
         self.automated_parameter_parsing = True
 
     def get_products(self) -> ActionResult:
-        """Products of a service that pass every filter, each as a JSON text; none is an empty list, not an error."""
+        """Return the products of a service that pass every filter, each as a JSON text.
+
+        An empty list is no error.
+        """
         conditions = self._get_param("Filters") or []
         found = [item for item in self._of_service() if all(_matches(item, condition) for condition in conditions)]
         return self._page("PriceList", [json.dumps(item) for item in found])
 
     def describe_services(self) -> ActionResult:
-        """The services of the list and the attributes of their products."""
+        """Return the services of the list and the attributes of their products."""
         wanted = self._get_param("ServiceCode")
         names = [wanted] if wanted else sorted({item["serviceCode"] for item in products()})
         services = [{"ServiceCode": name, "AttributeNames": self._attribute_names(name)} for name in names]
         return self._page("Services", services)
 
     def get_attribute_values(self) -> ActionResult:
-        """All values that an attribute has among a service's products."""
+        """Return all values of an attribute among a service's products."""
         name = self._get_param("AttributeName")
         values = {item["product"]["attributes"].get(name) for item in self._of_service()} - {None}
         return self._page("AttributeValues", [{"Value": value} for value in sorted(values)])

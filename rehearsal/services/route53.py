@@ -1,6 +1,6 @@
-"""Route 53 changes as AWS makes them: a batch whole or not at all, exact deletes, and a while until they are in sync.
+"""Imitate changes in Route 53: atomic batches, exact deletes and a PENDING time.
 
-Replaces moto's handling of ChangeResourceRecordSets and GetChange. Called under the rehearsal's lock.
+Replaces moto's handling of ChangeResourceRecordSets and GetChange. Runs under the rehearsal's lock.
 """
 
 import secrets
@@ -18,7 +18,7 @@ from rehearsal.api.errors import AwsError
 from rehearsal.settings import SETTINGS
 
 RECORD_LIMIT = 1000
-"""Values that one batch may carry; each of an UPSERT counts twice."""
+"""Maximum number of values in one batch; each of an UPSERT counts twice."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ _changes: dict[str, _Change] = {}
 
 
 def install() -> None:
-    """Put these answers in place of moto's."""
+    """Replace moto's actions with those of this module."""
     Route53.change_resource_record_sets = _change_resource_record_sets
     Route53.get_change = _get_change
 
@@ -49,7 +49,7 @@ def _change_resource_record_sets(self: Route53) -> ActionResult:
     if any(change.zone_id == zone.resource_id and change.info["Status"] == "PENDING" for change in _changes.values()):
         message = "The request was rejected because Route 53 was still processing a prior request."
         raise AwsError("PriorRequestNotComplete", message)
-    # Only if all went well does the zone get its new records.
+    # The zone gets its new records only if the whole batch is valid.
     zone.rrsets = _changed(zone, batch)
     identifier = "C" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(20))
     change = _Change(identifier, zone.resource_id, utcnow(), time.monotonic() + SETTINGS.record_delay)
@@ -65,7 +65,10 @@ def _get_change(self: Route53) -> ActionResult:
 
 
 def _changed(zone: FakeZone, batch: list[dict[str, Any]]) -> list[RecordSet]:
-    """The zone's records after the batch; raises InvalidChangeBatch with every fault of it."""
+    """Return the zone's records after the batch.
+
+    Raises InvalidChangeBatch with every error in it.
+    """
     records = {_key(record.name, record.type or ""): record for record in zone.rrsets}
     faults: list[str] = []
     values = 0
@@ -109,7 +112,7 @@ def _is_complete(wanted: dict[str, Any]) -> bool:
 
 def _record(wanted: dict[str, Any]) -> RecordSet:
     values = [item["Value"] for item in wanted.get("ResourceRecords") or []]
-    # mypy takes it for abstract because of methods that only CloudFormation calls.
+    # mypy takes RecordSet for abstract because of methods that only CloudFormation calls.
     return RecordSet({**wanted, "Name": _full(wanted["Name"]), "ResourceRecords": values})  # type: ignore[abstract]
 
 
@@ -128,5 +131,5 @@ def _key(name: str, kind: str) -> tuple[str, str]:
 
 
 def _full(name: str) -> str:
-    """The name as Route 53 keeps it: lower case, with the final dot."""
+    """Return the name as Route 53 stores it: lower case, with the final dot."""
     return name.lower().rstrip(".") + "."

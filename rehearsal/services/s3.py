@@ -1,4 +1,4 @@
-"""Where moto is more lenient than S3: who may read an object without credentials, and objects that arrive damaged."""
+"""Add S3's checks that moto lacks: public access and damaged uploads."""
 
 import base64
 import hashlib
@@ -15,10 +15,10 @@ from rehearsal.settings import SETTINGS
 
 
 def is_public(request: Request) -> bool:
-    """Whether the object of this unsigned GET or HEAD may be read by everybody; hold the lock.
+    """Return whether everybody may read the object of this unsigned GET or HEAD.
 
-    True also for a bucket that does not exist, which S3 tells everybody; an object that does not exist is as forbidden
-    as any other to who may not list the bucket.
+    It is also True for a bucket that does not exist, because S3 reports that to everybody; an object that does not
+    exist is as forbidden as any other to a client that may not list the bucket. Hold the lock.
     """
     bucket_name, _, key_name = request.path.lstrip("/").partition("/")
     backend: S3Backend = s3_backends[SETTINGS.account]["aws"]
@@ -38,13 +38,19 @@ def is_public(request: Request) -> bool:
 
 
 def arrived_damaged(environ: Mapping[str, Any], body: bytes) -> bool:
-    """Whether the body of this PutObject is not what its checksum header says; S3 answers BadDigest then."""
+    """Return whether the body of this PutObject differs from its checksum header.
+
+    S3 answers BadDigest then.
+    """
     expected = environ.get("HTTP_X_AMZ_CHECKSUM_SHA256", "")
     return bool(expected) and base64.b64encode(hashlib.sha256(body).digest()).decode() != expected
 
 
 def _permission_of_everybody(bucket: FakeBucket, resource: str) -> PermissionResult:
-    """What the bucket's policy says of reading `resource` for everybody; moto would take anybody's statements."""
+    """Return the bucket policy's decision on reading `resource` for everybody.
+
+    moto would apply the statements for any principal.
+    """
     if bucket.policy is None:
         return PermissionResult.NEUTRAL
     policy: dict[str, Any] = json.loads(bucket.policy)

@@ -1,6 +1,7 @@
-"""The part of the Service Quotas API that preflight reads; moto's knows VPC quotas only.
+"""Imitate the part of the Service Quotas API that preflight reads.
 
-The gate routes `servicequotas` requests here. Tests make a quota too small with `override`.
+moto's knows VPC quotas only. The API gateway routes `servicequotas` requests here. Tests set a quota too small with
+`override`.
 """
 
 from pathlib import Path
@@ -21,19 +22,22 @@ _overrides: dict[tuple[str, str], float] = {}
 
 
 def override(service: str, code: str, value: float) -> None:
-    """Let the account's applied quota be this value; raises KeyError for a quota that is not known."""
+    """Set the account's applied quota to this value.
+
+    Raises KeyError for a quota that is not known.
+    """
     if code not in _services[service]["quotas"]:
         raise KeyError(code)
     _overrides[service, code] = value
 
 
 def reset() -> None:
-    """Forget all overrides."""
+    """Remove all overrides."""
     _overrides.clear()
 
 
 def applied(service: str, code: str) -> float:
-    """The quota as this account has it now; raises KeyError for a quota that is not known."""
+    """Return the account's applied quota; raise KeyError for an unknown one."""
     default = _services[service]["quotas"][code]["value"]
     if (service, code) == STANDARD_VCPUS:
         default = SETTINGS.vcpu_quota
@@ -41,28 +45,31 @@ def applied(service: str, code: str) -> float:
 
 
 class ServiceQuotasApi(BaseResponse):
-    """Answers reads of quotas; requests for an increase are refused as not implemented."""
+    """The actions that read quotas.
+
+    Requests for an increase are refused as not implemented.
+    """
 
     def __init__(self) -> None:
         super().__init__(service_name="service-quotas")
         self.automated_parameter_parsing = True
 
     def get_service_quota(self) -> ActionResult:
-        """The applied value of one quota."""
+        """Return the applied value of one quota."""
         service, code = self._one()
         return ActionResult({"Quota": self._describe(service, code, default=False)})
 
     def get_aws_default_service_quota(self) -> ActionResult:
-        """AWS's default of one quota."""
+        """Return AWS's default of one quota."""
         service, code = self._one()
         return ActionResult({"Quota": self._describe(service, code, default=True)})
 
     def list_service_quotas(self) -> ActionResult:
-        """The applied values of one service."""
+        """Return the applied values of one service."""
         return self._page(default=False)
 
     def list_aws_default_service_quotas(self) -> ActionResult:
-        """AWS's defaults of one service."""
+        """Return AWS's defaults of one service."""
         return self._page(default=True)
 
     def _one(self) -> tuple[str, str]:

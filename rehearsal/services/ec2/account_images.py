@@ -1,6 +1,7 @@
-"""Machine images that the account makes of its instances: CreateImage, DeregisterImage and their snapshots, as on AWS.
+"""Imitate CreateImage, DeregisterImage and their snapshots as on AWS.
 
-`install` changes moto's classes in this process, once. Every hook runs under the rehearsal's lock.
+They concern the machine images that the account makes of its instances. `install` changes moto's classes in this
+process, once. Every hook runs under the rehearsal's lock.
 """
 
 import copy
@@ -22,12 +23,15 @@ _TAGGED = ("image", "snapshot")
 
 
 class MadeAmi(Ami):
-    """An image of an instance's root disk: what the instance is, and a snapshot of the size that the disk has."""
+    """A machine image made from an instance's root disk.
+
+    It has the instance's properties, and a snapshot of the disk's size.
+    """
 
     def __init__(self, backend: Any, instance: Instance, name: str, description: str) -> None:
         source = backend.amis.get(instance.image_id)
         disk = instance.block_device_mapping[instance.root_device_name]
-        # The disk's record goes with the instance; the snapshot keeps its size.
+        # The disk's record is removed with the instance, but the snapshot keeps its size.
         self._disk = copy.copy(backend.get_volume(disk.volume_id))
         image_id = random_ami_id()
         super().__init__(
@@ -58,7 +62,7 @@ class MadeAmi(Ami):
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
-        """The root disk as the instance has it."""
+        """Return the mapping of the root disk, as the instance has it."""
         return [
             {
                 "DeviceName": self.root_device_name,
@@ -73,7 +77,7 @@ class MadeAmi(Ami):
         ]
 
     def finish(self, is_made: bool) -> None:
-        """End the image's making, which may have failed."""
+        """Complete the image, or mark it as failed unless `is_made`."""
         self.state = "available" if is_made else "failed"
         self.ebs_snapshot.status = "completed" if is_made else "error"
         if not is_made:
@@ -81,11 +85,11 @@ class MadeAmi(Ami):
 
 
 def install(life: InstanceLife) -> None:
-    """Hook into moto."""
+    """Install the hooks in moto's classes."""
     _hook_making(life)
     _hook_removal(life)
     _hook_use()
-    # A property in moto too; of the class's attribute mypy knows only the method behind it.
+    # `progress` is a property in moto too, but mypy knows only the method behind the class's attribute.
     Snapshot.progress = property(lambda self: "100%" if self.status == "completed" else "0%")  # type: ignore[assignment]
 
 

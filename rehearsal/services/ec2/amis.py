@@ -1,6 +1,6 @@
-"""The machine images that the rehearsal's account sees, in place of moto's list, and the parameters that name them.
+"""Define the machine images that the account sees, and their SSM parameters.
 
-Called by rehearsal/account/seed.py.
+They replace moto's list.
 """
 
 from functools import cache
@@ -17,12 +17,15 @@ from rehearsal.machines.images import DATA
 
 @cache
 def definitions() -> dict[str, dict[str, Any]]:
-    """The published images by id, as rehearsal/data/images.yml has them."""
+    """Return the published images by id, from rehearsal/data/images.yml."""
     return {item["ami_id"]: item for item in yaml.safe_load(DATA.read_text())["amis"]}
 
 
 class PublishedAmi(Ami):
-    """An image with the block device that its publisher gives it; moto has one size and type for all."""
+    """A machine image with its publisher's block device.
+
+    moto has one size and type for all.
+    """
 
     def __init__(self, backend: Any, definition: dict[str, Any]) -> None:
         self._volume_size: int = definition["volume_size"]
@@ -47,12 +50,12 @@ class PublishedAmi(Ami):
         self.ena_support = True
         self.platform_details = "Linux/UNIX"
         self.usage_operation = "RunInstances"
-        # It belongs to the publisher: the account neither sees it nor pays for it.
+        # The snapshot belongs to the publisher, so the account neither sees it nor pays for it.
         del backend.snapshots[self.ebs_snapshot.id]
 
     @property
     def block_device_mappings(self) -> list[dict[str, Any]]:
-        """The root volume as the publisher describes it."""
+        """Return the mapping of the root volume, as the publisher describes it."""
         return [
             {
                 "DeviceName": self.root_device_name,
@@ -68,7 +71,10 @@ class PublishedAmi(Ami):
 
 
 def install(account: str, region: str) -> None:
-    """Replace the region's images and publish their SSM parameters. The caller holds the lock."""
+    """Replace the region's images and publish their SSM parameters.
+
+    The caller holds the lock.
+    """
     backend = ec2_backends[account][region]
     backend.amis.clear()
     parameters = ssm_backends[account][region]._parameters
@@ -76,7 +82,7 @@ def install(account: str, region: str) -> None:
         backend.amis[image_id] = PublishedAmi(backend, definition)
         name = definition["parameter"]
         parameters[name] = [
-            # mypy takes it for abstract because of methods that only CloudFormation calls.
+            # mypy takes Parameter for abstract because of methods that only CloudFormation calls.
             Parameter(  # type: ignore[abstract]
                 account_id=account,
                 name=name,

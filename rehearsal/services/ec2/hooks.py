@@ -1,7 +1,7 @@
-"""Puts EC2 as AWS runs it in place of moto's shortcuts: checks, states, disks, addresses, console.
+"""Replace moto's shortcuts in EC2 with AWS's behaviour.
 
-`install` changes moto's classes in this process, once. Every hook runs under the rehearsal's lock, which its caller
-holds, whether that is a request or the stack engine.
+They concern checks, states, disks, addresses and the console. `install` changes moto's classes in this process, once.
+Every hook runs under the rehearsal's lock, which its caller holds, whether that is a request or the stack engine.
 """
 
 from collections.abc import Callable
@@ -25,12 +25,18 @@ from rehearsal.services.ec2.instances import InstanceLife, incorrect_state
 from rehearsal.settings import Settings
 
 _STANDARD_FAMILIES = "acdhimrtz"
-"""First letters of the instance types that share the quota of On-Demand Standard instances (L-1216C47A)."""
+"""First letters of the instance types that share one quota.
+
+The quota is that of On-Demand Standard instances (L-1216C47A).
+"""
 _ONLY_STOPPED = ("instance_type", "user_data", "kernel", "ramdisk", "ebs_optimized")
 
 
 def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str]) -> None:
-    """Hook into moto. `allocate` hands out public addresses."""
+    """Install the hooks in moto's classes.
+
+    `allocate` returns a free public address.
+    """
     elastic_network_interfaces.random_public_ip = allocate
     life.release_records = Instance.terminate
     _hook_launch(life)
@@ -43,7 +49,7 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
 
 
 def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:
-    """Let `after(backend, result)` follow a method of moto's."""
+    """Call `after(backend, result)` after a method of moto's."""
     original = getattr(owner, name)
 
     def hooked(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -70,9 +76,10 @@ def _hook_launch(life: InstanceLife) -> None:
         kwargs["block_device_mappings"] = _with_root(ami, kwargs.get("block_device_mappings") or [])
         reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
         for instance in reservation.instances:
-            # An interface that came with the machine goes with it.
+            # EC2 deletes an interface that was created with the instance when the instance is terminated.
             instance.nics[0].delete_on_termination = True
-            # An image that was made of a machine here has what that has; moto says nothing of either.
+            # moto copies neither attribute from the image, so an image made from an instance has those of the
+            # instance.
             vars(instance)["ena_support"] = True
             if hasattr(ami, "ena_support"):
                 vars(instance)["boot_mode"] = ami.boot_mode
@@ -84,7 +91,7 @@ def _hook_launch(life: InstanceLife) -> None:
     def parse_block_device_mapping(self: InstanceResponse) -> list[dict[str, Any]]:
         mappings = parse(self)
         for mapping, asked in zip(mappings, self._get_param("BlockDeviceMappings", []), strict=True):
-            # moto says False where the request says nothing, and then the image's own setting holds.
+            # moto sets False where the request has no value, but on AWS the image's own setting applies.
             mapping["Ebs"]["DeleteOnTermination"] = asked.get("Ebs", {}).get("DeleteOnTermination")
         return mappings
 
@@ -148,7 +155,7 @@ def _hook_states(life: InstanceLife) -> None:
 
     def modify_instance_security_groups(self: Any, instance_id: str, new_group_id_list: list[str]) -> Instance:
         instance = change_groups(self, instance_id, new_group_id_list)
-        # moto shows the groups of launch time beside these otherwise.
+        # Without this, moto also shows the groups of launch time.
         instance.nics[0]._group_set = list(instance.security_groups)
         life.changed()
         return instance
@@ -197,13 +204,13 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
         return run_instances(self)
 
     InstanceResponse.run_instances = run_just_so_many
-    # mypy minds that moto's argument is called self, and a Callable's has no name.
+    # mypy objects because moto's argument is called self, and a Callable's has no name.
     InstanceResponse.start_instances = changes("StartingInstances", "start_instances")  # type: ignore[assignment]
     InstanceResponse.stop_instances = changes("StoppingInstances", "stop_instances")  # type: ignore[assignment]
     terminate_instances = InstanceResponse.terminate_instances
 
     def terminated(self: InstanceResponse) -> ActionResult:
-        # moto's own also takes the instances out of its target groups.
+        # moto's own method also removes the instances from their target groups.
         result = terminate_instances(self)
         for state in result.result["TerminatingInstances"]:  # type: ignore[index]  # moto types it as any object
             state["CurrentState"] = self.ec2_backend.get_instance(state["InstanceId"])._state
@@ -214,7 +221,10 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
 
 
 def _default_subnet(backend: Any, zone: str | None) -> str:
-    """Where an instance goes that names no subnet: moto would give it an address outside of every subnet."""
+    """Return the subnet of an instance that names none.
+
+    moto would give it an address outside of every subnet.
+    """
     subnets = backend.get_default_subnets()
     if zone not in (None, *subnets):
         raise AwsError("MissingInput", f"No default subnet for availability zone: '{zone}'.")
@@ -224,7 +234,10 @@ def _default_subnet(backend: Any, zone: str | None) -> str:
 
 
 def _check_type(region: str, instance_type: str, architecture: str, zone: str) -> None:
-    """Raise what EC2 answers for a type that does not exist, is not offered there, or cannot run the image."""
+    """Raise EC2's error for an instance type that cannot be launched.
+
+    The type does not exist, is not offered in the zone, or cannot run the image.
+    """
     offered = {item["InstanceType"] for item in INSTANCE_TYPE_OFFERINGS["region"].get(region, [])}
     if instance_type not in INSTANCE_TYPES or instance_type not in offered:
         raise AwsError("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
@@ -245,7 +258,7 @@ def _check_type(region: str, instance_type: str, architecture: str, zone: str) -
 
 
 def _check_quota(backend: Any, more: list[str]) -> None:
-    """Raise what EC2 answers when this many more instances would exceed the quota of vCPUs."""
+    """Raise EC2's error when more instances would exceed the quota of vCPUs."""
     running = [i.instance_type for i in backend.all_instances() if i.state in ("pending", "running")]
     wanted = sum(_standard_vcpus(instance_type) for instance_type in more)
     limit = int(service_quotas.applied(*service_quotas.STANDARD_VCPUS))
@@ -265,7 +278,10 @@ def _standard_vcpus(instance_type: str) -> int:
 
 
 def _with_root(ami: Any, mappings: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The disks of a new instance: those asked for, over the image's own root disk."""
+    """Return the disks of a new instance.
+
+    They are the requested ones, which override the image's own root disk.
+    """
     root = ami.block_device_mappings[0]["Ebs"]
     own = {"VolumeSize": root["VolumeSize"], "VolumeType": root["VolumeType"], "DeleteOnTermination": True}
     disks = {ami.root_device_name: own}

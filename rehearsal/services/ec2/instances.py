@@ -1,7 +1,6 @@
-"""The life of an EC2 instance as on AWS: states that take their time, and a container behind every instance.
+"""Run the life cycle of EC2 instances: states that take time, and containers.
 
-Work on containers is done by a few threads
-without the rehearsal's lock.
+A container stands behind every instance. A few threads work on containers, without the rehearsal's lock.
 """
 
 import base64
@@ -31,46 +30,62 @@ from rehearsal.settings import Settings
 
 STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _WORKERS = 4
-"""Machines that are started or stopped at the same time; more of them only wait for each other."""
+"""Number of machines that are started or stopped at the same time.
+
+More of them would only wait for each other.
+"""
 _DEFAULT_ADMIN = "ubuntu"
 _log = logging.getLogger(__name__)
 
 
 class InstanceLife:
-    """Moves instances from state to state together with their containers. Hold the lock to call it."""
+    """State changes of instances, together with their containers.
+
+    Hold the lock to call it.
+    """
 
     def __init__(self, settings: Settings, machines: Machines | None, fabric: Fabric | None) -> None:
-        """Without `machines` instances are records only, which change state as quickly as can be."""
+        """Set up the life cycle.
+
+        Without `machines`, instances are records only, which change state without delay.
+        """
         self._settings = settings
         self._machines = machines
         self._fabric = fabric
         self._workers = ThreadPoolExecutor(_WORKERS, "machines")
         self._made_of: dict[str, str] = {}
-        """Machine image to the one that the machine was started from which it was made of."""
+        """Original image by machine image.
+
+        The original of an image made from an instance is that which the instance, or the first in a chain of such
+        images, was launched from.
+        """
         self._container_images: dict[str, str] = {}
         self._image_lock = threading.Lock()
         self.release_records: Callable[[Instance], object] = Instance.terminate
-        """What takes a terminated instance's interfaces and disks out of moto's records."""
+        """Function that removes a terminated instance's records from moto.
+
+        The records are its interfaces and disks.
+        """
         if machines:
             machines.watch(self._ended_by_itself)
 
     def close(self) -> None:
-        """Take no more work and wait for what is under way."""
+        """Accept no more work, and wait for the work under way."""
         self._workers.shutdown(wait=True, cancel_futures=True)
 
     def launch(self, instance: Instance) -> None:
-        """Bring up a new instance."""
+        """Start a new instance."""
         become(instance, "pending")
         self._work(self._first_start, instance)
 
     def start(self, instance: Instance) -> None:
-        """Bring up a stopped instance, at the address that its record has by now."""
+        """Start a stopped instance, at the current address of its record."""
         instance.launch_time = utcnow()
         become(instance, "pending")
         self._work(self._power_on, instance)
 
     def stop(self, instance: Instance) -> None:
-        """Shut an instance down."""
+        """Stop an instance."""
         become(instance, "stopping")
         self._work(self._power_off, instance)
 
@@ -85,27 +100,33 @@ class InstanceLife:
         self._work(self._remove, instance)
 
     def make_image(self, instance: Instance, ami: Any, reboots: bool) -> None:
-        """Make a machine image of an instance's disk; it is available some time after that is done."""
+        """Make a machine image of an instance's disk.
+
+        The image is available some time after the disk was copied.
+        """
         self._made_of[ami.id] = self._made_of.get(instance.image_id, instance.image_id)
         self._workers.submit(self._commit, instance, ami, reboots)
 
     def image_gone(self, image_id: str) -> None:
-        """Remove what stands for a deregistered machine image; machines made of it live on."""
+        """Remove the container image of a deregistered machine image.
+
+        Machines made from it live on.
+        """
         if self._machines:
             self._workers.submit(self._machines.remove_image, image_id)
 
     def network_gone(self, vpc_id: str) -> None:
-        """Remove what a deleted VPC leaves behind."""
+        """Remove the container network of a deleted VPC."""
         if self._machines:
             self._workers.submit(self._remove_network, vpc_id)
 
     def changed(self) -> None:
-        """Tell the fabric that security groups or instances changed."""
+        """Tell the network thread that security groups or instances changed."""
         if self._fabric:
             self._fabric.wake()
 
     def console(self, instance: Instance, lag: float) -> str:
-        """The console's text; ask without holding the lock for long."""
+        """Return the console's text; do not hold the lock for long when calling."""
         if not self._machines or faults.machine_fault("no-console", instance.id, _names(instance)):
             return ""
         return self._machines.console(instance.id, lag)
@@ -120,7 +141,7 @@ class InstanceLife:
     def _guarded(self, task: Callable[[Instance], None], instance: Instance) -> None:
         try:
             task(instance)
-        except Exception as error:  # whatever it is, the instance must not hang in a state for ever
+        except Exception as error:  # no error may leave the instance in a state for ever
             _log.exception("%s failed", instance.id)
             self._lost(instance, f"Server.InternalError: Internal error on launch ({error})")
         self.changed()
@@ -182,10 +203,10 @@ class InstanceLife:
         try:
             if self._machines and is_made:
                 self._machines.commit(instance.id, ami.id, reboots)
-        except Exception:  # whatever it is, the image must not be pending for ever
+        except Exception:  # no error may leave the image pending for ever
             _log.exception("no image of %s", instance.id)
             is_made = False
-        # The disk is read by now, so the instance may end. On AWS most of the time goes into storing the snapshot.
+        # The disk has been read, so the instance may end; on AWS most of the time goes into storing the snapshot.
         time.sleep(self._settings.image_delay)
         with LOCK:
             ami.finish(is_made)
@@ -197,7 +218,10 @@ class InstanceLife:
             _log.exception("the network of %s is left over", vpc_id)
 
     def _ended_by_itself(self, instance_id: str, to_reboot: bool) -> None:
-        """A machine was rebooted or powered off from inside; called by the watcher of the engine's events."""
+        """Handle a machine that was rebooted or powered off from inside.
+
+        The thread that watches the engine's events calls it.
+        """
         with LOCK:
             instance = next(
                 (
@@ -247,14 +271,14 @@ class InstanceLife:
         with self._image_lock:
             if distribution not in self._container_images:
                 image = images.ensure(distribution, _log.info)
-                # Its Python may be another than that of the machines which were there first.
+                # The image's Python may differ from that of the first machines.
                 packages.add_wheels(self._settings, image, _log.info)
                 self._container_images[distribution] = image
             return self._container_images[distribution]
 
 
 def become(instance: Instance, state: str) -> None:
-    """Give the instance a state; answers that hold the former one keep it."""
+    """Set the instance's state; answers that hold the former one keep it."""
     instance._state = InstanceState(state, STATE_CODES[state])
     if state in ("pending", "running"):
         instance._reason = ""
@@ -262,7 +286,10 @@ def become(instance: Instance, state: str) -> None:
 
 
 def incorrect_state(instance: Instance, purpose: str) -> AwsError:
-    """The error of a call that the instance's state forbids, e.g. with the purpose `started`."""
+    """Return the error of a call that the instance's state forbids.
+
+    `purpose` is e.g. `started`.
+    """
     message = f"The instance '{instance.id}' is not in a state from which it can be {purpose}."
     return AwsError("IncorrectInstanceState", message)
 
