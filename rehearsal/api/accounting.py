@@ -1,4 +1,4 @@
-"""Count the rehearsal's requests and throttle CloudFormation and Route 53 as AWS."""
+"""Count the requests; throttle CloudFormation and Route 53 as AWS does."""
 
 import threading
 import time

@@ -8,8 +8,8 @@ from rehearsal.cloudformation.errors import ValidationError
 from rehearsal.cloudformation.stacks import paginate
 from rehearsal.cloudformation.template import parse
 
-# AWS limits pages by their size in bytes; the small limit makes a second page common before a class of forty stacks
-# reaches one.
+# AWS limits pages by their size in bytes; with the small limit here, tests meet a second page before a class of forty
+# stacks does.
 STACKS_PER_PAGE = 20
 ITEMS_PER_PAGE = 100
 

@@ -50,7 +50,7 @@ class Machine:
     ends_by_us: bool = False
     """True if the container's end is expected, because the API asked for it."""
     lock: threading.Lock = field(default_factory=threading.Lock)
-    """Lock of the thread that changes the container."""
+    """Lock that a thread holds while it changes the container."""
 
 
 class Machines:

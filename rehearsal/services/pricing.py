@@ -2,7 +2,8 @@
 
 moto has none. The API gateway routes `pricing` requests here. Answers have the price list's own form: each product is
 a JSON text with its attributes and its on-demand terms. Like the real list it has more than one line for an instance
-type (used, reserved and unused capacity), so that a query that does not filter by capacitystatus fails here too.
+type (used, reserved and unused capacity), so that a query that does not filter by capacitystatus gets several lines
+here too.
 """
 
 import hashlib

@@ -20,7 +20,10 @@ _ACTION = words(
 
 
 class LoadBalancingType(ResourceType):
-    """Base of the types of this service: it sets tags, which the API limits to ten."""
+    """Base of the types of this service; it sets tags in moto's records.
+
+    The API would limit a change of tags to ten.
+    """
 
     service = "ElasticLoadBalancingV2"
 

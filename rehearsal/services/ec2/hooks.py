@@ -78,8 +78,7 @@ def _hook_launch(life: InstanceLife) -> None:
         for instance in reservation.instances:
             # EC2 deletes an interface that was created with the instance when the instance is terminated.
             instance.nics[0].delete_on_termination = True
-            # moto copies neither attribute from the image, so an image made from an instance has those of the
-            # instance.
+            # moto sets neither attribute, but an image made from the instance must have them.
             vars(instance)["ena_support"] = True
             if hasattr(ami, "ena_support"):
                 vars(instance)["boot_mode"] = ami.boot_mode
