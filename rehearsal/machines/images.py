@@ -1,8 +1,11 @@
 """Build the container images that stand for machine images.
 
-They are built on a base image that may need no registry. To run the module by hand: `python -m
-rehearsal.machines.images debian12`. It changes the container engine's images `probcomp-stack/base` and
-`probcomp-stack/machine`, and as root installs mmdebstrap where it is missing.
+They are built on a base image that may need no registry. By hand, run:
+
+  python -m rehearsal.machines.images debian12
+
+It changes the container engine's images `probcomp-stack/base` and `probcomp-stack/machine`, and as root installs
+mmdebstrap where it is missing.
 """
 
 import hashlib
