@@ -11,13 +11,16 @@ from tests.support.scenario import Machine, by_engine, by_ssh, has_rehearsal, us
 
 @pytest.fixture(scope="session")
 def ssh_config() -> Path:
-    """The file for plain ssh, written anew; only of a scenario with a rehearsal."""
+    """Write the ssh configuration file anew and return it.
+
+    Only for a scenario with a rehearsal.
+    """
     return write_ssh_config()
 
 
 @pytest.fixture(scope="session", params=users())
 def machine(request: pytest.FixtureRequest) -> Machine:
-    """Each of the scenario's machines."""
+    """Return each of the scenario's machines in turn."""
     if has_rehearsal():
         return by_ssh(request.param, request.getfixturevalue("ssh_config"))
     return by_engine(request.param)

@@ -1,6 +1,7 @@
-"""Prints Jupyter's hash of a password, and nothing when it is the password of the hash that is known.
+"""Print Jupyter's hash of a new password.
 
-Run by start.py with Jupyter's own Python. Both are on standard input, as a JSON list: no argument shows in `ps`.
+Prints nothing when the password matches the known hash. start.py runs this with Jupyter's own Python. Password and hash
+are on standard input, as a JSON list, so that no argument shows in `ps`.
 """
 
 import json

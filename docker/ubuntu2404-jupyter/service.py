@@ -1,7 +1,8 @@
-"""Writes how Jupyter is started and set up, service.json and page_config.json: what the role jupyter gives a machine.
+"""Write the files that define how Jupyter is started and set up.
 
-Run by docker/ubuntu2404-jupyter/Dockerfile while it builds, with the folder that holds the roles' files; needs jinja2
-and PyYAML, which Jupyter brings. The command is that of the role's unit: the image has no list of arguments of its own.
+They are service.json and page_config.json: what the role jupyter gives a machine. docker/ubuntu2404-jupyter/Dockerfile
+runs this while it builds, with the folder that holds the roles' files; it needs jinja2 and PyYAML, which Jupyter
+brings. The command is that of the role's unit: the image has no list of arguments of its own.
 """
 
 from __future__ import annotations
@@ -16,26 +17,32 @@ import jinja2
 import yaml
 
 HERE = {"jupyter_account": "jupyter", "jupyter_home": "/home/jupyter", "jupyter_venv": "/opt/jupyter"}
-"""What the Dockerfile fixes."""
+"""Values that the Dockerfile fixes."""
 PORT = 8080
 
 
 def unit(template: str, defaults: dict[str, Any]) -> str:
-    """The role's unit file with its defaults. Raises jinja2.UndefinedError for a variable that it does not set."""
+    """Return the role's unit file, rendered with its defaults.
+
+    Raises jinja2.UndefinedError for a variable that the defaults do not set.
+    """
     values = {**defaults, **HERE, "jupyter_port": PORT, "ansible_managed": ""}
-    # As Ansible sets it up.
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - it is no HTML
+    # The settings are those with which Ansible sets up its templates.
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, trim_blocks=True)  # noqa: S701 - plain text, not HTML
     return environment.from_string(template).render(values)
 
 
 def service(text: str) -> dict[str, Any]:
-    """The command and the environment of a unit file. Raises ValueError without exactly one command."""
+    """Return the command and the environment of a unit file.
+
+    Raises ValueError unless there is exactly one command.
+    """
     commands: list[list[str]] = []
     environment: dict[str, str] = {}
     for line in text.replace("\\\n", " ").splitlines():
         name, _, value = line.partition("=")
         if name.strip() == "ExecStart":
-            # A doubled percent sign is systemd's way to write one.
+            # systemd writes a percent sign as two.
             commands.append([word.replace("%%", "%") for word in shlex.split(value)])
         elif name.strip() == "Environment":
             environment.update((word.partition("=")[0], word.partition("=")[2]) for word in shlex.split(value))
@@ -45,12 +52,15 @@ def service(text: str) -> dict[str, Any]:
 
 
 def page_config(defaults: dict[str, Any]) -> dict[str, Any]:
-    """What JupyterLab reads for every page: the extensions that the role switches off."""
+    """Return JupyterLab's page settings: the extensions that the role switches off.
+
+    JupyterLab reads them for every page.
+    """
     return {"disabledExtensions": dict.fromkeys(defaults.get("jupyter_disabled_extensions", []), True)}
 
 
 def main(folder: Path) -> None:
-    """Write both."""
+    """Write service.json and page_config.json."""
     defaults = yaml.safe_load((folder / "jupyter/main.yml").read_text())
     described = service(unit((folder / "jupyter/jupyter.service.j2").read_text(), defaults))
     passwords = yaml.safe_load((folder / "jupyter_password/main.yml").read_text())

@@ -1,9 +1,9 @@
-"""Starts Jupyter in the container, as the owner of the mounted folder, with a password or a token.
+"""Start Jupyter in the container, with a password or a token.
 
-The image's entry point, under tini. As root it gives the account `jupyter` the folder's user and group id, and becomes
-it; started with --user it stays who it is. A password is kept as its hash; without one, and without one that the user
-set herself, Jupyter gets a new token. Neither is ever an argument of a process. Exit status 2 after one line of what is
-wrong. Standard library only.
+This is the image's entry point, under tini; Jupyter runs as the owner of the mounted folder. As root it gives the
+account `jupyter` the folder's user and group id, and becomes it; started with --user it keeps its user. A password is
+kept as its hash; without a password, and without one that the user set herself, Jupyter gets a new token. Neither is
+ever an argument of a process. An error prints one line and ends with exit status 2. Standard library only.
 """
 
 from __future__ import annotations
@@ -27,29 +27,33 @@ HOME = Path("/home/jupyter")
 ACCOUNT = "jupyter"
 CONFIG = HOME / ".jupyter/jupyter_server_config.json"
 GIVEN = HOME / ".jupyter/given_password.json"
-"""The hash of the password that the container was given last."""
+"""The hash of the last password that was given to the container."""
 TOKEN = HOME / ".jupyter/token_config.json"
 START_SECONDS = 120
 _NO_NEW_PRIVILEGES = 38
-"""PR_SET_NO_NEW_PRIVS of prctl(2): as on a machine, no program below gets more rights than its caller."""
+"""PR_SET_NO_NEW_PRIVS of prctl(2).
+
+As on a machine, no program that Jupyter starts gets more rights than its caller.
+"""
 _NOT_FOR_JUPYTER = ("JUPYTER_PASSWORD", "JUPYTER_PASSWORD_FILE", "JUPYTER_TOKEN", "JUPYTER_TOKEN_FILE")
 
 
 class StartError(Exception):
-    """Jupyter cannot be started like this; the text is one line for the user."""
+    """An error that prevents Jupyter's start; its text is one line for the user."""
 
 
 class Owner(NamedTuple):
-    """Numbers of a user and a group."""
+    """User id and group id."""
 
     uid: int
     gid: int
 
 
 def given_password(environment: dict[str, str], minimum: int) -> str | None:
-    """The password that the container was given, None without one.
+    """Return the password that the container was given, None without one.
 
-    Of a file the first line counts. `minimum` is its fewest characters. Raises StartError for one that is of no use.
+    Of a file the first line counts. `minimum` is the password's fewest characters. Raises StartError for an unusable
+    password.
     """
     if "JUPYTER_PASSWORD_FILE" in environment and "JUPYTER_PASSWORD" in environment:
         raise StartError("both JUPYTER_PASSWORD and JUPYTER_PASSWORD_FILE are set: give one of them")
@@ -77,7 +81,10 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
 
 
 def with_account(text: str, account: str, numbers: list[str]) -> str:
-    """A text like /etc/passwd or /etc/group, in which `account` has these numbers, and is the first to have them."""
+    """Return a text like /etc/passwd or /etc/group with `account` set to these ids.
+
+    The account comes first, so that it is the first entry with these ids.
+    """
     lines = text.splitlines()
     own = next(line for line in lines if line.startswith(f"{account}:"))
     fields = own.split(":")
@@ -86,18 +93,19 @@ def with_account(text: str, account: str, numbers: list[str]) -> str:
 
 
 def is_rootless(uid_map: str) -> bool:
-    """Tell whether root in here is the caller, and nobody more, outside: so do podman and docker without root.
+    """Return whether root in the container is only the caller outside.
 
-    `uid_map` is the text of /proc/self/uid_map (user_namespaces(7)).
+    podman and docker without root map it so. `uid_map` is the text of /proc/self/uid_map (user_namespaces(7)).
     """
     first, outside, count = uid_map.split()[:3]
     return first == "0" and outside != "0" and count == "1"
 
 
 def choose_owner(folder: Path, account: Owner, uid_map: str) -> Owner:
-    """Whose files Jupyter shall make: the folder's owner's. Raises StartError where that is root, who must not run it.
+    """Return the owner for the files that Jupyter makes: the folder's owner.
 
-    Docker Desktop shows folders of the computer as root's, and lets every account write there.
+    Raises StartError if that is root, who must not run Jupyter. Docker Desktop shows folders of the computer as root's,
+    and lets every account write there.
     """
     found = folder.stat()
     if found.st_uid != 0 or is_rootless(uid_map):
@@ -133,7 +141,10 @@ def _own_account() -> Owner:
 
 
 def settle(folder: Path) -> None:
-    """As root: make the folder's owner the account, give it the home, and become it."""
+    """Make the account the folder's owner, give it the home, and become it.
+
+    Needs root.
+    """
     account = _own_account()
     owner = choose_owner(folder, account, Path("/proc/self/uid_map").read_text())
     if owner not in (account, Owner(0, 0)):
@@ -147,10 +158,10 @@ def settle(folder: Path) -> None:
 
 
 def keep_password(python: str, password: str) -> None:
-    """Put the hash of a given password where Jupyter looks for it, and `jupyter server password` writes it.
+    """Write the hash of a given password to Jupyter's own settings.
 
-    Once for each password: one that the user sets later holds until the container is given another, as on a machine.
-    Raises StartError.
+    Jupyter reads it there, and `jupyter server password` writes it there. It is written once for each password: a
+    password that the user sets later holds until the container is given another, as on a machine. Raises StartError.
     """
     config = read_json(CONFIG)
     known = hash_in(read_json(GIVEN)) if hash_in(config) else ""
@@ -165,7 +176,7 @@ def keep_password(python: str, password: str) -> None:
 
 
 def hash_in(config: dict[str, Any]) -> str:
-    """The hash of a password in settings of Jupyter's, empty without one."""
+    """Return the password's hash in Jupyter's settings, empty without one."""
     for section in ("PasswordIdentityProvider", "IdentityProvider"):
         found = config.get(section)
         if isinstance(found, dict) and isinstance(found.get("hashed_password"), str) and found["hashed_password"]:
@@ -174,7 +185,7 @@ def hash_in(config: dict[str, Any]) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object in a file; an empty one when there is none."""
+    """Return the JSON object in a file, an empty one if there is no file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -183,7 +194,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Write it whole or not at all, readable by its owner alone."""
+    """Write a JSON file atomically, readable by its owner alone."""
     path.parent.mkdir(mode=0o700, exist_ok=True)
     partial = path.with_suffix(".new")
     partial.unlink(missing_ok=True)
@@ -193,16 +204,20 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def with_token(command: list[str], token: str) -> list[str]:
-    """The command for a server without a password, whose token is in a file that wins over the home's settings."""
+    """Return the command for a server without a password.
+
+    Its token is in a file that has precedence over the home's settings.
+    """
     write_json(TOKEN, {"IdentityProvider": {"token": token, "hashed_password": ""}})
     only_passwords = ("--IdentityProvider.token=", "--PasswordIdentityProvider.password_required=")
     return [*(word for word in command if not word.startswith(only_passwords)), f"--config={TOKEN}"]
 
 
 def announce(server: int, port: int, words: str) -> None:
-    """Say `words` once the server answers; end it should it answer without a password. Returns at once.
+    """Print `words` once the server answers, and return at once.
 
-    A grandchild does it: this process becomes the server, and tini takes the orphan.
+    Ends the server should it answer without a password. A grandchild does this: the calling process becomes the server,
+    and tini takes the orphan.
     """
     if child := os.fork():
         os.waitpid(child, 0)
@@ -213,7 +228,8 @@ def announce(server: int, port: int, words: str) -> None:
         end = time.monotonic() + START_SECONDS
         while time.monotonic() < end and status(port, "/api") != 200:
             time.sleep(0.2)
-        # A stranger is sent to the login. (A refusal of /api/contents would be a warning in the log.)
+        # The request is for /lab, which sends a stranger to the login: a refused /api/contents would be a warning in
+        # the log.
         if status(port, "/lab") == 200:
             print("jupyter: settings in its home open it to everybody: ended", file=sys.stderr, flush=True)
             os.kill(server, signal.SIGTERM)
@@ -223,7 +239,7 @@ def announce(server: int, port: int, words: str) -> None:
 
 
 def status(port: int, path: str) -> int:
-    """The status that the server answers to a stranger, 0 when it does not answer."""
+    """Return the server's status for a request without login, 0 without an answer."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", path)
@@ -267,7 +283,7 @@ def main() -> int:
         words = f"Nothing is mounted at {NOTEBOOKS}: what you make there goes with this container.\n{words}"
     elif not os.access(NOTEBOOKS, os.W_OK):
         words = f"Notebooks cannot be saved: {NOTEBOOKS} is read-only for user {os.getuid()}.\n{words}"
-    # Not in the notebooks' folder: settings that somebody put there would be read.
+    # The server does not start in the notebooks' folder, since it would read settings that somebody put there.
     os.chdir("/")
     if os.getuid() == 0:
         command.append("--allow-root")

@@ -1,7 +1,8 @@
-"""Describes the lab's package repository to apt, and prints the packages to install: those of the role apt_probcomp.
+"""Add the lab's package repository to apt, and print the packages to install.
 
-Run by docker/ubuntu2404/Dockerfile while it builds, as root, with the path of the role's defaults. The variables of the
-environment named like the role's, in capitals, win over its defaults. Prints nothing when there is no repository.
+The packages are those of the role apt_probcomp. docker/ubuntu2404/Dockerfile runs this while it builds, as root, with
+the path of the role's defaults. Environment variables named like the role's, in capitals, have precedence over its
+defaults. Prints nothing when there is no repository.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ KEY = Path("/etc/apt/keyrings/probcomp.asc")
 
 
 def settings(defaults: dict[str, Any], environment: dict[str, str]) -> dict[str, Any]:
-    """The role's values: of the environment where it has one, else the defaults."""
+    """Return the role's values: from the environment if set, else the defaults."""
     given: dict[str, Any] = {name: environment[name.upper()] for name in defaults if environment.get(name.upper())}
     for name, value in given.items():
         if isinstance(defaults[name], list):
@@ -28,7 +29,10 @@ def settings(defaults: dict[str, Any], environment: dict[str, str]) -> dict[str,
 
 
 def description(values: dict[str, Any], key: Path) -> str:
-    """The repository as apt's deb822 sources have it. A suite that ends with a slash is a path without components."""
+    """Return the repository in apt's deb822 format.
+
+    A suite that ends with a slash is a path without components.
+    """
     lines = ["Types: deb", f"URIs: {values['apt_probcomp_repository_url']}", f"Suites: {values['apt_probcomp_suite']}"]
     if not values["apt_probcomp_suite"].endswith("/"):
         lines.append(f"Components: {' '.join(values['apt_probcomp_components'])}")
@@ -36,18 +40,21 @@ def description(values: dict[str, Any], key: Path) -> str:
 
 
 def put_key(key: str, path: Path) -> None:
-    """Write the key, which is its text or an address. Raises CalledProcessError when it cannot be fetched."""
+    """Write the key, given as text or as an address.
+
+    Raises CalledProcessError when it cannot be fetched.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     if key.lstrip().startswith("-----BEGIN"):
         path.write_text(key.strip() + "\n")
     else:
-        # apt's own downloader: nothing else is installed for it.
+        # apt's own downloader fetches the key, so that nothing else need be installed.
         subprocess.run(["/usr/lib/apt/apt-helper", "download-file", key, str(path)], check=True, stdout=sys.stderr)
     path.chmod(0o644)
 
 
 def main(defaults: str) -> int:
-    """Do it; return the exit status."""
+    """Describe the repository and print its packages; return the exit status."""
     values = settings(yaml.safe_load(Path(defaults).read_text()), dict(os.environ))
     if not values["apt_probcomp_repository_url"]:
         print("No APT_PROBCOMP_REPOSITORY_URL was given: this image has none of the lab's packages.", file=sys.stderr)

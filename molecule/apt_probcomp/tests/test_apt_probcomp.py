@@ -30,7 +30,7 @@ def test_the_version_published_last_is_what_imports(machine: Machine) -> None:
 
 
 def test_nothing_is_taken_unsigned(machine: Machine) -> None:
-    """With the repository's key gone apt refuses to read it."""
+    """Without the repository's key apt refuses to read the repository."""
     source = "/etc/apt/sources.list.d/probcomp.sources"
     kept = machine.root.check_output(f"cat {source}")
     assert "Signed-By" in kept
@@ -42,7 +42,7 @@ def test_nothing_is_taken_unsigned(machine: Machine) -> None:
         "status=$?; rm /etc/apt/sources.list.d/unsigned.sources; exit $status"
     )
     assert run.rc != 0
-    # Debian 12's gpgv, Debian 13's sqv, and apt itself, each in its own words.
+    # Debian 12's gpgv, Debian 13's sqv and apt itself each word the error in their own way.
     assert re.search("NO_PUBKEY|Missing key|not signed", run.stderr + run.stdout), run.stderr
 
 

@@ -1,4 +1,4 @@
-"""The course's files in the user's home: hers, and kept when she changed them."""
+"""The course's files in the user's home: owned by her, her changes kept."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def test_the_files_are_the_users(machine: Machine) -> None:
 
 
 def test_nothing_of_the_archive_is_left_lying(machine: Machine) -> None:
-    # What arrives does so under hidden names, in the home and beside its places; the account itself has some.
+    # Files arrive under hidden names, in the home and beside their places; the account itself has some hidden files
+    # too.
     hidden = machine.root.check_output("find /home/jupyter -mindepth 1 -name '.*' -printf '%P\\n'").split()
     own = machine.root.check_output("ls -A /etc/skel").split()
     assert sorted(hidden) == sorted(own)

@@ -1,4 +1,4 @@
-"""All roles together: what a student finds behind her URL."""
+"""All roles together, as a student sees them behind her URL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_lab_package_and_the_installers_import_in_its_kernel(machine: Machine)
 
 def test_its_url_lets_nobody_in_without_a_password(machine: Machine) -> None:
     name = f"{machine.user}.stack.localhost"
-    # By the address: not every C library takes names below .localhost for this computer, as browsers do.
+    # The request names the address, since not every C library resolves names below .localhost, as browsers do.
     url = urllib3.HTTPSConnectionPool(
         "127.0.0.1",
         int(facts()["https_port"]),

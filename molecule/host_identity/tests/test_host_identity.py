@@ -1,4 +1,7 @@
-"""Who a machine is: its own key pinned, its user's name, and nobody else answers for it."""
+"""A machine's identity: its own pinned key and its user's name.
+
+No other machine answers for it.
+"""
 
 from __future__ import annotations
 

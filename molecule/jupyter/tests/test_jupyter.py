@@ -1,4 +1,7 @@
-"""Jupyter as a service: there after a reboot, nobody's without the password, not the administrator's account."""
+"""Jupyter as a service.
+
+It is up after a reboot, opens to nobody without the password, and does not run as the administrator's account.
+"""
 
 from __future__ import annotations
 

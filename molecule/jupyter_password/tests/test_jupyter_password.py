@@ -1,4 +1,7 @@
-"""The password of the file opens Jupyter, no other does, and its hash is for the account alone."""
+"""The password of the file, which alone opens Jupyter.
+
+Its hash is readable by the account alone.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ except urllib.error.HTTPError as error:
 
 
 def login(machine: Machine, password: str) -> int:
-    """Status of /api/contents after a login with `password`."""
+    """Return the status of /api/contents after a login with `password`."""
     machine.admin.check_output(f"cat > /tmp/login.py <<'END'\n{LOGIN}\nEND")
     return int(machine.admin.check_output(f"printf %s '{password}' | python3 /tmp/login.py"))
 
@@ -39,12 +42,12 @@ def test_nobody_gets_in_without_one(machine: Machine) -> None:
 
 
 def test_the_hash_is_for_the_account_alone(machine: Machine) -> None:
-    """Whatever file in the account's home or below /etc holds the hash, others cannot read it."""
+    """No other account can read a file with the hash, in the home or below /etc."""
     found = machine.root.check_output("grep -rl argon2: /home/jupyter/.jupyter /etc 2>/dev/null || true").split()
     assert found
     for path in found:
         assert machine.root.run(f"runuser -u nobody -- cat {path}").rc != 0, path
-        # Also where the home alone keeps others out: it may be opened to colleagues.
+        # The file's own mode counts even where the home keeps others out, since a home may be opened to colleagues.
         assert machine.root.file(path).mode & 0o077 == 0, path
 
 

@@ -1,4 +1,4 @@
-"""Fetched logs, where the administrator reads them: what the users wrote, and nothing that could harm her."""
+"""Fetched logs: what the users wrote, and nothing that could harm the reader."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The content's own installer: ran as the user, once."""
+"""The content's own installer, which runs as the user and once."""
 
 from __future__ import annotations
 
