@@ -1,4 +1,7 @@
-"""Accounts with very many machines, which are records without containers: reading the inventory, costs and register."""
+"""Measure the inventory, costs and register in very large accounts.
+
+Their machines are records without containers.
+"""
 
 from __future__ import annotations
 
@@ -37,12 +40,12 @@ _THEIRS = {
 
 @dataclass
 class Server:
-    """A server as a process of its own; what a run cost there is told apart."""
+    """A server as a process of its own; its cost in a run is reported separately."""
 
     process: subprocess.Popen[str]
 
     def begin(self) -> None:
-        """Look before a run."""
+        """Note the state before a run."""
         self._before = processes.processor_seconds(self.process.pid)
 
     def end(self) -> Figures:
@@ -52,7 +55,10 @@ class Server:
 
 @contextmanager
 def serving(module: str, arguments: list[str], log: Path, is_ready: Callable[[], bool]) -> Iterator[Server]:
-    """Run a module of this folder until the block ends; its output goes to `log`. Raises OSError if it is not ready."""
+    """Run a module of this folder until the block ends; its output goes to `log`.
+
+    Raises OSError if it is not ready.
+    """
     with log.open("w") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", f"tests.bench.{module}", *arguments],
@@ -78,7 +84,10 @@ def serving(module: str, arguments: list[str], log: Path, is_ready: Callable[[],
 
 
 def bench(workshop: Workshop, recorder: Recorder, folder: Path) -> None:
-    """Measure all that needs no machines. What goes wrong with one account leaves the other's rows alone."""
+    """Measure all that needs no machines.
+
+    An error with one account leaves the other account's rows alone.
+    """
     try:
         bench_inventories(workshop, recorder, folder / "inventories")
     except (OSError, subprocess.SubprocessError) as error:
@@ -97,7 +106,7 @@ def _failed(recorder: Recorder, name: str, error: Exception) -> None:
 
 
 def bench_inventories(workshop: Workshop, recorder: Recorder, folder: Path) -> None:
-    """Measure how long our inventory plugin and amazon.aws's take for the same instances."""
+    """Measure our inventory plugin and amazon.aws's with the same instances."""
     folder.mkdir()
     theirs = folder / "aws_ec2.yml"
     theirs.write_text(yaml.safe_dump(_THEIRS))
@@ -121,7 +130,10 @@ def bench_inventories(workshop: Workshop, recorder: Recorder, folder: Path) -> N
 
 
 def nobody(workshop: Workshop) -> dict[str, str]:
-    """Return the environment of a shell that no rehearsal is up for: credentials of nobody, no other account."""
+    """Return the environment of a shell without a rehearsal.
+
+    Its credentials belong to nobody, and it has no other account.
+    """
     settings = {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
@@ -149,14 +161,17 @@ def bench_registers(recorder: Recorder, folder: Path, log: Path) -> None:
 
 
 def account_environment(home: Path) -> dict[str, str]:
-    """Return the environment of a shell for the rehearsal in `home`, with the settings of its own account."""
+    """Return the environment of a shell for the rehearsal in `home`.
+
+    It has the settings of the rehearsal's own account.
+    """
     command = f'environment=$(scripts/rehearsal --home {home} env) && eval "$environment" && exec env --null'
     shown = subprocess.run(["bash", "-c", command], cwd=ROOT, check=True, capture_output=True, text=True, timeout=60)
     return dict(line.split("=", 1) for line in shown.stdout.split("\0") if line)
 
 
 def make_stacks(workshop: Workshop, environment: dict[str, str]) -> None:
-    """Make the network and 1,000 machines by our own templates, straight through the API."""
+    """Make the network and 1,000 machines from our own templates, by the API alone."""
     api = aws_client(environment, "cloudformation")
     described = workshop.facts
     network = {"Network": "shared", "CertificateArn": described["certificate_arn"], "AdminCidr": "127.0.0.1/32"}

@@ -1,6 +1,7 @@
-"""What an administrator would write without this repository: ssh and rsync, forty at a time, a new connection for each.
+"""Measure an administrator's loop with plain ssh and rsync.
 
-With the pinned keys, by the file of scripts/ssh_config; with OpenSSH's default key exchange, and with curve25519.
+This is what she would write without this repository: forty at a time, a new connection for each. It uses the pinned
+keys, by the file of scripts/ssh_config, with OpenSSH's default key exchange and with curve25519.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ _RESTART = f"sudo systemctl restart jupyter && {_ANSWERS}"
 
 
 def row_name(command: str, key_exchange: str) -> str:
-    """Return the name of the row that the row `command` is compared with."""
+    """Return the name of the loop's row to compare the row `command` with."""
     return f"{_LOOPS[command]}, {key_exchange}"
 
 
 def bench(fleet: FleetBench, folder: Path) -> None:
-    """Measure the loops on one machine and on all; `folder` is for what they send and fetch."""
+    """Measure the loops on one machine and on all.
+
+    `folder` is for the files that they send and fetch.
+    """
     fleet.workshop.succeed("scripts/ssh_config")
     config = shlex.quote(str(fleet.workshop.state / "ssh_config"))
     base = f"ssh -F {config} -o ControlMaster=no -o ControlPath=none"
@@ -47,7 +51,10 @@ def parallel(users: list[str], each: str) -> str:
 
 
 def _prepare(fleet: FleetBench, folder: Path, ssh: str) -> None:
-    """Have ready what the loops send: the file with the hash that each machine has, so that the phrases stay valid."""
+    """Prepare the files that the loops send.
+
+    Each machine gets the file with the hash that it has, so that the phrases stay valid.
+    """
     folder.mkdir()
     for user in fleet.users:
         (folder / user / "sessions").mkdir(parents=True)

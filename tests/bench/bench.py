@@ -1,7 +1,8 @@
-"""make bench: what commands cost the controller, measured in one run; see CONTRIBUTING.md. It is no test.
+"""Measure what commands cost the controller: the program of `make bench`.
 
-A rehearsal of its own carries MACHINES machines (8 when not set), on the computer that is also the controller: seconds
-of different computers or runs do not compare, the ratios do. All of it is removed in the end, also after Ctrl-C.
+See CONTRIBUTING.md; it is not a test. A rehearsal of its own carries MACHINES machines (8 when not set), on the
+computer that is also the controller: seconds of different computers or runs do not compare, the ratios do. The
+rehearsal is removed at the end, also after Ctrl-C.
 """
 
 from __future__ import annotations
@@ -21,12 +22,18 @@ from tests.bench.targets import targets
 from tests.support.workshop import OUTPUT, Workshop
 
 _ONCE_AFTER, _NOTHING_AFTER = 2100.0, 3000.0
-"""Seconds after which nothing is repeated, and after which no row is begun: forty machines in an hour on two cores."""
+"""Seconds after which no run is repeated, and after which no row begins.
+
+They keep forty machines on two cores within an hour.
+"""
 _FEWEST, _MOST = 2, 100
 
 
 def machines_wanted() -> int:
-    """Return how many machines the fleet has; ends the process when MACHINES is no such number."""
+    """Return the number of machines in the fleet.
+
+    Ends the process when MACHINES is not such a number.
+    """
     text = os.environ.get("MACHINES") or "8"
     if not text.isdecimal() or not _FEWEST <= int(text) <= _MOST:
         raise SystemExit(f"bench: MACHINES={text}: give a number from {_FEWEST} to {_MOST}")
@@ -34,7 +41,10 @@ def machines_wanted() -> int:
 
 
 def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) -> dict[str, float]:
-    """Measure everything; return the processor time of a further task on one machine, by kind."""
+    """Measure everything.
+
+    Returns the processor time of a further task on one machine, by kind.
+    """
     fleet = FleetBench(workshop, recorder, count)
     say(f"bench: a rehearsal of {count} machines; the image that they are made of is baked first")
     fleet.begin()
@@ -51,7 +61,10 @@ def measure(workshop: Workshop, recorder: Recorder, count: int, folder: Path) ->
 
 
 def main() -> int:
-    """Measure, print the table, write reports/bench.json, and remove the rehearsal; return the exit status."""
+    """Measure, print the table, write reports/bench.json, remove the rehearsal.
+
+    Returns the exit status.
+    """
     count = machines_wanted()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     processes.adopt_orphans()
@@ -76,7 +89,7 @@ def main() -> int:
             say(f"bench: stopped: {error}")
             status = 1
         finally:
-            # A second Ctrl-C must not leave containers behind; what is started from here ignores it, too.
+            # A second Ctrl-C must not leave containers behind; child processes started from here ignore it, too.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
             down = workshop.shell("scripts/rehearsal down", rehearsed=False)

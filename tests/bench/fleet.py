@@ -1,4 +1,7 @@
-"""The machines of a bench: a rehearsal of its own, and the commands of the README on one machine and on all."""
+"""Measure the README's commands on one machine and on the whole fleet.
+
+The machines belong to a rehearsal of the bench's own.
+"""
 
 from __future__ import annotations
 
@@ -20,17 +23,17 @@ RESTART, LOGS, CHECK, UPDATE = "restart_jupyter", "fetch_logs", "fleet_check", "
 STOP, START = "stack_stop", "stack_start"
 AWS_CREATE = "create, with AWS's times"
 STACK_SECONDS, CONSOLE_SECONDS = 90.0, 60.0
-"""How long AWS takes to make a stack with a machine, and how late its console can be read."""
+"""Seconds that AWS takes to make a machine's stack and to show its console."""
 
 _ALONE = "solo"
-"""A user beside the fleet, whose machine is created and deleted by itself."""
+"""The user beside the fleet, whose machine is created and deleted alone."""
 _LIMIT = 1800.0
-"""Seconds for one command."""
+"""The limit of one command, in seconds."""
 
 
 @dataclass
 class FleetBench:
-    """Measures the commands on a fleet of `count` machines, ws-1 and on."""
+    """Measurements of the commands on a fleet of `count` machines, ws-1 and on."""
 
     workshop: Workshop
     recorder: Recorder
@@ -39,22 +42,22 @@ class FleetBench:
 
     @property
     def names(self) -> str:
-        """The fleet as -e takes it."""
+        """Return the fleet's names as -e takes them."""
         return f"base=ws low=1 high={self.count}"
 
     @property
     def users(self) -> list[str]:
-        """The users of the fleet."""
+        """Return the users of the fleet."""
         return [f"ws-{number}" for number in range(1, self.count + 1)]
 
     @property
     def chosen(self) -> tuple[tuple[int, str], ...]:
-        """One machine and all, as -l takes them."""
+        """Return the -l arguments for one machine and for all."""
         return ((1, "ws-1"), (self.count, "ws"))
 
     @property
     def shell(self) -> Shell:
-        """Where the commands run."""
+        """Return the shell that runs the commands."""
         return Shell(self.workshop.root, self.workshop.environment, self.workshop.transcript("commands"))
 
     def play(self, arguments: str) -> Figures:
@@ -62,7 +65,7 @@ class FleetBench:
         return self.shell.run(f"ansible-playbook {arguments}", _LIMIT)
 
     def begin(self) -> None:
-        """Start the rehearsal, make the pass phrases, and bake the image that machines are made of."""
+        """Start the rehearsal, make the pass phrases, and bake the machines' image."""
         self.workshop.begin()
         for names in (self.names, f"user={_ALONE}"):
             self.workshop.succeed(f'ansible-playbook create_passwords.yml -e "{names}"')
@@ -74,7 +77,10 @@ class FleetBench:
         self.image = max(images, key=lambda image: str(image["CreationDate"]))["ImageId"]
 
     def create(self) -> None:
-        """Create one machine beside the fleet and delete it, then the fleet; as often as there is time for."""
+        """Create and delete one machine beside the fleet, then create the fleet.
+
+        Repeats it as often as there is time for.
+        """
         alone = (f'stack_create.yml -e "user={_ALONE} ami={self.image}"', f"stack_delete.yml -e user={_ALONE}")
         self._create_and_delete(1, *alone, keep=False)
         fleet = (f'fleet_create.yml -e "{self.names} ami={self.image}"', f'fleet_delete.yml -e "{self.names}"')
@@ -101,7 +107,7 @@ class FleetBench:
         self.recorder.show(gone)
 
     def live(self) -> None:
-        """Measure what is done with machines that exist and stay."""
+        """Measure the commands for machines that exist and stay."""
         for machines, names in ((1, "user=ws-1"), (self.count, self.names)):
             self._row(AGAIN, machines, f'fleet_create.yml -e "{names} ami={self.image}"')
         for machines, who in self.chosen:
@@ -117,7 +123,7 @@ class FleetBench:
                 self._row(name, machines, f"-l {who} {command}")
 
     def change(self) -> None:
-        """Measure what gives machines another type or another address."""
+        """Measure the commands that change a machine's type or address."""
         for (machines, who), types in zip(
             self.chosen, (("t3.large", "t3.medium"), ("t3.small", "t3.medium")), strict=True
         ):
@@ -152,7 +158,10 @@ class FleetBench:
         self.recorder.measure(name, machines, lambda: self.play(arguments), prepare, Api(self.workshop))
 
     def allow_restarts(self, users: list[str], _: int = 0) -> None:
-        """Have systemd forget how often it started Jupyter: it refuses a fifth start within two minutes."""
+        """Reset systemd's count of Jupyter's starts.
+
+        systemd refuses a fifth start within two minutes.
+        """
         machines, run_id = self.workshop.machines(), self.workshop.facts["run_id"]
         names = " ".join(f"probcomp-{run_id}-{machines[user]['InstanceId']}" for user in users)
         reset = "docker exec NAME systemctl reset-failed jupyter"
@@ -166,19 +175,22 @@ class FleetBench:
 
 @dataclass
 class Api:
-    """What a run cost beside the controller: calls of the API, processor time of its server and of the machines."""
+    """A run's cost beside the controller.
+
+    It counts calls of the API, and processor time of its server and of the machines.
+    """
 
     workshop: Workshop
 
     def begin(self) -> None:
-        """Count from nought."""
+        """Reset the counts."""
         ask(self.workshop, "counts/reset", {})
         self._before = self._seconds()
 
     def end(self) -> Figures:
-        """Return calls, the most of them within a second, throttled ones, and processor time.
+        """Return calls, the most within a second, throttled ones, and processor time.
 
-        What machines used that are gone, or have been stopped, is not in it.
+        The processor time leaves out machines that are gone or were stopped.
         """
         counts = self.workshop.control("counts")
         server, machines = self._seconds()

@@ -1,4 +1,4 @@
-"""Runs commands and keeps what each cost: rows of figures, printed as they come.
+"""Run commands and record the cost of each: rows of figures, printed at once.
 
 Processor time is that of the command and all its children (user and system, from getrusage). An ssh that is kept for
 the next connection is ended after each run and counts: no run finds a connection of the one before.
@@ -23,7 +23,7 @@ from tests.bench import processes
 
 RUNS = 3
 SHORT_SECONDS = 60.0
-"""A run that takes longer than this is not repeated."""
+"""Seconds above which a run is not repeated."""
 _LAST_LINES = 15
 
 Figures = dict[str, float]
@@ -34,25 +34,28 @@ class CommandFailed(Exception):
 
 
 class Beside(Protocol):
-    """What is looked at before and after a run beside the command itself."""
+    """An observer of what a run costs outside the command itself."""
 
     def begin(self) -> None:
-        """Look before the run."""
+        """Note the state before the run."""
 
     def end(self) -> Figures:
-        """Look after it and return what the run cost there."""
+        """Note the state after the run and return the run's cost there."""
 
 
 @dataclass
 class Shell:
-    """Where commands run. Their output goes to the file `log`."""
+    """A shell for commands, whose output goes to the file `log`."""
 
     folder: Path
     environment: Mapping[str, str]
     log: Path
 
     def run(self, command: str, timeout: float, more: Mapping[str, str] | None = None) -> Figures:
-        """Run bash's `command` and return its figures; raises CommandFailed. Nothing of it is left then."""
+        """Run bash's `command` and return its figures.
+
+        Raises CommandFailed. No process of it remains afterwards.
+        """
         known = processes.children(os.getpid())
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
         start = time.monotonic()
@@ -90,7 +93,10 @@ class Shell:
 
 
 def _end_session(process: subprocess.Popen[bytes]) -> None:
-    """End what is left of a command: all of it after a Ctrl-C or too long a time, else what it left in its session."""
+    """End the remaining processes of a command.
+
+    After a Ctrl-C or at the time limit these are all of it, else what it left in its session.
+    """
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGTERM)
     try:
@@ -102,7 +108,7 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Row:
-    """One command on one number of machines, and the figures of its runs."""
+    """One command on one number of machines, with the figures of its runs."""
 
     name: str
     machines: int
@@ -116,10 +122,16 @@ class Row:
 
 
 class Recorder:
-    """Measures rows, as long as there is time, and hands each to `show` when it is complete."""
+    """A recorder of rows, which hands each complete row to `show`.
+
+    It measures as long as there is time.
+    """
 
     def __init__(self, show: Callable[[Row], None], once_after: float, nothing_after: float) -> None:
-        """After `once_after` seconds nothing is repeated, after `nothing_after` no row is begun."""
+        """Set the limits, in seconds.
+
+        No run is repeated after `once_after`, and no row begins after `nothing_after`.
+        """
         self.rows: dict[tuple[str, int], Row] = {}
         self._show = show
         self._start = time.monotonic()
@@ -128,7 +140,7 @@ class Recorder:
 
     @property
     def seconds(self) -> float:
-        """Seconds since the beginning."""
+        """Return the seconds since the beginning."""
         return time.monotonic() - self._start
 
     def measure(
@@ -139,7 +151,10 @@ class Recorder:
         prepare: Callable[[int], None] | None = None,
         beside: Beside | None = None,
     ) -> Row:
-        """Measure one row: `prepare`, which is not measured, is told the number of the run (0, 1, 2)."""
+        """Measure one row.
+
+        `prepare`, which is not measured, gets the number of the run (0, 1, 2).
+        """
         row = self.row(name, machines)
         while self.wants_more(row):
             self.once(row, run, prepare, beside)
@@ -147,11 +162,11 @@ class Recorder:
         return row
 
     def row(self, name: str, machines: int) -> Row:
-        """Return the row of this name and number, which is new when nothing was measured for it."""
+        """Return the row of this name and number, a new one if there is none yet."""
         return self.rows.setdefault((name, machines), Row(name, machines))
 
     def wants_more(self, row: Row) -> bool:
-        """Tell whether the row is to be run (again)."""
+        """Return whether the row is to be run (again)."""
         if row.problem:
             return False
         if not row.runs and self.seconds > self._nothing_after:
@@ -168,7 +183,10 @@ class Recorder:
         prepare: Callable[[int], None] | None = None,
         beside: Beside | None = None,
     ) -> None:
-        """Add one run to the row; one that fails is noted there and shown, and the others go on."""
+        """Add one run to the row.
+
+        A run that fails is noted in the row and shown; the others go on.
+        """
         say(f"[{self.seconds:5.0f} s] {row.name}, {row.machines}: run {len(row.runs) + 1}")
         try:
             if prepare:
@@ -182,10 +200,10 @@ class Recorder:
             say(f"bench: {row.name}, {row.machines} failed: {error}")
 
     def show(self, row: Row) -> None:
-        """Print a row that is complete."""
+        """Print a complete row."""
         self._show(row)
 
 
 def say(line: str) -> None:
-    """Tell on standard error what is going on."""
+    """Print a progress line on standard error."""
     print(line, file=sys.stderr, flush=True)

@@ -1,6 +1,7 @@
-"""A plain moto server with many instances: python -m tests.bench.moto_instances REGION COUNT prints its address.
+"""Serve many instances with a plain moto server.
 
-A process of its own, so that what the server costs can be told from what its client costs.
+`python -m tests.bench.moto_instances REGION COUNT` prints its address. It is a process of its own, so that the server's
+cost is separate from the client's.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import sys
 import threading
 from typing import Any
 
-# Read by moto when it is imported: its own list of images would only take time.
+# moto reads this variable when it is imported; its own list of images would only take time.
 os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
 
 import boto3
@@ -25,7 +26,10 @@ _RESERVED_TOGETHER = 10
 
 
 def remember_answers(region: str) -> None:
-    """Have moto look for instances once for each filter, not once for each page; nothing here changes any more."""
+    """Cache moto's search for instances by filter.
+
+    moto otherwise searches once for each page; no instance changes from here on.
+    """
     backend: Any = ec2_backends[DEFAULT_ACCOUNT_ID][region]
     find = backend.describe_instances
     found: dict[str, Any] = {}
@@ -42,7 +46,7 @@ def remember_answers(region: str) -> None:
 def fill(region: str, count: int) -> None:
     """Put `count` instances of a fleet into a region of moto's.
 
-    Ten share a reservation, of which moto has a hundred on a page: a page is of a thousand instances, as AWS's are.
+    Ten share a reservation, of which moto has a hundred on a page: a page has a thousand instances, as AWS's have.
     """
     backend = ec2_backends[DEFAULT_ACCOUNT_ID][region]
     ec2 = boto3.client("ec2", region_name=region, aws_access_key_id="testing", aws_secret_access_key="testing")
@@ -52,7 +56,7 @@ def fill(region: str, count: int) -> None:
         number = min(_RESERVED_TOGETHER, count - made)
         for instance in ec2.run_instances(ImageId=image, MinCount=number, MaxCount=number)["Instances"]:
             made += 1
-            # Past the API: each has a name of its own, and would take a call of its own.
+            # The tags are set past the API, since each instance has a name of its own and would take a call of its own.
             backend.create_tags([instance["InstanceId"]], {"Name": f"ws-{made}/instance", "fleet": "ws"})
 
 

@@ -1,4 +1,4 @@
-"""A quicker look at the tags of one resource, for moto with thousands of them."""
+"""A faster lookup of one resource's tags, for moto with thousands of resources."""
 
 from __future__ import annotations
 
@@ -11,12 +11,18 @@ _describe_tags = TagBackend.describe_tags
 
 
 def install() -> None:
-    """Have moto of this process look at the tags of the resources that it is asked about, not at all of the account."""
+    """Make moto of this process read only the tags of the resources in question.
+
+    By itself it reads those of the whole account.
+    """
     TagBackend.describe_tags = _describe_tags_of_few  # type: ignore[method-assign]
 
 
 def _describe_tags_of_few(self: Any, filters: dict[str, list[str]] | None = None) -> Any:
-    """Answer as moto does, which takes minutes when each of thousands of instances is asked for."""
+    """Return moto's own answer for a few resources.
+
+    moto takes minutes when it is asked about each of thousands of instances.
+    """
     if filters and set(filters) == {"resource-id"}:
         few = {name: dict(self.tags[name]) for name in filters["resource-id"] if name in self.tags}
         self = SimpleNamespace(tags=few, VALID_TAG_FILTERS=self.VALID_TAG_FILTERS)

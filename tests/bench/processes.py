@@ -1,4 +1,7 @@
-"""What Linux tells of processes: children, memory, processor time. Reads /proc and the control groups only."""
+"""Linux's data on processes: children, memory, processor time.
+
+Reads /proc and the control groups only.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ _END_SECONDS = 5.0
 
 
 def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose own parent has ended; raises OSError.
+    """Make this process the parent of orphaned descendants; raises OSError.
 
     An ssh that is kept for the next connection is such a process.
     """
@@ -47,7 +50,10 @@ def tree(process_id: int) -> list[int]:
 
 
 def end(process_ids: Iterable[int]) -> None:
-    """End these children of this process and reap them, so that their processor time counts as its children's."""
+    """End and reap these children of this process.
+
+    Their processor time then counts as that of this process's children.
+    """
     for one in process_ids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(one, signal.SIGTERM)
@@ -60,13 +66,16 @@ def end(process_ids: Iterable[int]) -> None:
 
 
 def processor_seconds(process_id: int) -> float:
-    """Return the processor time of a process that runs, its children left out."""
+    """Return the processor time of a running process without its children."""
     fields = Path(f"/proc/{process_id}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def containers_seconds(name_prefix: str) -> dict[str, float]:
-    """Return the processor time of each running container whose name begins so, by its id."""
+    """Return processor seconds by container id for names with this prefix.
+
+    Only running containers count.
+    """
     listed = ["docker", "ps", "--quiet", "--no-trunc", "--filter", f"name=^{name_prefix}"]
     ids = subprocess.run(listed, check=True, capture_output=True, text=True, timeout=60).stdout.split()
     if not ids:
@@ -84,7 +93,7 @@ def _group_seconds(container: str, process_id: str) -> float:
     for line in Path(f"/proc/{process_id}/cgroup").read_text().splitlines():
         _, controllers, path = line.split(":", 2)
         before, found, after = path.partition(container)
-        # systemd in the container has groups of its own below the one that the engine made.
+        # systemd in the container makes groups of its own below the engine's group.
         group = before.lstrip("/") + found + after.partition("/")[0]
         if "cpuacct" in controllers.split(","):
             return int(Path("/sys/fs/cgroup/cpuacct", group, "cpuacct.usage").read_text()) / 1e9
@@ -95,9 +104,10 @@ def _group_seconds(container: str, process_id: str) -> float:
 
 
 class MemoryPeak:
-    """The most memory that a process and its descendants held together, looked at a few times a second.
+    """The highest memory of a process and its descendants together.
 
-    In bytes of proportional set size (PSS): a page that forks share is counted once, in parts.
+    It is sampled a few times a second, in bytes of proportional set size (PSS): a page that forks share is counted
+    once, in parts.
     """
 
     def __init__(self, process_id: int) -> None:
@@ -108,7 +118,7 @@ class MemoryPeak:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more."""
+        """Stop the sampling."""
         self._ended.set()
         self._thread.join()
 

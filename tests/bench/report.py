@@ -1,4 +1,7 @@
-"""How a bench is told: a table of at most 80 columns on standard output, and reports/bench.json."""
+"""Write a bench's report.
+
+It is a table of at most 80 columns on standard output, and reports/bench.json.
+"""
 
 from __future__ import annotations
 
@@ -29,13 +32,13 @@ _HEAD = f"{'':<29}{'machines':>8}{'runs':>5}{'cpu s':>8}{'+1':>7}{'wall s':>8}{'
 
 
 class Table:
-    """The rows on standard output, as they come."""
+    """A table on standard output, printed row by row."""
 
     def __init__(self) -> None:
         self._rows: dict[tuple[str, int], Row] = {}
 
     def begin(self, count: int) -> None:
-        """Print what is measured, and the head."""
+        """Print the head of the table and what it measures."""
         print(
             f"make bench: {count} machines, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}\n\n{_HEAD}",
             flush=True,
@@ -62,7 +65,7 @@ class Table:
         print(f"{line.rstrip()}{f' {row.problem}' if row.problem else ''}", flush=True)
 
     def end(self, targets: list[Target], further: Mapping[str, float], count: int) -> None:
-        """Print what the figures are compared with."""
+        """Print the bounds that the figures are compared with."""
         print(f"\n{'processor time of one task more, each host':<44}{'s':>10}")
         for name, seconds in further.items():
             print(f"{name:<44}{_number(seconds, 4):>10}")
@@ -78,7 +81,7 @@ class Table:
 
 
 def each_further(one: Row | None, many: Row) -> float | None:
-    """Return the processor time of one machine more, in seconds."""
+    """Return the processor time of each further machine, in seconds."""
     seconds = [row.median("processor_s") if row else None for row in (one, many)]
     if many.machines == 1 or seconds[0] is None or seconds[1] is None:
         return None

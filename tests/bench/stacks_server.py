@@ -1,6 +1,7 @@
-"""The API of a rehearsal without machines and limits: python -m tests.bench.stacks_server HOME.
+"""Serve the API of a rehearsal without machines and without rate limits.
 
-A rehearsal has public addresses and vCPUs for some hundred machines; this one has them for thousands.
+`python -m tests.bench.stacks_server HOME` runs it. A rehearsal has public addresses and vCPUs for some hundred
+machines; this server has them for thousands.
 """
 
 from __future__ import annotations
@@ -24,7 +25,10 @@ _SETTINGS: dict[str, object] = {
 
 
 def remember_what_exists() -> None:
-    """Look once for a network, group or key that parameters name: all stacks name the same, and nothing is deleted."""
+    """Cache the lookup of the network, group and key that parameters name.
+
+    All stacks name the same, and nothing is deleted.
+    """
     exists = parameters._exists
     found: dict[tuple[str, str], bool] = {}
 

@@ -1,4 +1,7 @@
-"""The bounds that the figures are held against, each from the same run. Nothing fails when one is not met."""
+"""Bounds for the figures, each from the same run.
+
+No bound fails the run.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +25,17 @@ SECONDS = {
     fleet.START: 25,
     fleet.DELETE: 25,
 }
-"""Processor seconds of the controller for forty machines, on the two cores of the computer that they were set for."""
+"""Processor seconds of the controller for forty machines.
+
+They hold on the two cores of the computer for which they were set.
+"""
 
 Rows = Mapping[tuple[str, int], Row]
 
 
 @dataclass(frozen=True)
 class Target:
-    """A figure and the most that it should be."""
+    """A figure and its upper bound."""
 
     name: str
     measured: float | None
@@ -38,7 +44,7 @@ class Target:
 
     @property
     def met(self) -> bool | None:
-        """Whether it is met; None when it was not measured."""
+        """Return whether the bound is met; None when the figure was not measured."""
         return None if self.measured is None else self.measured <= self.at_most
 
     def as_dict(self) -> dict[str, object]:
@@ -47,7 +53,10 @@ class Target:
 
 
 def targets(rows: Rows, further: Mapping[str, float], count: int) -> list[Target]:
-    """Return all bounds; `further` is the processor time of a further task by kind, `count` the fleet's size."""
+    """Return all bounds.
+
+    `further` is the processor time of a further task by kind, `count` the fleet's size.
+    """
 
     def figure(name: str, what: str = "processor_s", machines: int = count) -> float | None:
         row = rows.get((name, machines))
@@ -56,7 +65,7 @@ def targets(rows: Rows, further: Mapping[str, float], count: int) -> list[Target
     def loop(command: str) -> float | None:
         return ratio(figure(command), figure(bare_loop.row_name(command, "default")))
 
-    # The loops and the accounts of records have no calls counted.
+    # The loops and the accounts of records have no counted calls.
     commands = [row for row in rows.values() if row.machines == count and row.median("api_calls") is not None]
     memory = [value for row in commands if (value := row.median("memory_bytes"))]
     inventory = ratio(figure(accounts.INVENTORY, machines=1000), figure(accounts.AWS_EC2, machines=1000))
@@ -81,9 +90,10 @@ def targets(rows: Rows, further: Mapping[str, float], count: int) -> list[Target
 
 
 def free_wall(rows: Rows, machines: int) -> float | None:
-    """Return the wall time of a creation with AWS's times without what machines and server took of the processors.
+    """Return a creation's wall time without the share of machines and server.
 
-    Half of their processor time, for two processors share it; on AWS they have processors of their own.
+    The creation has AWS's times. Half of the processor time of machines and server is subtracted, for two processors
+    share it; on AWS they have processors of their own.
     """
     row = rows.get((fleet.AWS_CREATE, machines))
     if not row or not row.runs:
@@ -93,5 +103,5 @@ def free_wall(rows: Rows, machines: int) -> float | None:
 
 
 def ratio(one: float | None, other: float | None) -> float | None:
-    """Return one / other, None if that cannot be told."""
+    """Return one / other, None if a value is missing or the quotient undefined."""
     return one / other if one is not None and other else None

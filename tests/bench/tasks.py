@@ -1,4 +1,7 @@
-"""What one task more costs: the same play with few and with many tasks, with our variables and with literal ones."""
+"""Measure the cost of a further task.
+
+The same play runs with few and with many tasks, with our variables and with literal ones.
+"""
 
 from __future__ import annotations
 
@@ -30,13 +33,17 @@ _COMMON = (
 
 
 def bench(fleet: FleetBench, folder: Path) -> dict[str, float]:
-    """Measure the plays on the whole fleet; return the processor time of a further task on one machine, by kind."""
+    """Measure the plays on the whole fleet.
+
+    Returns the processor time of a further task on one machine, by kind.
+    """
     folder.mkdir()
     fleet.workshop.succeed("scripts/ssh_config")
     literal = folder / "literal.yml"
     literal.write_text(yaml.safe_dump(literal_inventory((fleet.workshop.state / "ssh_config").read_text())))
     plain = {"ANSIBLE_INVENTORY": str(literal), "ANSIBLE_STDOUT_CALLBACK": "default"}
-    # A module takes the machines' processors too, which are this computer's.
+    # Fewer tasks suffice for more machines, since a module also takes the machines' processors, which are this
+    # computer's.
     many = max(4, min(11, 120 // fleet.count))
     return {
         DEBUG: _further(fleet, folder, DEBUG, _TASKS[DEBUG], _MANY_DEBUG, {}),
@@ -65,7 +72,10 @@ def _further(
 
 
 def literal_inventory(ssh_config: str) -> dict[str, object]:
-    """Return an inventory of literal variables of core's, for the machines of a file of scripts/ssh_config."""
+    """Return an inventory of literal core variables.
+
+    It has the machines of a file of scripts/ssh_config.
+    """
     hosts: dict[str, dict[str, object]] = {}
     for block in ssh_config.split("\nHost ")[1:]:
         user, *lines = block.splitlines()
