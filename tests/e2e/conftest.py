@@ -1,8 +1,8 @@
-"""One rehearsal for all tests of a run, in a clone of its own: made by the demo, removed at the end.
+"""Fixture for the one rehearsal of all tests of a run.
 
-KEEP_REHEARSAL=1 goes on with the one that a former run left, and leaves it: for work on single tests. REHEARSAL_HOME
-names another folder for it, so that two such runs can go on side by side. The clone, with the working tree's files, is
-beside it.
+The demo makes it in a clone of its own, and it is removed at the end. KEEP_REHEARSAL=1 continues with the rehearsal of
+a former run and keeps it, for work on single tests. REHEARSAL_HOME names another folder for it, so that two such runs
+can go on side by side. The clone, with the working tree's files, is beside it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import pytest
 from tests.support.door import write_settings
 from tests.support.workshop import Workshop, used_workshop
 
-# What makes more machines than the demo's three, then the end of all.
+# These files run last: they make more machines than the demo's three, and then delete everything.
 LAST = ["test_rehearsal_machines", "test_workshop", "test_workshop_end"]
 REAL_ACCOUNT = {
     "account_id": "999900001111",
@@ -28,23 +28,29 @@ REAL_ACCOUNT = {
     "apt_probcomp_repository_url": "https://apt.lab.example.edu/ubuntu",
     "content_url": "https://the-labs-content.s3.amazonaws.com/content-package.tgz",
 }
-"""Settings as somebody has them in the clone where she types `make demo`."""
+"""Settings in the clone of somebody who types `make demo`."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the files; those that are not listed come first, and leave ws-1 to ws-3 as they found them."""
+    """Order the files.
+
+    Files that are not listed come first, and leave ws-1 to ws-3 as they found them.
+    """
     items.sort(key=lambda item: LAST.index(item.path.stem) if item.path.stem in LAST else -1)
 
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    """The demo's workshop of three, ws-1 to ws-3, made in a clone that has the settings of a real account."""
+    """Provide the demo's workshop of three, ws-1 to ws-3.
+
+    Its clone has the settings of a real account.
+    """
     with used_workshop() as workshop:
         own = write_settings(workshop.root, REAL_ACCOUNT)
         before = own.read_bytes()
         up = workshop.shell("scripts/rehearsal up", timeout=2400, rehearsed=False)
         assert up.status == 0, up.text
-        # Every request that names one of them would fail.
+        # Every request that names one of these values would fail.
         for value in REAL_ACCOUNT.values():
             workshop.fault(match=value, code="SettingsOfARealAccount", status=400)
         demo = workshop.shell("scripts/demo", timeout=2400, rehearsed=False)

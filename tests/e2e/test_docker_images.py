@@ -1,7 +1,7 @@
-"""The stack on a laptop: both images built from the roles' lists, run, opened in a browser, ended.
+"""The stack on a laptop: build both images, run them, open them, end them.
 
-Packages come from the rehearsal's signed repository and its index. The images go again at the end, unless
-KEEP_REHEARSAL keeps them as the cache of the next run.
+The images are built from the roles' lists and opened in a browser. Packages come from the rehearsal's signed repository
+and its index. The images are removed at the end, unless KEEP_REHEARSAL keeps them as the cache of the next run.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from tests.support.workshop import OUTPUT, ROOT, Workshop
 
 NAMESPACE = "probcomp-test"
 OWNER = (4321, 8765)
-"""User and group of the mounted folder: nobody's here, and not the image's."""
+"""User and group of the mounted folder, unknown to this computer and the image."""
 PASSWORD = "swing-low-sweet-chariot"
 STAGES = "images --quiet --filter dangling=true --filter label=probcomp-stack.stage=environment"
 LAB_PACKAGES = yaml.safe_load((ROOT / "roles/apt_probcomp/defaults/main.yml").read_text())["apt_probcomp_packages"]
 
 
 def base_image() -> str:
-    """What the rehearsal's own images were made of."""
+    """Return the base image of the rehearsal's own images."""
     if given := os.environ.get("BASE_IMAGE"):
         return given
     names = docker("images --format {{.Repository}}:{{.Tag}}").split()
@@ -41,7 +41,7 @@ def base_image() -> str:
 
 @pytest.fixture(scope="module")
 def image(workshop: Workshop) -> Iterator[str]:
-    """The image with Jupyter, built by scripts/images."""
+    """Provide the image with Jupyter, built by scripts/images."""
     stages = set(docker(STAGES).split())
     facts = workshop.facts
     settings = {
@@ -69,7 +69,7 @@ def image(workshop: Workshop) -> Iterator[str]:
 
 @pytest.fixture
 def notebooks(tmp_path: Path) -> Path:
-    """An empty folder of somebody's."""
+    """Provide an empty folder with another owner."""
     folder = tmp_path / "my notebooks"
     folder.mkdir()
     os.chown(folder, *OWNER)
@@ -78,7 +78,10 @@ def notebooks(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
-    """Docker Compose 2, which Debian has from 13 on: its package in a container that reaches the engine."""
+    """Provide Docker Compose 2, in a container that reaches the engine.
+
+    It is Debian's package, which Debian has from 13 on.
+    """
     folder = tmp_path_factory.mktemp("compose")
     (folder / "other-image.yml").write_text(f"services: {{jupyter: {{image: {NAMESPACE}/ubuntu2404-jupyter}}}}\n")
     name = f"probcomp-test-compose-{os.getpid()}"
@@ -94,7 +97,7 @@ def compose(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Compose]:
 
 
 def inside(image: str, command: str) -> str:
-    """Output of a shell command in a fresh container."""
+    """Return the output of a shell command in a fresh container."""
     return docker("run --rm --entrypoint /bin/sh", image, "-c", command)
 
 
@@ -113,7 +116,10 @@ def test_images_are_made_of_the_roles_lists_and_nothing_more(image: str) -> None
 
 
 def test_only_what_is_needed_reaches_the_engine(image: str, tmp_path: Path) -> None:
-    """The repository's own .dockerignore over a folder with every secret and output in it."""
+    """The engine gets no secret and no output file.
+
+    The repository's own .dockerignore applies to a folder with every secret and output in it.
+    """
     secrets = [
         "jupyter-passwords/ws-1.passwd",
         "logs/ws-1/x.log",
@@ -145,7 +151,7 @@ def test_only_what_is_needed_reaches_the_engine(image: str, tmp_path: Path) -> N
 def test_a_notebook_made_in_the_browser_belongs_to_the_caller(
     image: str, workshop: Workshop, notebooks: Path, tmp_path: Path
 ) -> None:
-    # Settings in the notebooks' folder, that came with some archive, do not open it.
+    # Settings in the notebooks' folder, which may come with an archive, do not open the server.
     (notebooks / "jupyter_server_config.json").write_text('{"IdentityProvider": {"token": ""}}')
     with (
         laptop(image, "--volume", f"{notebooks}:/notebook") as server,
@@ -182,7 +188,7 @@ def test_a_notebook_made_in_the_browser_belongs_to_the_caller(
         assert {line.split()[1] for line in jupyter} == {str(OWNER[0])}, "Jupyter and its kernel run as the caller"
         token = address.partition("token=")[2]
         assert not [line for line in processes if token in line]
-        # The kernel is still there: it is ended as well.
+        # The kernel still runs here, so the stop has to end it as well.
         started = time.monotonic()
         docker(f"stop --time 30 {server.name}")
         assert time.monotonic() - started < 25, "it was not ended, but killed"
@@ -258,7 +264,7 @@ def test_as_a_given_user_and_without_a_folder(image: str) -> None:
         assert server.opens_with(PASSWORD)
         who = "id -u; touch /notebook/a /opt/jupyter/lib/a && stat -c %u /notebook/a"
         assert docker(f"exec {server.name} sh -c", who).split() == [str(uid), str(uid)]
-        # What a kernel would see of it.
+        # The script looks for the password where a kernel could see it.
         seen = """for process in /proc/[0-9]*; do
             grep -q ^/opt/jupyter $process/cmdline && tr '\\0' '\\n' <$process/environ
         done; true"""

@@ -1,4 +1,7 @@
-"""Machines that live: another type, other tags, stopped and started, by our commands and by hand."""
+"""Running machines with changed type or tags, stopped and started.
+
+Our commands change them, and changes by hand do.
+"""
 
 from __future__ import annotations
 

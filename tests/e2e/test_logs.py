@@ -1,4 +1,7 @@
-"""Logs: from the machines to the administrator, and from there to the lab's host over real ssh."""
+"""Logs on their way from machines to administrator and lab host.
+
+The lab's host is reached over real ssh.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from rehearsal.machines.images import ensure
 from tests.support.workshop import Workshop
 
 SESSIONS = "/home/jupyter/.iventure_logs"
-# A host of the lab: an ssh server, and the account that logs go to.
+# The lab's host has an ssh server and an account that receives the logs.
 LAB = """
 mkdir -p /run/sshd && ssh-keygen -qA && useradd --create-home --shell /bin/bash lab
 install -d -m 700 -o lab /home/lab/.ssh
@@ -31,20 +34,20 @@ def as_user(workshop: Workshop, user: str, script: str) -> None:
 
 
 def row(text: str, user: str) -> str:
-    """The line of the summary about `user`."""
+    """Return the summary's line about `user`."""
     found = re.search(rf"^{user} .*", text, re.MULTILINE)
     assert found, text
     return found.group()
 
 
 def written(folder: Path) -> str:
-    """What the files of `folder` say, in the order of their names, which are days."""
+    """Return the contents of the files in `folder`, sorted by name, which is a day."""
     return "".join(path.read_text() for path in sorted(folder.iterdir()))
 
 
 @pytest.fixture(scope="module", autouse=True)
 def sessions(workshop: Workshop) -> Iterator[None]:
-    """Session logs on ws-1, gone again afterwards on both sides."""
+    """Make session logs on ws-1 and remove them afterwards on both sides."""
     # Another test may have fetched before.
     workshop.shell(f"rm -rf {workshop.state}/logs", rehearsed=False)
     as_user(workshop, "ws-1", f'mkdir -p "{SESSIONS}/a session" && echo first > "{SESSIONS}/a session/log.json"')
@@ -104,7 +107,10 @@ def test_a_machine_with_another_key_is_named_and_the_others_go_on(workshop: Work
 
 @pytest.fixture
 def lab(workshop: Workshop, tmp_path: Path) -> Iterator[str]:
-    """Arguments of ansible-playbook that name a host of the lab, pinned as an administrator would."""
+    """Return ansible-playbook's arguments for a lab host with a pinned key.
+
+    The key is pinned as an administrator would pin it.
+    """
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "key"], check=True)
     engine = docker.from_env(timeout=120)
     container = engine.containers.run(

@@ -1,4 +1,7 @@
-"""ami_bake.yml: an interrupted bake completes, nothing of the baked machine is in the image, and one is made of it."""
+"""ami_bake.yml: a bake that completes after an interruption.
+
+Nothing of the baked machine is in the image, and a machine is made of it.
+"""
 
 from __future__ import annotations
 
@@ -33,12 +36,12 @@ USER = "baked-1"
 
 
 def container(engine: docker.DockerClient, instance: str) -> Container:
-    """The container that stands for an instance."""
+    """Return the container of an instance."""
     return engine.containers.list(filters={"label": f"probcomp-instance={instance}"})[0]
 
 
 def inside(found: Container, command: str) -> str:
-    """What a command prints as root in a container, which must end well."""
+    """Return the output of a command run as root in a container; it must succeed."""
     status, output = found.exec_run(["sh", "-c", command])
     assert status == 0, output.decode()
     return str(output.decode().strip())
@@ -53,8 +56,11 @@ def engine() -> Iterator[docker.DockerClient]:
 
 @pytest.fixture(scope="module")
 def baked(workshop: Workshop, engine: docker.DockerClient) -> Iterator[dict[str, Any]]:
-    """The image that a bake with canaries on its machine made, after one that failed half way."""
-    # When the packages and Jupyter are there already: the canaries shall lie where its user's own files would.
+    """Provide the image of a bake that followed a failed one.
+
+    The machine that it baked had canaries on it.
+    """
+    # The first bake fails after packages and Jupyter are installed: the canaries go where a user's own files would be.
     half = workshop.play(f"ami_bake.yml -e content_checksum=sha256:{'0' * 64}")
     assert half.status != 0 and "FAILED ami-bake: content: " in half.text, half.text
     instance = workshop.machines()["ami-bake"]["InstanceId"]
@@ -94,7 +100,7 @@ def test_the_image_tells_what_is_in_it(workshop: Workshop, baked: dict[str, Any]
 
 
 def test_an_image_of_an_earlier_day_is_not_told_to_be_of_today(workshop: Workshop, baked: dict[str, Any]) -> None:
-    # What a run leaves that was killed at its very end.
+    # A run that was killed at its very end leaves this file.
     left = {"name": baked["Name"], "controller": "desk", "process": "1 0 long-ago", "stage": "cleaned"}
     file = workshop.state / "ami-bake.json"
     file.write_text(json.dumps({**left, "launched": "2026-01-31", "taken_up": "2026-01-31"}))

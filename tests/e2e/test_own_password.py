@@ -1,4 +1,7 @@
-"""A user changes her own pass phrase in a terminal of her Jupyter; it holds until the administrator sets the next."""
+"""A pass phrase that the user changes in a terminal of her Jupyter.
+
+It holds until the administrator sets the next.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ OWN = "a phrase that nobody gave me"
 
 
 def opens(page: Page, workshop: Workshop, password: str) -> bool:
-    """Log in anew; tell whether the password opened it."""
+    """Log in anew; return whether the password opened Jupyter."""
     page.context.clear_cookies()
     page.goto(workshop.url(USER, "/login"))
     page.fill("#password_input", password)
@@ -26,7 +29,7 @@ def opens(page: Page, workshop: Workshop, password: str) -> bool:
 
 
 def config(workshop: Workshop) -> str:
-    """Mode, owner and sum of the file with the hash."""
+    """Return mode, owner and checksum of the file with the hash."""
     words = workshop.on_machine(USER, f"stat -c mode-%a-%U {CONFIG}; sha256sum {CONFIG}")
     return " ".join(words.split())
 
@@ -39,12 +42,12 @@ def test_a_users_own_password_holds_until_the_next_is_set(workshop: Workshop, tm
         page.goto(workshop.url(USER, "/lab?reset"))
         page.click(".jp-LauncherCard[title*='terminal' i]", timeout=90_000)
         page.click(".jp-Terminal .xterm-screen", timeout=60_000)
-        # What a terminal shows is drawn, not text: the machine is asked what happens there.
+        # A terminal's output is drawn, not text, so the test asks the machine for the effect.
         page.keyboard.type("touch ~/here\n", delay=20)
         wait_for(workshop, "rm /home/jupyter/here")
         page.keyboard.type("jupyter server password\n", delay=20)
         for _ in ("new", "again"):
-            # It throws away what was typed before it asks, which is when the terminal stops to echo.
+            # The program discards input typed before its prompt; it prompts once the terminal stops to echo.
             tty = "/dev/$(ps -o tty= -p $(pgrep -u jupyter -f server.password))"
             wait_for(workshop, f"stty -a -F {tty} | grep -q -- ' -echo '")
             time.sleep(2)
@@ -55,7 +58,7 @@ def test_a_users_own_password_holds_until_the_next_is_set(workshop: Workshop, tm
         page.screenshot(path=str(OUTPUT / "own-password.png"))
         assert "mode-600-jupyter" in after
 
-        # More starts than the unit may make by itself in two minutes.
+        # These are more starts than the unit may make by itself in two minutes.
         workshop.on_machine(USER, "for _ in 1 2 3 4 5; do systemctl restart jupyter || true; done")
         workshop.succeed(f"ansible-playbook -l {USER} restart_jupyter.yml")
         assert opens(page, workshop, OWN)

@@ -1,4 +1,4 @@
-"""The lab's work on living machines: new packages, new content, and every way in which they can be bad."""
+"""New packages and new content on running machines, good and bad."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ EVERYTHING = (
 
 @pytest.fixture(scope="module")
 def s3(workshop: Workshop) -> Any:
-    """boto3's client for the rehearsal's S3."""
+    """Return boto3's client for the rehearsal's S3."""
     return workshop.client("s3")
 
 
 @pytest.fixture(scope="module")
 def place(workshop: Workshop) -> dict[str, str]:
-    """Bucket and key that content_url takes its file from."""
+    """Return bucket and key of the file at content_url."""
     bucket, key = workshop.facts["content_url"].split("/", 3)[3].split("/", 1)
     return {"Bucket": bucket, "Key": key}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def first_content_again(workshop: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Leaves the three with the content that they had, in S3 too."""
+    """Restore the first content on the three machines and in S3."""
     archive = content_archive.build(tmp_path_factory.mktemp("content") / "content-package.tgz")
     yield
     workshop.succeed(f"ansible-playbook publish_content.yml -e archive={archive}")
@@ -48,14 +48,17 @@ def first_content_again(workshop: Workshop, tmp_path_factory: pytest.TempPathFac
 
 
 def next_version(workshop: Workshop, package: str) -> str:
-    """A version of the package that is newer than the one in the repository."""
+    """Return a version of the package newer than the one in the repository."""
     published = apt_repository.published(workshop.home / "files/apt")[package]
     first, _, rest = published.partition(".")
     return f"{first}.{int(rest.partition('.')[0]) + 1}"
 
 
 def failures(result: Result) -> list[str]:
-    """The lines that say what failed; nothing else may look like an accident."""
+    """Return the lines that report failures.
+
+    No other line may look like a failure.
+    """
     assert result.status != 0, result.text
     assert "Traceback" not in result.text
     return [line for line in result.text.splitlines() if line.startswith(("FAILED", "UNREACHABLE"))]
@@ -69,7 +72,7 @@ def test_a_new_package_past_a_held_lock_and_a_bad_repository(workshop: Workshop)
     workshop.succeed(f"scripts/rehearsal package {PACKAGE}={new}")
     started = [workshop.on_machine(user, STARTED) for user in ("ws-1", "ws-3")]
 
-    # Somebody installs something else on ws-3 meanwhile.
+    # Somebody installs another package on ws-3 meanwhile.
     hold = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(900)"
     workshop.on_machine("ws-3", f'systemd-run --unit=holder --collect python3 -c "{hold}"')
     try:
@@ -81,7 +84,7 @@ def test_a_new_package_past_a_held_lock_and_a_bad_repository(workshop: Workshop)
     assert re.search(rf"^ws-1, ws-2: .*{PACKAGE} \S+ -> {re.escape(new)}", held.text, re.MULTILINE), held.text
     assert "until their users restart them" in held.text
 
-    # Its signature does not fit what it says.
+    # The signature of this file does not fit its contents.
     release = workshop.home / "files/apt/dists/probcomp/InRelease"
     right = release.read_bytes()
     release.write_bytes(right.replace(b"Suite: probcomp", b"Suite: evilcomp"))
@@ -130,7 +133,7 @@ def test_new_content_is_published_brought_and_installed(workshop: Workshop, tmp_
         assert " 0 changed, 0 failed" in workshop.succeed(f"ansible-playbook {THREE} {command}")
     forced = workshop.succeed("ansible-playbook -l ws-3 marco_install.yml -e force=yes")
     assert " 1 changed, 0 failed" in forced
-    workshop.on_machine("ws-2", f"rm {WELCOME}")  # Comes back with the next grab: the three are equal again.
+    workshop.on_machine("ws-2", f"rm {WELCOME}")  # The next grab restores it: the three are equal again.
 
 
 def test_an_installer_that_fails_shows_its_last_words(workshop: Workshop) -> None:
@@ -209,7 +212,7 @@ def test_nobody_is_asked_about_news(workshop: Workshop, tmp_path: Path) -> None:
         page.click("#login_submit")
         page.wait_for_url("**/lab**")
         page.wait_for_selector(".jp-Launcher, .jp-NotebookPanel", timeout=90_000)
-        # Switched off where it is decided; and in a while as long as it would take, none is seen.
+        # The setting is off where JupyterLab decides it, and no news prompt shows within the time that one would take.
         disabled = page.evaluate("JSON.parse(document.getElementById('jupyter-config-data').text).disabledExtensions")
         page.wait_for_timeout(5_000)
         toasts = page.locator(".Toastify__toast").all_inner_texts()

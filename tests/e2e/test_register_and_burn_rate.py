@@ -1,4 +1,7 @@
-"""Who has what and what it costs, on real machines: stopped and started, terminated by hand and made again."""
+"""Register and burn rate of real machines.
+
+They are stopped and started, terminated by hand and made again.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.support.living import wait_until
 from tests.support.workshop import OUTPUT, Workshop
 
 HOURS = 730
-# List prices of us-east-1 as rehearsal/data/prices.yml has them, written down again: dollars per hour, GiB per month.
+# These are list prices of us-east-1 as in rehearsal/data/prices.yml, repeated here: dollars per hour, GiB per month.
 TYPES = {"t3.micro": "0.0104", "t3.small": "0.0208", "t3.medium": "0.0416", "t3.large": "0.0832", "c5.large": "0.085"}
 MACHINE, DISK, ADDRESS, BALANCER, SNAPSHOT = map(Decimal, (TYPES["t3.medium"], "0.08", "0.005", "0.0225", "0.05"))
 
@@ -22,7 +25,7 @@ def listed(workshop: Workshop) -> str:
 
 
 def burn(workshop: Workshop) -> tuple[dict[str, Any], str]:
-    """Return the burn rate's data and what it printed; it may only read."""
+    """Return the burn rate's data and its output; it may only read."""
     before = workshop.control("counts")["mutating"]
     text = workshop.succeed("ansible-playbook burn_rate.yml")
     assert workshop.control("counts")["mutating"] == before
@@ -31,7 +34,7 @@ def burn(workshop: Workshop) -> tuple[dict[str, Any], str]:
 
 
 def by_hand(workshop: Workshop) -> Decimal:
-    """Return dollars per hour of all that the account has, counted from EC2's own descriptions."""
+    """Return the account's cost in dollars per hour from EC2's own descriptions."""
     running = [machine for machine in workshop.machines().values() if machine["State"]["Name"] == "running"]
     machines = sum(Decimal(TYPES[machine["InstanceType"]]) + ADDRESS for machine in running)
     disks = sum(volume["Size"] for volume in workshop.ec2.describe_volumes()["Volumes"])

@@ -1,6 +1,7 @@
-"""A rehearsal of its own, and its machines as AWS would run them: addresses, console, security groups, leftovers.
+"""A rehearsal's machines as AWS would run them.
 
-Needs root and a container engine. Never touches a rehearsal that runs already: everything lies in a temporary folder.
+The tests see addresses, console, security groups and leftovers. They need root and a container engine, and never touch
+a rehearsal that runs already: everything is in a temporary folder.
 """
 
 import os
@@ -275,7 +276,7 @@ def test_up_and_down_clean_up_after_a_server_that_was_killed(tmp_path: Path) -> 
     assert "died" in victim.command("env", status=1)
     victim.up()
     assert not traces(victim.home)["containers"]
-    # Even without any file that tells of it.
+    # The rehearsal ends even without any file that records it.
     for name in ("run.json", "rehearsal.json"):
         (victim.home / name).unlink()
     victim.command("down")

@@ -1,4 +1,4 @@
-"""login, put, get, ssh_config and the old verbs against real machines."""
+"""login, put, get, ssh_config and the old verbs on real machines."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ HOSTILE = "ubuntu -oProxyCommand=touch${IFS}PWNED {{ lookup('pipe', 'touch PWNED
 
 @contextmanager
 def anothers_key(workshop: Workshop, user: str, other: str) -> Iterator[None]:
-    """Have the key of the machine of `other` pinned for `user` meanwhile."""
+    """Pin the key of the machine of `other` for `user` within the block."""
     pin = workshop.state / "known_hosts" / user
     right = pin.read_text()
     pin.write_text((workshop.state / "known_hosts" / other).read_text().replace(f"ssh.{other}.", f"ssh.{user}."))
@@ -30,7 +30,7 @@ def test_login_is_ssh_to_the_machine(workshop: Workshop) -> None:
     done = workshop.shell("""echo typed | scripts/login ws-1 'cat; cat /etc/hostname; echo "$HOME"; exit 3'""")
     assert (done.status, done.text.split()) == (3, ["typed", "ws-1", "/home/ubuntu"])
     assert workshop.succeed("scripts/login ws-2 sudo -u jupyter whoami").strip() == "jupyter"
-    # A terminal is handed on: script gives the command one, and ssh asks for one there.
+    # The login hands on a terminal: script gives the command one, and ssh asks for one there.
     said = workshop.succeed("script -qec 'scripts/login -t ws-1 tty' /dev/null")
     assert "/dev/pts/" in said, said
     unknown = workshop.shell("scripts/login ws-33 true")
@@ -78,7 +78,7 @@ def test_another_machines_key_is_refused(workshop: Workshop) -> None:
         assert (login.status, login.text.splitlines()[-1]) == (255, "Host key verification failed.")
         for command in ("put ws-1 README.md", "get ws-1 .bashrc .cache/"):
             refused = workshop.shell(f"scripts/{command}")
-            # rsync's status for a lost connection, or ssh's, whichever it learns of first.
+            # The status is rsync's for a lost connection, or ssh's, whichever learns of it first.
             assert refused.status in (12, 255), refused.text
             assert refused.text.startswith("ws-1: another host key than the one in ")
             assert len(refused.text.splitlines()) == 1, refused.text

@@ -1,4 +1,7 @@
-"""Cards of the workshop: what is printed on them, read from the PDF, logs in; they exist before the machines do."""
+"""Cards of the workshop: a login with what the PDF shows.
+
+The cards exist before the machines do.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ CARDS = f'url_cards.yml -e "base=desk low=1 high={CLASS}"'
 
 @pytest.fixture(scope="module")
 def desks(workshop: Workshop) -> Iterator[list[str]]:
-    """Pass phrases, and no machines, of a class of 39."""
+    """Make pass phrases, and no machines, for a class of 39."""
     users = [f"desk-{number}" for number in range(1, CLASS + 1)]
     workshop.succeed(f'ansible-playbook create_passwords.yml -e "base=desk low=1 high={CLASS}"')
     yield users

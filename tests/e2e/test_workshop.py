@@ -1,4 +1,7 @@
-"""The life of a workshop, in the order in which an administrator meets it. Each test goes on where the last ended."""
+"""The life of a workshop, in an administrator's order.
+
+Each test continues where the last ended.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from tests.support.workshop import OUTPUT, Workshop
 
 
 def plain(value: Any) -> Any:
-    """`value` of ansible-inventory --list without the marks that core puts around text from outside."""
+    """Return `value` of ansible-inventory --list without core's trust marks.
+
+    Core puts them around text from outside.
+    """
     if isinstance(value, dict):
         return value["__ansible_unsafe"] if "__ansible_unsafe" in value else {k: plain(v) for k, v in value.items()}
     return [plain(entry) for entry in value] if isinstance(value, list) else value

@@ -1,4 +1,7 @@
-"""The last of a workshop: everything is deleted with proof, and the rehearsal leaves nothing."""
+"""The end of a workshop: everything is proved deleted.
+
+The rehearsal leaves nothing.
+"""
 
 from __future__ import annotations
 
@@ -47,7 +50,7 @@ def test_down_leaves_nothing(workshop: Workshop) -> None:
         == ""
     )
     words = Path(f"/proc/{facts['pid']}/cmdline")
-    # A process that has ended may be listed, without words, until its parent has looked.
+    # A process that has ended may be listed with an empty command line until its parent has reaped it.
     assert not words.exists() or words.read_bytes() == b""
     assert not workshop.home.exists()
     assert workshop.git_status() == workshop.git_before
