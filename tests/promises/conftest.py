@@ -1,4 +1,7 @@
-"""The tests of PROMISES. Their workshop of three is made by the README's words, with settings given as it tells."""
+"""Fixtures for the tests of PROMISES.
+
+Their workshop of three is made with the README's own commands and settings.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from rehearsal.services import moto_settings as moto_settings  # before all of moto, which reads it when first imported
+from rehearsal.services import moto_settings as moto_settings  # before moto, which reads it at its first import
 from tests.support.workshop import Workshop, used_workshop
 
-# The unit tests' stand-ins and servers, for promises that need no machines.
+# These are the unit tests' fakes and servers, for promises that need no machines.
 
 
 @pytest.fixture(scope="session")
 def workshop() -> Iterator[Workshop]:
-    """ws-1 to ws-3, made in a clone whose group_vars/all/local.yml fits the rehearsal's account."""
+    """Provide ws-1 to ws-3, made in a clone.
+
+    Its group_vars/all/local.yml fits the rehearsal's account.
+    """
     with used_workshop() as workshop:
         workshop.begin()
         workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=3"')

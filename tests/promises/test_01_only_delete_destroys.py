@@ -1,4 +1,7 @@
-"""1. Only delete destroys a user's data: no update, of ours or by hand, replaces a machine."""
+"""Test promise 1: only delete destroys a user's data.
+
+No update, of ours or by hand, replaces a machine.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +41,10 @@ def place(cloud: Cloud) -> dict[str, str]:
 
 
 def variable(place: dict[str, str], name: str) -> tuple[str, str]:
-    """A template in which the property `name` is as the parameter `Value` says, and a value that alters it."""
+    """Return a template with a parameter for a property, and a changed value.
+
+    The property `name` takes the value of the parameter `Value`.
+    """
     before = json.loads(machine(place))["Resources"]["Instance"]["Properties"].get(name)
     altered = ALTERED[name]
     after = place.get(altered, altered) if isinstance(altered, str) else altered
@@ -50,7 +56,7 @@ def variable(place: dict[str, str], name: str) -> tuple[str, str]:
         case "BlockDeviceMappings":
             properties[name][0]["Ebs"]["VolumeSize"], before, after = {"Ref": "Value"}, 8, 9
         case _:
-            # One that is not there yet comes in by a condition, as in a template that leaves it out at first.
+            # A property that is absent so far comes in by a condition, as in a template that leaves it out at first.
             properties[name] = {"Fn::If": ["IsGiven", {"Ref": "Value"}, {"Ref": "AWS::NoValue"}]}
             template["Conditions"] = {"IsGiven": {"Fn::Not": [{"Fn::Equals": [{"Ref": "Value"}, ""]}]}}
     template["Parameters"] = {"Value": {"Type": "String", "Default": str(before if before is not None else "")}}
@@ -79,12 +85,12 @@ def test_no_property_replaces_a_machine(cloud: Cloud, place: dict[str, str], nam
     assert cloud.stacks.list_change_sets(StackName=stack)["Summaries"] == []
 
 
-# On a machine with a file in its user's home
+# These tests work on a machine with a file in its user's home.
 
 
 @pytest.fixture
 def file_of_ws_1(workshop: Workshop) -> Iterator[None]:
-    """A file that must still be there, on the same machine, in the end."""
+    """Make a file that must exist, on the same machine, after the test."""
     path = "/home/jupyter/notebook/promise-1.txt"
     before = workshop.machines()["ws-1"]
     workshop.on_machine("ws-1", f"runuser -u jupyter -- sh -c 'echo precious > {path}'")
@@ -97,7 +103,7 @@ def file_of_ws_1(workshop: Workshop) -> Iterator[None]:
 
 
 def updated(workshop: Workshop, parameters: dict[str, str]) -> dict[str, Any]:
-    """What our module says to a change of any parameter of the stack of ws-1."""
+    """Return our module's answer to a change of parameters of the stack of ws-1."""
     stacks = {"stacks": [{"name": "probcomp-stack-ws-1", "user": "ws-1", "parameters": parameters}]}
     command = f"ansible -o localhost -m cloudformation_stack_updates -a {shlex.quote(json.dumps(stacks))}"
     text = workshop.succeed(

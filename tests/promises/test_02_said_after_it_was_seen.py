@@ -1,6 +1,7 @@
-"""2. Success is said only after the final state was read again: calls of a command fail one after another.
+"""Test promise 2: success is reported after the final state was read again.
 
-Every call of every module that changes something in AWS, within this process; and one whole command for each way.
+Calls of a command fail one after another: every call of every module that changes something in AWS, within this
+process; and one whole command for each way to fail.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from tests.support.workshop import Workshop
 
 COMPLETE = {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
 MOST_CALLS = 120
-"""More than any of these modules makes: the bound of the loop."""
-# Credentials that end during the command; a connection that is cut once, with the call done or not; nonsense.
+"""The bound of the loop: more calls than any of these modules makes."""
+# The ways to fail are credentials that end during the command; a connection that is cut once, with the call done or
+# not; an answer that makes no sense.
 WAYS: dict[str, dict[str, Any]] = {
     "expired": {"code": "ExpiredTokenException", "status": 403},
     "cut": {"drop": True, "times": 1},
@@ -32,7 +34,7 @@ WAYS: dict[str, dict[str, Any]] = {
 
 @dataclass
 class Work:
-    """What a module does to the account, how one sees that it is done, and how it becomes necessary again."""
+    """A module's change of the account, the test of its success, and its undoing."""
 
     do: Callable[[Account, str], dict[str, Any]]
     is_done: Callable[[Account, str], bool]
@@ -40,18 +42,18 @@ class Work:
 
 
 def are(account: Account, state: str) -> bool:
-    """Whether all machines are there and in this state."""
+    """Return whether all machines exist and are in this state."""
     return [machine["State"]["Name"] for machine in account.machines().values()] == [state] * len(account.users)
 
 
 def are_made(account: Account) -> bool:
-    """Whether all stacks are complete, and their machines run."""
+    """Return whether all stacks are complete and their machines run."""
     stacks = account.stacks.describe_stacks()["Stacks"]
     states = [stack["StackStatus"] for stack in stacks if "-stack-" in stack["StackName"]]
     return len(states) == len(account.users) and set(states) <= COMPLETE and are(account, "running")
 
 
-# The second argument is a word that no earlier run had: a note, or the end of an address.
+# The second argument is a value that no earlier run had: a note, or the end of an address.
 WORKS = {
     "create": Work(lambda account, _: account.create(), lambda account, _: are_made(account), Account.delete),
     "delete": Work(lambda account, _: account.delete(), lambda account, _: not account.machines(), Account.create),
@@ -96,7 +98,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 
 def said(answer: dict[str, Any]) -> list[str]:
-    """Why it failed, in words; nothing if it says that all is well."""
+    """Return an answer's error messages, an empty list for a success."""
     if answer.get("failed"):
         return [str(answer["msg"])]
     results = answer.get("stacks") or answer.get("machines") or {}
@@ -141,30 +143,30 @@ def test_no_call_of_a_module_may_fail_unseen(account: Account, name: str, every_
     assert hits >= 2, "it makes more calls than that"
 
 
-# Whole commands, on machines
+# From here on whole commands run on machines.
 
 USER = "ws-2"
 
 
 def state(workshop: Workshop) -> str:
-    """The state of the machine."""
+    """Return the state of the machine."""
     return str(workshop.machines()[USER]["State"]["Name"])
 
 
 def state_and_name(workshop: Workshop) -> str:
-    """The state of the machine, and whether its ssh name leads to it."""
+    """Return the machine's state, and whether its ssh name leads to it."""
     machine = workshop.machines()[USER]
     leads = record_of(workshop, USER) == [machine.get("PublicIpAddress")]
     return f"{machine['State']['Name']}, {'name right' if leads else 'name wrong'}"
 
 
 def note(workshop: Workshop) -> str:
-    """The note that the machine has."""
+    """Return the machine's note."""
     return next((tag["Value"] for tag in workshop.machines()[USER]["Tags"] if tag["Key"] == "note"), "")
 
 
 def bring(workshop: Workshop, wanted: str) -> None:
-    """Have the machine running or stopped, by no command of ours."""
+    """Bring the machine to running or stopped without our own commands."""
     change = workshop.ec2.start_instances if wanted == "running" else workshop.ec2.stop_instances
     change(InstanceIds=[workshop.machines()[USER]["InstanceId"]])
     wait_until(workshop, USER, wanted)
@@ -172,7 +174,7 @@ def bring(workshop: Workshop, wanted: str) -> None:
 
 @dataclass
 class Command:
-    """A command line, what it must have reached if it says so, and the state of the machine before."""
+    """A command line, the state it must have reached on success, and the one before."""
 
     line: str
     look: Callable[[Workshop], str]
@@ -183,13 +185,13 @@ class Command:
 STOP = Command("stack_stop.yml", state, "stopped", "running")
 START = Command("stack_start.yml", state_and_name, "running, name right", "stopped")
 UPDATE = Command("stack_update.yml -e note=tried", note, "tried", "running")
-# Which call fails is chosen so that each way meets a reading, a changing and a last call of some command.
+# The failing calls are chosen so that each way to fail meets a reading, a changing and a last call of some command.
 TRIED = [("expired", STOP, 2), ("cut", START, 5), ("cut after it was done", START, 9), ("wrong status", UPDATE, 6)]
 
 
 @pytest.fixture
 def as_it_was(workshop: Workshop) -> Iterator[None]:
-    """In the end the machine runs under its name, and all of it works."""
+    """Check after the tests that the machine runs under its name and works."""
     yield
     workshop.succeed("scripts/rehearsal fault clear")
     workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
@@ -209,5 +211,5 @@ def test_no_way_of_failing_passes_a_whole_command(workshop: Workshop, as_it_was:
         if result.status == 0:
             assert command.look(workshop) == command.wanted, told
         else:
-            # A line in words, and no bare name of something in the code.
+            # The line is a sentence, not a bare name of something in the code.
             assert re.search(r"^(FAILED|\[?ERROR)\b.* \w+ \w+ \w+", result.text, re.MULTILINE), told

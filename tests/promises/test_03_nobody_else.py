@@ -1,4 +1,7 @@
-"""3. A command on one user touches nobody else: not their stack, records, files, key or password, nor their machine."""
+"""Test promise 3: a command on one user touches nobody else.
+
+Others keep their stack, records, files, key, password and machine.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,8 @@ COMMANDS = [
     f"url_cards.yml -e user={USER}",
     f"stack_delete.yml -e user={USER}",
 ]
-# All that a command could change there: files and when, packages, units and since when they run, accounts.
+# The script lists all that a command could change on the machine: files with their times, packages, units with the time
+# since which they run, accounts.
 MACHINE = r"""
 cd / && find etc home opt usr/local root var/lib/probcomp -xdev -not -path '*/.ipython/*' -not -path '*/.cache/*' \
   -not -name '*.pyc' -not -name __pycache__ -not -type d -printf '%p %m %u %T@ %s\n' | sort | sha256sum
@@ -38,7 +42,7 @@ cut -d ' ' -f 22 /proc/1/stat
 
 
 def all_of(workshop: Workshop, user: str) -> dict[str, Any]:
-    """What there is of a user: in AWS, on her machine and here."""
+    """Return a user's data in AWS, on her machine and on this computer."""
     stacks = workshop.client("cloudformation")
     route53 = workshop.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]

@@ -1,4 +1,7 @@
-"""4. No connection, of ssh, rsync or Ansible, to a machine whose host key is not pinned; keys are pinned once."""
+"""Test promise 4: no connection to a machine without a pinned host key.
+
+It holds for ssh, rsync and Ansible; keys are pinned once.
+"""
 
 from __future__ import annotations
 
@@ -11,10 +14,10 @@ import pytest
 from tests.support.workshop import Workshop
 
 USER = "ws-2"
-# Everything that connects to a machine: by Ansible, by ssh and rsync of our modules, and by hand.
+# These commands connect to a machine: by Ansible, by ssh and rsync of our modules, and by hand.
 COMMANDS = [
     f"ansible-playbook -l {USER} set_password.yml",
-    # As AWX and ansible-navigator have it.
+    # AWX and ansible-navigator set this variable.
     f"ANSIBLE_HOST_KEY_CHECKING=False ansible-playbook -l {USER} restart_jupyter.yml",
     f"ansible-playbook -l {USER} deb_upgrade.yml",
     f"ansible-playbook -l {USER} fetch_logs.yml",
@@ -29,7 +32,7 @@ COMMANDS = [
 
 @pytest.fixture
 def pin(workshop: Workshop) -> Iterator[Path]:
-    """The pinned keys of the machine; as they were again afterwards."""
+    """Provide the machine's pinned keys and restore them afterwards."""
     file = workshop.state / "known_hosts" / USER
     right = file.read_text()
     yield file
@@ -38,7 +41,10 @@ def pin(workshop: Workshop) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", autouse=True)
 def the_right_key_opens(workshop: Workshop) -> Iterator[None]:
-    """What is refused here is refused for its key: before and after, the machine answers and is whole."""
+    """Check before and after that the machine answers and works.
+
+    So a refusal here is due to the key.
+    """
     workshop.succeed(f"scripts/login {USER} true")
     before = workshop.machines()[USER]
     yield
@@ -71,8 +77,8 @@ def test_no_key_at_all(workshop: Workshop, pin: Path, command: str) -> None:
 
 
 def test_create_pins_from_the_console(workshop: Workshop) -> None:
-    # A machine that was never stopped: only its first boot shows the keys. That they are pinned once is seen in promise
-    # 10's test, where the same command runs again.
+    # This machine was never stopped: only its first boot shows the keys. Promise 10's test, which runs the same command
+    # again, shows that they are pinned once.
     user = "ws-1"
     pin = workshop.state / "known_hosts" / user
     right = pin.read_text()

@@ -1,4 +1,7 @@
-"""5. No machine is ever reachable without a password: whatever becomes of Jupyter's settings, strangers get nothing."""
+"""Test promise 5: no machine is ever reachable without a password.
+
+Strangers get nothing, whatever happens to Jupyter's settings.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ c.ServerApp.allow_unauthenticated_access = True
 c.ServerApp.identity_provider_class = "jupyter_server.auth.identity.IdentityProvider"
 c.ServerApp.disable_check_xsrf = True
 """
-# What is done to the settings, by root and in bash; `$settings` is the file, `$kept` what was in it.
+# Each script damages the settings, by root and in bash; `$settings` is the file, `$kept` its former content.
 DAMAGES = {
     "missing": "rm $settings",
     "empty": ": > $settings",
@@ -37,7 +40,8 @@ DAMAGES = {
     "opened by other settings": f"cat > ${{settings%.json}}.py <<'END'\n{OPEN}END",
     "opened, and no hash": f"echo '{{}}' > $settings; cat > ${{settings%.json}}.py <<'END'\n{OPEN}END",
 }
-# Restarts Jupyter and asks it all the while, past the load balancer, until it answered or gave up and tried again.
+# The script restarts Jupyter and requests it all the while, past the load balancer, until it answered or gave up and
+# tried again.
 LOOK = """
 import subprocess, time, urllib.error, urllib.request
 systemctl = lambda *words: subprocess.run(["systemctl", *words], capture_output=True, text=True).stdout.strip()
@@ -66,13 +70,16 @@ print(*sorted(answers))
 
 
 def look(workshop: Workshop) -> set[str]:
-    """What a stranger is answered when Jupyter is started: statuses, or "login"; empty when it refuses to start."""
+    """Return the answers that a stranger gets while Jupyter starts.
+
+    They are statuses, or "login"; empty when Jupyter refuses to start.
+    """
     return set(workshop.on_machine(USER, f"python3 - <<'END'\n{LOOK}\nEND").split())
 
 
 @pytest.fixture(scope="module", autouse=True)
 def settings(workshop: Workshop) -> Iterator[None]:
-    """In the end the settings are as they were, and the machine works."""
+    """Restore the settings after the test and check that the machine works."""
     workshop.on_machine(USER, f"cp -a {CONFIG} {KEPT}")
     yield
     restored(workshop)
@@ -82,13 +89,13 @@ def settings(workshop: Workshop) -> Iterator[None]:
 
 
 def restored(workshop: Workshop) -> None:
-    """Put the settings back, without a restart."""
+    """Restore the settings without a restart."""
     settings = f"rm -rf {CONFIG} {CONFIG}.damaged {CONFIG.removesuffix('json')}py; cp -a {KEPT} {CONFIG}"
     workshop.on_machine(USER, settings)
 
 
 def test_strangers_get_the_login_at_most(workshop: Workshop) -> None:
-    """The test's own eyes: with right settings the answers come, and they are refusals."""
+    """The check itself works: with right settings it sees answers, all refusals."""
     assert look(workshop) == {"403", "login"}
 
 

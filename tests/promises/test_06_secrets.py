@@ -1,6 +1,7 @@
-"""6. Secrets show nowhere but on cards: not at -vvvvv, not in --diff, process lists, journals or files, not in git.
+"""Test promise 6: secrets show nowhere but on cards.
 
-The canary is a new pass phrase of ws-1, which every command that knows pass phrases then has in hand.
+They do not show at -vvvvv, in --diff, in process lists, journals, files or git. The canary is a new pass phrase of
+ws-1, which every command that reads pass phrases then handles.
 """
 
 from __future__ import annotations
@@ -27,12 +28,15 @@ COMMANDS = [
     f"-l {USER} fetch_logs.yml",
     f"stack_delete.yml -e user={USER}",
 ]
-# Where a user's own files and the system's are; the machine's /proc is looked at from here.
+# These folders hold a user's own files and the system's; the test looks at the machine's /proc from here.
 ON_MACHINE = "etc home opt/jupyter/etc opt/jupyter/share/jupyter root run tmp var"
 
 
 class ProcessList:
-    """Reads the arguments of all processes over and over, those of the machines too, and notes who shows a secret."""
+    """A thread that reads all processes' arguments and records those with a secret.
+
+    It reads them over and over, those of the machines too.
+    """
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -62,7 +66,7 @@ class ProcessList:
 
 @pytest.fixture(scope="module")
 def canary(workshop: Workshop) -> Iterator[str]:
-    """A new pass phrase in the file of ws-1; the old one is set again afterwards."""
+    """Set a new pass phrase in the file of ws-1, and the old one afterwards."""
     file = workshop.password_file(USER)
     before = file.read_text()
     phrase = f"canary {secrets.token_hex(8)} sings"
@@ -73,7 +77,7 @@ def canary(workshop: Workshop) -> Iterator[str]:
 
 
 def shapes(secret: str) -> list[str]:
-    """The secret as such and as it looks when somebody packed it."""
+    """Return the secret in plain and in encoded forms."""
     return [secret, secret.replace(" ", "%20"), base64.b64encode(secret.encode()).decode().rstrip("=")[:-1]]
 
 
@@ -93,7 +97,7 @@ def test_the_test_would_see_it(canary: str) -> None:
 
 
 def test_the_machine_keeps_a_hash_alone(workshop: Workshop, canary: str) -> None:
-    # By standard input, or the search would find its own words.
+    # The search reads the pattern from standard input, or it would find its own arguments.
     found = workshop.shell(
         f"docker exec -i {workshop.container(USER)} sh -c "
         f"'cat > /dev/shm/words; cd /; grep -rlFf /dev/shm/words {ON_MACHINE} 2>/dev/null;"

@@ -1,4 +1,4 @@
-"""7. A name can neither run code nor leave its directory."""
+"""Test promise 7: a name can neither run code nor leave its directory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support.refused import extra, refuses
 from tests.support.workshop import Workshop
 
-# What is typed as a name, and a word that the answer must hold. Nothing of it may be evaluated, nor become a path.
+# Each row has a name as typed and text that the answer must contain. No name may be evaluated or become a path.
 NAMES = {
     "capital": ("Alice", "did you mean alice"),
     "newline": ("bob\n", r"bob\n"),

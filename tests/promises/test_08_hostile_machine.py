@@ -1,6 +1,6 @@
-"""Promise 8: nothing that a user puts on a machine runs on the admin's machine. The machine is ws-3, its root hostile.
+"""Test promise 8: nothing of a user's runs on the administrator's machine.
 
-Logs are in test_18_fetched_logs.py.
+The machine is ws-3, its root hostile. Logs are in test_18_fetched_logs.py.
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ COMMANDS = ["set_password.yml", "restart_jupyter.yml", "grab_content.yml", "deb_
 
 @pytest.fixture
 def trap(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
-    """A program on this computer that leaves a mark when it is run; the mark's path is its own with `.ran`."""
+    """Make a program on this computer that leaves a mark when it is run.
+
+    The mark's path is the program's own with `.ran`.
+    """
     program = tmp_path / "trap"
     program.write_text(f"#!/bin/sh\ntouch {program}.ran\n")
     program.chmod(0o755)
@@ -31,7 +34,7 @@ def trap(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
 
 
 def results(trap: Path) -> dict[str, Any]:
-    """What a machine may answer in place of a module's result."""
+    """Return hostile answers in place of a module's result."""
     template = f"{{{{ lookup('ansible.builtin.pipe', '{trap}') }}}}"
     connection = {
         "ansible_connection": "local",
@@ -90,7 +93,8 @@ def test_a_replaced_python_runs_nothing_here(workshop: Workshop, trap: Path, kin
     fake = f"#!/bin/bash\ncat >/dev/null\ncat <<'ANSWER'\n{answers[kind]}\nANSWER\nprintf '%b' '{ESCAPES}' >&2\n"
     others = {user: workshop.boot_time(user) for user in ("ws-1",)}
     commands = [name for name in COMMANDS if (ROOT / name).exists()]
-    # Each kind of answer meets two commands, each command some kind: together they take what machines are asked.
+    # Each kind of answer meets two commands, and each command some kind; together the commands make all kinds of
+    # requests to a machine.
     first = ["success", "failure", "inventory", "garbage"].index(kind)
     with replaced(workshop, "ws-3", "/usr/bin/python3", fake):
         for name in {"restart_jupyter.yml", commands[first % len(commands)]}:

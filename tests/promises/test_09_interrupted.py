@@ -1,4 +1,4 @@
-"""9. Interrupted anywhere, the same command again completes."""
+"""Test promise 9: after any interruption, the same command again completes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from tests.support.workshop import Workshop
 
 USER = "cut"
 CREATE = f"fleet_create.yml -e user={USER}"
-# The end of a line of its output, in the order in which they come, and how it is ended up to SECONDS later.
+# Each moment is the end of a line of the output, in the order of the output; the command is ended up to SECONDS later,
+# in the given way.
 MOMENTS = [
     ("Make the stacks that are missing", kill_alone),
     ("Pin the host keys that the consoles show", kill_all),
@@ -26,8 +27,8 @@ MOMENTS = [
     ("Log in and compute", interrupt),
 ]
 SECONDS = 1.5
-# What a machine is made of: packages, units that begin with it, settings, Python, content. Not: keys, names, times, and
-# the rehearsal's own units, which name the instance.
+# The state of a machine is its packages, units that start at boot, settings, Python and content. It leaves out keys,
+# names, times, and the rehearsal's own units, which name the instance.
 STATE = r"""
 dpkg-query -W
 systemctl list-unit-files --state=enabled --no-legend
@@ -43,7 +44,7 @@ find home/jupyter/gen home/jupyter/notebook -type f -not -path '*/.*' -printf '%
 
 @pytest.fixture
 def nobodys_machine(workshop: Workshop) -> Iterator[None]:
-    """A pass phrase for a user without a machine; the machine goes in the end."""
+    """Make a pass phrase for a user without a machine; delete the machine later."""
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     yield
     workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e backup=false -e confirm=yes")
@@ -65,7 +66,7 @@ def test_a_machine_whose_making_is_ended_again_and_again(
     finally:
         end_workers(left)
 
-    # A second request may come from a worker that outlived its command; it is refused.
+    # A worker that outlived its command may send a second request, which is refused.
     made = [call["call"] for call in calls_since(workshop, since) if call["status"] == 200]
     assert made.count("cloudformation:CreateStack") == 1, made
     assert "cloudformation:DeleteStack" not in made, made
@@ -86,9 +87,10 @@ def end_at(
     output: Path,
     left: list[int],
 ) -> None:
-    """Begin the command, and `end` it so many `seconds` after the line that ends with `moment`.
+    """Run the command and end it at a moment.
 
-    Handles of what outlives it are added to `left`.
+    `end` runs so many `seconds` after the line that ends with `moment`. Handles of processes that outlive the command
+    are added to `left`.
     """
     line = re.compile(rf"^- .*{re.escape(moment)}$", re.MULTILINE)
     run = begun(workshop, CREATE, output)

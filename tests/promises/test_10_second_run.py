@@ -1,4 +1,7 @@
-"""10. A second run changes nothing: changed=0, and no API call that could change anything."""
+"""Test promise 10: a second run changes nothing.
+
+It reports changed=0, and makes no API call that could change anything.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ from tests.support.living import calls_since, mark
 from tests.support.workshop import Workshop
 
 FLEET = '-e "base=ws low=1 high=3"'
-# Every command that may be run again as it is; those that delete, bake and publish have tests of their own.
+# These commands can be repeated unchanged; those that delete, bake and publish have tests of their own.
 COMMANDS = [
     "-l ws set_password.yml",
     "-l ws deb_upgrade.yml",
@@ -22,12 +25,15 @@ COMMANDS = [
     f"url_cards.yml {FLEET}",
     "stack_list.yml",
 ]
-# By the demo, which makes pass phrases and machines, and which has a test of its own.
+# The demo has run these before: it makes pass phrases and machines, and has a test of its own.
 DONE = [command for command in COMMANDS if not re.match("url_cards|stack_list|.*fetch_logs", command)]
 
 
 def state(workshop: Workshop) -> list[tuple[str, str, int]]:
-    """Since when each machine runs, and which file has its pinned keys: a new one would be another."""
+    """Return each machine's boot time and the file with its pinned keys.
+
+    A file written anew would differ.
+    """
     return [
         (user, workshop.boot_time(user), (workshop.state / "known_hosts" / user).stat().st_ino)
         for user in workshop.machines()
@@ -57,7 +63,7 @@ def test_again(workshop: Workshop, command: str) -> None:
     assert state(workshop) == before
 
 
-# What somebody changed by hand, by the role whose work it spoils. One run has to put all of it right.
+# These are changes by hand, by the role whose work each spoils. One run has to put all of it right.
 CHANGED_BY_HAND = {
     "host_identity": """hostname other; echo other >/etc/hostname
         sed '/^127.0.1.1/d' /etc/hosts >/tmp/hosts; cat /tmp/hosts >/etc/hosts""",

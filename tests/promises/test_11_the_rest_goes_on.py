@@ -1,4 +1,7 @@
-"""11. Where some of a fleet fail, the others are ready; the same command again touches only those that failed."""
+"""Test promise 11: where some of a fleet fail, the others are ready.
+
+The same command again touches only those that failed.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.support.living import calls_since, mark
 from tests.support.workshop import Workshop
 
 NAMES = '-e "base=cap low=1 high=3"'
-# The first failed event of each that fails, in CloudFormation's words, and what is said of it.
+# Each row has CloudFormation's text of a user's first failed event, and the text of our report.
 EVENTS = {
     "cap-2": ("Instance", "We currently do not have sufficient t3.medium capacity in the Availability Zone."),
     "cap-3": ("TargetGroup", "The maximum number of target groups has been reached."),
@@ -21,7 +24,7 @@ EVENTS = {
 
 @pytest.fixture
 def fleet(workshop: Workshop) -> Iterator[None]:
-    """Pass phrases for the fleet; it goes in the end."""
+    """Make the fleet's pass phrases; remove the fleet at the end."""
     workshop.succeed(f"ansible-playbook create_passwords.yml {NAMES}")
     yield
     workshop.succeed("scripts/rehearsal fault clear")
@@ -58,7 +61,10 @@ def test_two_of_three_fail(workshop: Workshop, fleet: None) -> None:
 
 
 def test_where_all_that_need_work_fail_the_others_are_checked(workshop: Workshop) -> None:
-    """Ansible ends a run at a play in which all machines fail; ws-2 is the only one with work for a role."""
+    """A play in which all machines fail leaves the others to be checked.
+
+    Ansible ends a run at such a play; ws-2 is the only machine with work for a role.
+    """
     note = "/var/lib/probcomp/apt_probcomp"
     workshop.on_machine("ws-2", f"chmod a-x /usr/bin/apt-get; mv {note} {note}.kept")
     try:

@@ -1,4 +1,7 @@
-"""12. With 30 % of API calls throttled everything still comes out right, within the API's rates."""
+"""Test promise 12: with 30 % of API calls throttled all results are right.
+
+Commands stay within the API's rates.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ FAULT = {"code": "Throttling", "message": "Rate exceeded", "rate": 0.3, "seed": 
 
 @pytest.fixture
 def throttled(workshop: Workshop) -> Iterator[None]:
-    """Three of ten calls are told to come again later."""
+    """Throttle three of ten calls."""
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     workshop.fault(**FAULT)
     yield
@@ -29,7 +32,7 @@ def test_a_machine_is_made_updated_and_deleted_all_the_same(workshop: Workshop, 
     before = workshop.control("counts")
     workshop.succeed(f"ansible-playbook stack_create.yml -e user={USER}")
     hits = sum(fault["hits"] for fault in workshop.control("faults"))
-    # Not while this test itself asks.
+    # The test's own requests must not be throttled.
     workshop.succeed("scripts/rehearsal fault clear")
     machine = workshop.machines()[USER]
     workshop.fault(**FAULT)
@@ -40,7 +43,7 @@ def test_a_machine_is_made_updated_and_deleted_all_the_same(workshop: Workshop, 
 
     assert hits > 10, "it was hardly throttled at all"
     after = workshop.control("counts")
-    # The rehearsal itself refuses whoever asks CloudFormation or Route 53 more than five times a second.
+    # The rehearsal itself refuses more than five requests a second to CloudFormation or Route 53.
     asked = after["reads"] + after["changes"] - before["reads"] - before["changes"]
     refused = sum(after.get("throttled", {}).values()) - sum(before.get("throttled", {}).values())
     assert refused < asked / 4, after

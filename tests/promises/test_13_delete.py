@@ -1,4 +1,7 @@
-"""13. Delete leaves nothing that costs money, and deletes no machine whose home it could not save first."""
+"""Test promise 13: delete leaves nothing that costs money.
+
+It deletes no machine whose home it could not save first.
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,20 @@ LIVING = "ws-3"
 
 @pytest.fixture(scope="module", autouse=True)
 def as_it_was(workshop: Workshop) -> Iterator[None]:
-    """The machine that was not deleted works in the end."""
+    """Check after the tests that the machine that was not deleted works."""
     yield
     workshop.succeed(f"ansible-playbook -l {LIVING} fleet_check.yml")
 
 
 @pytest.fixture
 def never_configured(workshop: Workshop) -> Iterator[None]:
-    """A machine whose keys never showed, so that nobody ever logged in to it."""
+    """Make a machine whose keys never showed, so that nobody ever logged in to it."""
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     workshop.fault(kind="machine", effect="no-console", match=f"{USER}/")
     made = workshop.play(f"stack_create.yml -e user={USER} -e host_identity_console_timeout=5")
     workshop.succeed("scripts/rehearsal fault clear")
     assert made.status != 0 and USER in workshop.machines(), made.text
-    # Promise 20: the wait for the keys ends too, and says what it waited for.
+    # This is promise 20 too: the wait for the keys ends, and the line names what it waited for.
     line = re.search(rf"^FAILED {USER}: .*console.*$", made.text, re.MULTILINE)
     assert line and "5 s" in line.group(), made.text
     yield
@@ -40,7 +43,7 @@ def never_configured(workshop: Workshop) -> Iterator[None]:
 
 
 def everything(workshop: Workshop) -> dict[str, list[str]]:
-    """The ids of all in the account that could be a machine's, and so cost something."""
+    """Return the ids of all in the account that may belong to a machine and cost."""
     ec2, elbv2, route53 = workshop.ec2, workshop.client("elbv2"), workshop.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
     balancers = elbv2.describe_load_balancers()["LoadBalancers"]
@@ -88,13 +91,13 @@ def test_without_a_word_of_consent_nothing_goes(workshop: Workshop) -> None:
 
 
 def unreachable(workshop: Workshop) -> AbstractContextManager[None]:
-    """The machine runs and does not answer by ssh."""
+    """Make the running machine unreachable by ssh within the block."""
     return broken(workshop, LIVING, "systemctl stop ssh", "systemctl start ssh")
 
 
 @contextmanager
 def stopped(workshop: Workshop) -> Iterator[None]:
-    """The machine is stopped."""
+    """Stop the machine within the block."""
     workshop.ec2.stop_instances(InstanceIds=[workshop.machines()[LIVING]["InstanceId"]])
     wait_until(workshop, LIVING, "stopped")
     try:
@@ -105,7 +108,7 @@ def stopped(workshop: Workshop) -> Iterator[None]:
 
 @contextmanager
 def full(workshop: Workshop) -> Iterator[None]:
-    """There is no room here for what would be saved: the folder for it is a file."""
+    """Leave no room here for the saved home: make its folder a file."""
     place = workshop.state / "backups" / LIVING
     shutil.rmtree(place, ignore_errors=True)
     place.parent.mkdir(mode=0o700, exist_ok=True)

@@ -1,4 +1,4 @@
-"""14. Preflight finds all problems at once, before the first change."""
+"""Test promise 14: preflight finds all problems before the first change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.workshop import Workshop
 
 FLEET = "fleet_create.yml"
 USER = "ws-9"
-# Settings that are broken, and words that the line about each must hold.
+# Each row has a broken setting and words that its line must contain.
 BROKEN = {
     "instance type": ({"instance": "t3.gigantic"}, ["t3.gigantic"]),
     "zone": ({"zone": "example.org"}, ["example.org"]),
@@ -32,19 +32,22 @@ BROKEN = {
     "content": ({"content_url": "http://127.0.0.1:9/x.tgz"}, ["content_url"]),
 }
 SECONDS_LEFT = 30
-"""Of a certificate that is imported, as AWS takes none that has ended, and then waited out."""
+"""The certificate's remaining seconds when it is imported.
+
+AWS takes none that has ended; the test then waits until it ends.
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def password(workshop: Workshop) -> Iterator[None]:
-    """Lets the tests about other things than pass phrases name a machine that has one."""
+    """Make a pass phrase, so that tests of other problems can name the machine."""
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     yield
     workshop.password_file(USER).unlink()
 
 
 def told(words: list[str], line: str) -> bool:
-    """Whether the line holds all of the words."""
+    """Return whether the line contains all of the words."""
     return all(word in line for word in words)
 
 
@@ -90,7 +93,10 @@ def test_without_credentials(workshop: Workshop, command: str) -> None:
 
 
 def certificate_that_ends(folder: Path) -> str:
-    """Files in `folder` of a certificate for the rehearsal's names that ends soon, as the aws CLI takes them."""
+    """Make a certificate for the rehearsal's names that ends soon.
+
+    Its files are in `folder`, in the form that the aws CLI takes.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "*.stack.localhost")])
     end = datetime.now(UTC) + timedelta(seconds=SECONDS_LEFT)

@@ -1,4 +1,7 @@
-"""15. Stop and start keep data, URL and ssh name; the ssh name is right within 60 s of start."""
+"""Test promise 15: stop and start keep data, URL and ssh name.
+
+The ssh name is right within 60 s of start.
+"""
 
 from __future__ import annotations
 

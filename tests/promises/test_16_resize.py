@@ -1,4 +1,7 @@
-"""16. A resize completes or returns to the old type; the AMI never changes by accident."""
+"""Test promise 16: a resize completes or returns to the old type.
+
+The AMI never changes by accident.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.upda
 
 USER = "ws-2"
 UPDATE = f"-l {USER} stack_update.yml -e instance="
-# The template of somebody who wanted the latest image: CloudFormation looks it up again at every update.
+# This template asks for the latest image: CloudFormation looks it up again at every update.
 LATEST = """
 Parameters:
   Image: {Type: AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>, Default: /images/latest}

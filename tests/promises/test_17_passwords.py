@@ -1,4 +1,7 @@
-"""17. Setting a password ends old sessions, lets the new one in, refuses the old one; the same one restarts nothing."""
+"""Test promise 17: setting a password ends old sessions.
+
+It lets the new password in and refuses the old one; the same password restarts nothing.
+"""
 
 from __future__ import annotations
 
@@ -15,19 +18,20 @@ STARTED = "systemctl show -p ExecMainStartTimestampMonotonic jupyter"
 
 
 class Session:
-    """A user's browser, as far as logging in goes."""
+    """A user's browser session for logging in."""
 
     def __init__(self, workshop: Workshop) -> None:
         self._session = requests.Session()
         self._session.verify = workshop.facts["ca_bundle"]
         self._session.trust_env = False
-        # The name leads to the loopback address everywhere; requests asks the system, which may not know it.
+        # The URL has the loopback address: the name leads there everywhere, but requests asks the system, which may not
+        # resolve it.
         self._url = f"https://127.0.0.1:{workshop.facts['https_port']}"
         self._session.headers["Host"] = f"{USER}.stack.localhost:{workshop.facts['https_port']}"
         self._session.mount("https://", _Named(f"{USER}.stack.localhost"))
 
     def log_in(self, password: str) -> bool:
-        """Send the form with the password; tell whether it opened."""
+        """Send the form with the password; return whether it opened Jupyter."""
         self._session.cookies.clear()
         self._session.get(f"{self._url}/login", timeout=30)
         form = {"_xsrf": self._session.cookies.get("_xsrf"), "password": password}
@@ -35,12 +39,15 @@ class Session:
         return self.status() == 200
 
     def status(self) -> int:
-        """What the user's files are answered with."""
+        """Return the status of a request for the user's files."""
         return self._session.get(f"{self._url}/api/contents", timeout=30).status_code
 
 
 class _Named(requests.adapters.HTTPAdapter):
-    """Says this name in the handshake, and wants it in the certificate."""
+    """A transport that sends this name in the handshake and checks it.
+
+    The name must be in the certificate.
+    """
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -53,7 +60,7 @@ class _Named(requests.adapters.HTTPAdapter):
 
 @pytest.fixture
 def old(workshop: Workshop) -> Iterator[str]:
-    """The pass phrase of the machine, which it has again afterwards."""
+    """Provide the machine's pass phrase and restore it afterwards."""
     file = workshop.password_file(USER)
     before = file.read_text()
     yield before.splitlines()[0]

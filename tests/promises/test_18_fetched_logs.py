@@ -1,4 +1,7 @@
-"""Promise 18: fetched logs are regular files, mode 0600, inside logs/<user>, bounded in size."""
+"""Test promise 18: fetched logs are regular files inside logs/<user>.
+
+They have mode 0600 and are bounded in size.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +37,7 @@ chown -Rh jupyter: . ; chmod 4755 setuid
 
 @pytest.fixture(autouse=True)
 def hostile(workshop: Workshop) -> Iterator[None]:
-    """A session folder as nobody honest has one, on ws-3 and gone again afterwards."""
+    """Make a hostile folder of session logs on ws-3; remove it afterwards."""
     shutil.rmtree(workshop.state / "logs/ws-3", ignore_errors=True)
     workshop.on_machine("ws-3", f"rm -rf {SESSIONS}\n{TREE}")
     yield
@@ -43,13 +46,16 @@ def hostile(workshop: Workshop) -> Iterator[None]:
 
 
 def bystanders(workshop: Workshop) -> dict[str, float]:
-    """Every file of the rehearsal's state outside logs/, and when it was changed."""
+    """Return every file of the state outside logs/ and the time of its change."""
     paths = (path for path in workshop.state.rglob("*") if "logs" not in path.relative_to(workshop.state).parts)
     return {str(path): path.lstat().st_mtime for path in paths}
 
 
 def assert_harmless(folder: Path) -> None:
-    """Fail unless all below `folder` are plain files and folders of ours, with plain names, within the bounds."""
+    """Fail unless `folder` holds only plain files and folders of ours.
+
+    Their names must be plain, and their sizes within the bounds.
+    """
     total = 0
     for path in folder.rglob("*"):
         status = path.lstat()

@@ -1,4 +1,7 @@
-"""Promise 19: content arrives whole or not at all; files that the user changed are kept."""
+"""Test promise 19: content arrives whole or not at all.
+
+Files that the user changed are kept.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts im
 
 from tests.support.workshop import Workshop
 
-# The web server is a thread of this process, and takes no lock that the module's child would wait for.
+# The web server is a thread of this process, and holds no lock that the module's child would wait for.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 FILES = 120
 MINE = "notebook/7"
@@ -28,13 +31,13 @@ ROUNDS = 12
 
 
 def version(number: int) -> bytes:
-    """An archive of many files whose text says throughout of which version it is."""
+    """Return an archive of many files whose text names its version throughout."""
     files = [member(f"notebook/{name}", f"{number} {name}\n".encode() * 500) for name in range(FILES)]
     return tar(*files, member(f"gen/only-in-{number}", b"x"), mode="w")
 
 
 def texts(home: Path) -> dict[str, str]:
-    """Everything that a user sees in her home."""
+    """Return the text of every file that a user sees in her home."""
     return {
         str(path.relative_to(home)): path.read_text()
         for path in home.rglob("*")
@@ -43,7 +46,10 @@ def texts(home: Path) -> dict[str, str]:
 
 
 def in_a_process(work: Callable[[], object], after: float | None, group: bool) -> None:
-    """Do `work` in a process, killed `after` so many seconds: alone, or with all that it started."""
+    """Run `work` in a process and kill it `after` so many seconds.
+
+    Kills the process alone, or its group with all that it started.
+    """
     child = os.fork()
     if child == 0:
         os.setsid()
@@ -82,7 +88,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
             server.body, server.etag = version(number), f'"v{number}"'
             group = number % 2 == 0
             in_a_process(lay_down, chance.uniform(0, 1.1 * undisturbed), group)
-            if group:  # Otherwise what it had started may still be at work, which the next run waits for.
+            if group:  # Otherwise its children may still work; the next run waits for them.
                 for path, text in texts(home).items():
                     parts = set(text.splitlines())
                     assert path == MINE or len(parts) == 1, f"{path} is half one version and half another"
@@ -97,7 +103,10 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
 
 
 def test_on_a_machine_its_user_keeps_what_she_changed(workshop: Workshop) -> None:
-    """The user's own text survives a grab, and a deleted file comes back; nothing else is touched."""
+    """The user's own text survives a grab, and a deleted file comes back.
+
+    Nothing else is touched.
+    """
     mine = "/home/jupyter/notebook/satellites.csv"
     before = workshop.on_machine("ws-3", f"sha256sum {mine}")
     workshop.on_machine("ws-3", f"runuser -u jupyter -- sh -c 'echo mine >> {mine}; rm /home/jupyter/gen/version'")

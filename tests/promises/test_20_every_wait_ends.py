@@ -1,4 +1,4 @@
-"""20. Every wait has a limit and says what it waited for.
+"""Test promise 20: every wait has a limit and names what it waited for.
 
 The wait for keys that never show is in promise 13's test, which has such a machine.
 """
@@ -17,20 +17,23 @@ from tests.support.workshop import Workshop
 
 USER = "ws-3"
 LIMIT = 5
-"""Seconds that each wait is given here."""
+"""The limit of each wait here, in seconds."""
 SECONDS = 200
-"""What the whole command may take with it: the limit, its own work, and a busy computer."""
+"""The limit of the whole command, in seconds.
+
+It allows for the wait's limit, the command's own work, and a busy computer.
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def as_it_was(workshop: Workshop) -> Iterator[None]:
-    """The machine works in the end."""
+    """Check after the tests that the machine works."""
     yield
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml -e check_wait=180")
 
 
 def dumb_jupyter(workshop: Workshop) -> AbstractContextManager[None]:
-    """Jupyter starts and never answers."""
+    """Have Jupyter start and never answer."""
     folder = "/etc/systemd/system/jupyter.service.d"
     words = "[Service]\\nExecStartPre=\\nExecStart=\\nExecStart=/bin/sleep infinity\\n"
     again = "systemctl daemon-reload; systemctl restart jupyter"
@@ -40,7 +43,7 @@ def dumb_jupyter(workshop: Workshop) -> AbstractContextManager[None]:
 
 @contextmanager
 def dumb_jupyter_and_a_new_phrase(workshop: Workshop) -> Iterator[None]:
-    """The same, when it is to be given another pass phrase."""
+    """Have Jupyter never answer while it is to get another pass phrase."""
     file = workshop.password_file(USER)
     before = file.read_text()
     file.write_text("another phrase than she had\n")
@@ -54,9 +57,9 @@ def dumb_jupyter_and_a_new_phrase(workshop: Workshop) -> Iterator[None]:
 
 @contextmanager
 def held_packages(workshop: Workshop) -> Iterator[None]:
-    """Somebody else installs packages, and does not come to an end."""
+    """Have somebody else install packages without end."""
     hold = "import fcntl,time; f=open('/var/lib/dpkg/lock-frontend','w'); fcntl.lockf(f,fcntl.LOCK_EX); time.sleep(900)"
-    # Or nothing would be to do, and nobody would wait.
+    # A package is removed first: otherwise there would be nothing to install, and nothing to wait for.
     missing = "dpkg --remove --force-depends python-cgpm >/dev/null"
     begins = f'{missing}; systemd-run --quiet --unit=holder --collect python3 -c "{hold}"'
     try:
@@ -67,21 +70,25 @@ def held_packages(workshop: Workshop) -> Iterator[None]:
 
 
 def endless_installer(workshop: Workshop) -> AbstractContextManager[None]:
-    """The content's installer never ends."""
+    """Make the content's installer run without end."""
     script = "/home/jupyter/gen/install.sh"
     breaks = f"cp -p {script} /root/kept; printf '#!/bin/sh\\nsleep 900\\n' > {script}"
     return broken(workshop, USER, breaks, f"cp -p /root/kept {script}; rm /root/kept")
 
 
 def silent_ssh(workshop: Workshop) -> AbstractContextManager[None]:
-    """The machine hangs: it accepts connections and says nothing, in those that are open as well."""
-    # A new connection would be given up by ssh itself; in one that is kept, somebody must notice.
+    """Make the machine hang: it accepts connections and sends nothing.
+
+    Connections that are already open send nothing either.
+    """
+    # ssh itself would give up a new connection; for one that is kept, the command must notice the silence.
     workshop.succeed(f"ansible -m ansible.builtin.ping {USER}")
     signal = "systemctl kill --kill-whom=all --signal"
     return broken(workshop, USER, f"{signal}=STOP ssh", f"{signal}=CONT ssh")
 
 
-# What goes on, the command with the limit of its wait, and what the line must say that it waited for.
+# Each row has the cause of a wait, the command with the wait's limit, and the text by which the line must name the
+# wait.
 WAITS = {
     "Jupyter": (
         dumb_jupyter_and_a_new_phrase,

@@ -1,7 +1,7 @@
-"""Promise 21: the burn rate names everything charged, and an unknown price is marked, never 0.
+"""Test promise 21: the burn rate names everything charged.
 
-What is charged is listed here from EC2's and ELB's own descriptions, by other means than the burn rate's, and every
-single thing must be in its report; then every price in turn is taken away.
+An unknown price is marked, never 0. The charged things are listed here from EC2's and ELB's own descriptions, by other
+means than the burn rate's, and every single thing must be in its report; then every price in turn is taken away.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PRICES = {
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account with one of everything that costs money, all of it ours."""
+    """Provide an account with one of everything that costs money, all of it ours."""
     with world(tmp_path) as made:
         made.prices = dict(PRICES)
         ec2 = made.make("ec2")
@@ -62,13 +62,16 @@ def tags(kind: str, name: str) -> list[dict[str, Any]]:
 
 
 def charged(account: World) -> set[str]:
-    """Return the ids of all that the account pays for, from the descriptions of everything in it."""
+    """Return the ids of all that the account pays for.
+
+    They come from the descriptions of everything in it.
+    """
     ec2, elbv2 = account.make("ec2"), account.make("elbv2")
     instances = [one for group in ec2.describe_instances()["Reservations"] for one in group["Instances"]]
     found = {one["InstanceId"] for one in instances if one["State"]["Name"] in ("running", "stopped")}
     found |= {one["PublicIpAddress"] for one in instances if "PublicIpAddress" in one}
     found |= {one["VolumeId"] for one in ec2.describe_volumes()["Volumes"]}
-    # moto files those behind the publisher's images under this account.
+    # moto lists the snapshots behind the publisher's images under this account.
     snapshots = [
         one for one in ec2.describe_snapshots()["Snapshots"] if "Auto-created" not in one.get("Description", "")
     ]
@@ -107,7 +110,7 @@ def test_everything_charged_is_named_once_and_with_its_price(account: World) -> 
         identity: 2 if identity == "shared" else 1 for identity in named
     }
     assert all(cost is not None for costs in named.values() for cost in costs)
-    # By hand: a running machine; 16 GiB gp2 and 140 GiB gp3 of 730 hours a month; 8 and 15 GiB of snapshots; an
+    # The sum by hand: a running machine; 16 GiB gp2 and 140 GiB gp3 of 730 hours a month; 8 and 15 GiB of snapshots; an
     # address of the running machine and two of the load balancer; one that is idle; the load balancer.
     by_hand = Decimal("0.048") + (16 * Decimal("0.119") + 140 * Decimal("0.0952") + 23 * Decimal("0.054")) / 730
     by_hand += 3 * Decimal("0.005") + Decimal("0.0051") + Decimal("0.027")

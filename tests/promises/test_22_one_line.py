@@ -1,4 +1,7 @@
-"""22. Every error is one line of what, whose machine and what to do: bad input, as a tired administrator types it."""
+"""Test promise 22: an error is one line of what, whose machine and what to do.
+
+The bad input is what a tired administrator types.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from tests.support.workshop import Workshop
 
 CREATE = "stack_create.yml"
 FLEET = "fleet_create.yml"
-# What is typed, and words that the answer must hold.
+# Each row has the arguments as typed, and words that the answer must contain.
 ROWS = {
     "fleet too long": (f'{FLEET} -e "base={"a" * 30} low=1 high=40"', ["too long by 1"]),
     "low above high": (f'{FLEET} -e "base=lab low=5 high=2"', ["low='5' high='2'", "1 <= low <= high"]),

@@ -1,4 +1,7 @@
-"""23. Only the load balancer reaches 8888, ssh only the given network; IMDSv2; encrypted disks; TLS 1.2 or later."""
+"""Test promise 23: only the load balancer reaches port 8888.
+
+ssh is open to the given network only; IMDSv2; encrypted disks; TLS 1.2 or later.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,10 @@ PORTS = (22, 8888)
 
 
 def reached(workshop: Workshop, source: str, addresses: set[str]) -> set[str]:
-    """To which of the PORTS at the addresses the machine of `source` gets a connection, as `address:port`."""
+    """Return which PORTS at the addresses the machine of `source` can connect to.
+
+    Each is given as `address:port`.
+    """
     attempts = [
         f"(timeout 10 bash -c '</dev/tcp/{address}/{port}' 2>/dev/null && echo {address}:{port}) &"
         for address in addresses
@@ -27,19 +33,19 @@ def reached(workshop: Workshop, source: str, addresses: set[str]) -> set[str]:
 
 
 def inner_addresses(workshop: Workshop, user: str) -> set[str]:
-    """The machine's private addresses, as EC2 knows it and all that it knows itself."""
+    """Return the machine's private addresses, from EC2 and from the machine itself."""
     return {workshop.machines()[user]["PrivateIpAddress"], *workshop.on_machine(user, "hostname -I").split()}
 
 
 def groups_of(workshop: Workshop, user: str) -> list[dict[str, Any]]:
-    """The security groups of the machine."""
+    """Return the security groups of the machine."""
     ids = [group["GroupId"] for group in workshop.machines()[user]["SecurityGroups"]]
     found: list[dict[str, Any]] = workshop.ec2.describe_security_groups(GroupIds=ids)["SecurityGroups"]
     return found
 
 
 def own_group(workshop: Workshop, user: str) -> dict[str, Any]:
-    """The group that is this machine's alone; the other admits ssh to all."""
+    """Return this machine's own security group; the other one admits ssh to all."""
     others = {
         group["GroupId"]
         for name, machine in workshop.machines().items()
@@ -60,7 +66,10 @@ def test_no_machine_reaches_another(workshop: Workshop) -> None:
 
 @pytest.fixture
 def neighbour_admitted(workshop: Workshop) -> Iterator[None]:
-    """ws-2's security group admits ws-1's machine to Jupyter, as a careless template would."""
+    """Admit ws-1's machine to Jupyter in ws-2's security group.
+
+    A careless template would do so.
+    """
     theirs, ours = own_group(workshop, "ws-2"), own_group(workshop, "ws-1")
     pair = [{"GroupId": ours["GroupId"]}]
     rule = [{"IpProtocol": "tcp", "FromPort": 8888, "ToPort": 8888, "UserIdGroupPairs": pair}]

@@ -1,4 +1,7 @@
-"""24. "Ready" means: a login over HTTPS with the password on the card ran `1+1` in a kernel."""
+"""Test promise 24: "ready" means that a kernel ran `1+1`.
+
+The login is over HTTPS, with the password on the card.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ USER = "ws-3"
 KERNEL = "/opt/jupyter/share/jupyter/kernels/python3/kernel.json"
 STARTUP = "/home/jupyter/.ipython/profile_default/startup"
 NONSENSE = r"get_ipython().input_transformers_cleanup.append(lambda lines: ['3'])"
-# Ways in which a machine runs, its Jupyter answers, and nobody can work on it; and what puts it right.
+# Each row breaks a machine that runs and whose Jupyter answers, so that nobody can work on it, and then repairs it.
 HALF = {
     "a kernel that ends": (
         f"cp {KERNEL} /root/k; sed -i 's/ipykernel_launcher/nothing/' {KERNEL}",
@@ -30,7 +33,7 @@ HALF = {
 
 @pytest.fixture(scope="module", autouse=True)
 def as_it_was(workshop: Workshop) -> Iterator[None]:
-    """Put right, the machine is ready again."""
+    """Check after the tests that the repaired machine is ready again."""
     yield
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
 

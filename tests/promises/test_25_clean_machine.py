@@ -1,6 +1,6 @@
-"""25. A clean machine with only the documented packages can run it: no tool, package or setting of this one is needed.
+"""Test promise 25: a clean machine needs only the documented packages.
 
-There is no release yet from which to upgrade.
+No tool, package or setting of this computer is needed. There is no release yet from which to upgrade.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import yaml
 from rehearsal.machines import images
 from tests.support.door import readme_settings, working_tree
 
-# What the README asks for; git is how the files come, and certificates are how pip trusts its index.
+# The README asks for these packages; git brings the files, and pip trusts its index by the certificates.
 DOCUMENTED = "make python3 git ca-certificates"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 NAME = f"probcomp-test-clean-{os.getpid()}"
@@ -25,7 +25,10 @@ CHECKOUT = "/root/probcomp-stack"
 
 
 def inside(script: str, timeout: float = 900) -> str:
-    """Run bash's `script` in the checkout on the clean machine; return what it said. It must end well."""
+    """Run bash's `script` in the checkout on the clean machine.
+
+    Returns its output. The script must succeed.
+    """
     command = ["docker", "exec", "--workdir", CHECKOUT, NAME, "bash", "-euc", script]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
     assert done.returncode == 0, f"{script}\n{done.stdout}"
@@ -34,9 +37,9 @@ def inside(script: str, timeout: float = 900) -> str:
 
 @pytest.fixture(scope="module")
 def checkout() -> Iterator[None]:
-    """Debian 13 as it comes, with the documented packages and the files that git has."""
+    """Provide plain Debian 13 with the documented packages and git's files."""
     base = images.ensure("debian13", print).replace("/machine:", "/base:")
-    # How this computer reaches a package index is its own affair; what it has installed is not shared.
+    # The route to a package index is this computer's own; its installed packages are not shared.
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_INDEX", "PIP_EXTRA", "UV_"))}
     settings = {**index, "PIP_CERT": str(AUTHORITIES), "SSL_CERT_FILE": str(AUTHORITIES), "NO_COLOR": "1"}
     options = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
@@ -58,7 +61,7 @@ def test_every_command_runs_with_what_is_documented(checkout: None) -> None:
     inside("make setup")
     assert inside("make setup") == "", "a second time says nothing"
     inside(". .venv/bin/activate; ansible-playbook --syntax-check $(grep -l import_playbook *.yml)")
-    # As far as a machine gets that no account was given to: pass phrases and cards, and a line about credentials.
+    # The test goes as far as a machine without an account can: pass phrases and cards, and a line about credentials.
     settings = shlex.quote(yaml.safe_dump(readme_settings()))
     refused = inside(
         ". .venv/bin/activate; export AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1\n"
