@@ -1,4 +1,7 @@
-"""What tests use: fakes, servers, machines, workshops. `ROOT` is the repository's root."""
+"""Helpers of tests: fakes, servers, machines, workshops.
+
+`ROOT` is the repository's root.
+"""
 
 from pathlib import Path
 

@@ -1,7 +1,8 @@
-"""A headless Chromium that trusts the rehearsal's own authority, on a network on which nothing but the tests happens.
+"""A headless Chromium that trusts the rehearsal's own authority.
 
-Chromium drops every request under way when any network interface of the computer comes or goes
-(ERR_NETWORK_CHANGED), and machines of another rehearsal beside this one come and go all the time.
+Its network carries nothing but the tests. Chromium drops every request under way when any network interface of the
+computer comes or goes (ERR_NETWORK_CHANGED), and machines of another rehearsal beside this one come and go all the
+time.
 """
 
 from __future__ import annotations
@@ -31,15 +32,16 @@ _ARGUMENTS = [
     "--disable-sync",
 ]
 _LOOPBACK = "127.0.0.1"
-# linux/sockios.h and linux/if.h: get and set the flags of an interface, "up" among them.
+# The numbers are from linux/sockios.h and linux/if.h: get and set the flags of an interface, "up" among them.
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
 
 @contextmanager
 def chromium(profile: Path, authority: Path, ports: list[int]) -> Iterator[BrowserContext]:
-    """Open a new browser with an empty profile in `profile`; it reaches these ports of 127.0.0.1 and nothing else.
+    """Open a new browser with an empty profile in `profile`.
 
-    Nothing about certificates is ignored: `authority` is in the certificate store that Chromium reads.
+    It reaches these ports of 127.0.0.1 and nothing else. No certificate error is ignored: `authority` is in the
+    certificate store that Chromium reads.
     """
     store = profile / ".pki/nssdb"
     store.mkdir(parents=True)
@@ -67,10 +69,11 @@ def chromium(profile: Path, authority: Path, ports: list[int]) -> Iterator[Brows
 
 @contextmanager
 def _loopback_of_its_own(ports: list[int]) -> Iterator[Path]:
-    """A network namespace that has a loopback interface alone, from which `ports` lead to those of this one.
+    """Make a network namespace that has a loopback interface alone.
 
-    Yields a path for nsenter. A socket belongs for life to the namespace in which it was made: so a thread that goes
-    there makes the listeners, and threads that stayed here answer them.
+    `ports` lead from there to those of this namespace. Yields a path for nsenter. A socket belongs for life to the
+    namespace in which it was made: so a thread that enters the new one makes the listeners, and threads that stayed in
+    this one answer them.
     """
     made: list[socket.socket] = []
     handles: list[int] = []
@@ -124,7 +127,7 @@ class _Passage(socketserver.ThreadingTCPServer):
 
 
 class _PassOn(socketserver.BaseRequestHandler):
-    """Copies both ways; the end of one direction is passed on as such."""
+    """A forwarder that copies both ways and passes on the end of each direction."""
 
     def handle(self) -> None:
         near: socket.socket = self.request
@@ -141,7 +144,7 @@ def _copy(source: socket.socket, target: socket.socket) -> None:
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
     except OSError:
-        # One side vanished: the other learns it as well.
+        # When one side vanishes, the other is closed as well.
         for end in (source, target):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)

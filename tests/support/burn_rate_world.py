@@ -1,4 +1,4 @@
-"""What the tests of the burn rate have of an account: its charged things, rows and sums."""
+"""The account's charged things, rows and sums for the burn rate's tests."""
 
 from datetime import date
 from decimal import Decimal
@@ -51,7 +51,7 @@ def balancer(account: World, name: str) -> dict[str, Any]:
 
 
 def interface_of(account: World, made: dict[str, Any]) -> None:
-    """Give a load balancer one public address more, as AWS does when it scales it up."""
+    """Give a load balancer one more public address, as AWS does to scale it up."""
     ec2 = account.make("ec2")
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     description = f"ELB {made['LoadBalancerArn'].partition(':loadbalancer/')[2]}"

@@ -1,4 +1,7 @@
-"""Looks at a PDF of cards as a reader and a telephone would: text with its places, QR codes, cells of the page."""
+"""Read a PDF of cards as a reader and a telephone would.
+
+It gives text with its places, QR codes, and cells of the page.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ import zxingcpp
 
 POINTS_PER_MM = 72 / 25.4
 _SCALE = 3
-_HYPHEN_AT_LINE_END = "\x02"  # pdfium's way of saying so
+_HYPHEN_AT_LINE_END = "\x02"  # pdfium's character for it
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class Code:
-    """What a QR code says, and its box in points from the top left of the page."""
+    """A QR code's text, and its box in points from the top left of the page."""
 
     text: str
     left: float
@@ -39,7 +42,7 @@ class Code:
 
 
 def columns(per_page: int) -> int:
-    """In how many columns the template lays that many cards."""
+    """Return the number of columns in the template for that many cards."""
     return 2 if per_page in (4, 6, 8, 10) else 1
 
 
@@ -52,19 +55,19 @@ class Page:
         self.codes = list(_codes(page))
 
     def cell(self, place: int, per_page: int) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of a card's place."""
+        """Return left, top, right and bottom of a card's place."""
         across = columns(per_page)
         wide, high = self.width / across, self.height / (per_page // across)
         left, top = place % across * wide, place // across * high
         return left, top, left + wide, top + high
 
     def letters_in(self, cell: tuple[float, float, float, float]) -> list[Letter]:
-        """The letters that begin in `cell`."""
+        """Return the letters that begin in `cell`."""
         left, top, right, bottom = cell
         return [one for one in self.letters if left <= one.left < right and top <= one.top < bottom]
 
     def codes_in(self, cell: tuple[float, float, float, float]) -> list[Code]:
-        """The QR codes that begin in `cell`."""
+        """Return the QR codes that begin in `cell`."""
         left, top, right, bottom = cell
         return [one for one in self.codes if left <= one.left < right and top <= one.top < bottom]
 
@@ -75,14 +78,14 @@ def read(pdf: bytes) -> list[Page]:
 
 
 def text(letters: list[Letter]) -> str:
-    """The letters in the order of the page's content, without breaks between lines."""
+    """Return the letters in content order, without breaks between lines."""
     return "".join(letter.text for letter in letters)
 
 
 def _letters(page: pypdfium2.PdfPage, height: float) -> Iterator[Letter]:
     words = page.get_textpage()
     for index in range(words.count_chars()):
-        # Generated: breaks and blanks that pdfium guesses from distances.
+        # Generated characters are breaks and blanks that pdfium guesses from distances.
         if pdfium.FPDFText_IsGenerated(words, index) == 1:
             continue
         letter = chr(pdfium.FPDFText_GetUnicode(words, index)).replace(_HYPHEN_AT_LINE_END, "-")

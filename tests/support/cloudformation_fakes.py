@@ -1,5 +1,7 @@
-"""Stand-ins for CloudFormation and the listener's rules, and a batch of stacks against them, for the tests of
-cloudformation_stacks. The answers are literal ones of AWS; time passes only by sleeping."""
+"""Fakes of CloudFormation and the listener's rules, with a batch of stacks.
+
+The tests of cloudformation_stacks use them. The answers are literal ones of AWS; time passes only by sleeping.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from botocore.exceptions import ClientError
 
-# Importable only after the line above, so the tests take them from here.
+# These are importable only after the line above, so the tests import them from here.
 __all__ = ["MUTATING", "NAME", "FakePages", "FakeRules", "Lab", "Wanted", "client_error", "event"]
 __all__ += ["plain_reason", "without_instance"]
 
@@ -45,7 +47,10 @@ class FakeTime:
 
 
 class FakeCloudFormation:
-    """Stacks that pass through given states, one per listing; the last one stays."""
+    """A fake of CloudFormation, one state of each stack per listing.
+
+    The last given state stays.
+    """
 
     def __init__(self, time: FakeTime) -> None:
         self.time = time
@@ -94,7 +99,7 @@ class FakeCloudFormation:
         course = self.on_create.pop(0) if self.on_create else ["CREATE_IN_PROGRESS", "CREATE_COMPLETE"]
         protected = request["EnableTerminationProtection"]
         self.add(name, *course, Parameters=request["Parameters"], EnableTerminationProtection=protected)
-        self._record("create_stack", request)  # An error here is an answer that got lost.
+        self._record("create_stack", request)  # An error here stands for a lost answer.
 
     def update_stack(self, **request: Any) -> None:
         self._record("update_stack", request)
@@ -166,7 +171,7 @@ class FakePages:
 
 
 class FakeRules:
-    """elbv2 with the rules of one listener."""
+    """A fake of elbv2 with the rules of one listener."""
 
     def __init__(self, *priorities: str) -> None:
         self.priorities = list(priorities)

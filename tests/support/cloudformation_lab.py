@@ -39,7 +39,7 @@ POLICY = json.dumps(
         ]
     }
 )
-# Runs a module by itself, with its arguments as JSON on standard input; what Ansible does around it takes seconds.
+# The script runs a module by itself, with its arguments as JSON on standard input; Ansible's own part takes seconds.
 RUNNER = """
 import runpy, sys
 from ansible.module_utils import basic
@@ -52,7 +52,10 @@ runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")
 
 
 class Lab:
-    """Batches of machines in one network; waiting is shortened, for the engine needs no time."""
+    """Batches of machines in one network.
+
+    Waiting is shortened, for the engine needs no time.
+    """
 
     def __init__(self, cloud: Cloud) -> None:
         self.cloud = cloud
@@ -108,7 +111,7 @@ class Lab:
 
 
 def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> dict[str, Any]:
-    """Run a module itself, that of stacks unless another is named."""
+    """Run a module itself: cloudformation_stacks unless another is named."""
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
         "AWS_ENDPOINT_URL": lab.cloud.stacks.meta.endpoint_url,
@@ -127,7 +130,10 @@ def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> d
 
 
 class Losing:
-    """CloudFormation whose answer to each operation named is lost once, after it took effect."""
+    """A CloudFormation client that loses the first answer of named operations.
+
+    The operation has taken effect by then.
+    """
 
     def __init__(self, client: Any, *operations: str) -> None:
         self.client, self.operations = client, set(operations)

@@ -1,4 +1,7 @@
-"""A stack of one machine, and every change of it, for the tests of updates and change sets."""
+"""A stack of one machine, with every change of it.
+
+The tests of updates and change sets use it.
+"""
 
 import base64
 import json
@@ -10,7 +13,7 @@ MACHINE = "AWS::EC2::Instance"
 
 
 def make_place(cloud: Cloud) -> dict[str, str]:
-    """Two subnets and two security groups of the default VPC."""
+    """Return two subnets and two security groups of the default VPC."""
     subnets = sorted(cloud.ec2.describe_subnets()["Subnets"], key=lambda subnet: subnet["AvailabilityZone"])
     vpc = subnets[0]["VpcId"]
     groups = [
@@ -26,7 +29,7 @@ def make_place(cloud: Cloud) -> dict[str, str]:
 
 
 def machine(place: dict[str, str], **changes: Any) -> str:
-    """A template of one machine; a change of None leaves the property out."""
+    """Return a template of one machine; a change of None omits the property."""
     properties = {
         "ImageId": IMAGE,
         "InstanceType": "t3.medium",

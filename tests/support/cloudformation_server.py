@@ -1,4 +1,7 @@
-"""An in-process AWS for the tests of the stack engine: our CloudFormation in front of moto, on a free port."""
+"""An in-process AWS for the tests of the stack engine.
+
+Our CloudFormation stands in front of moto, on a free port.
+"""
 
 import threading
 import time
@@ -32,7 +35,7 @@ _END = ("_COMPLETE", "_FAILED")
 
 
 class Cloud:
-    """Clients of the server, and what the tests do with them again and again."""
+    """Clients of the server, and common operations of the tests."""
 
     def __init__(self, endpoint: str) -> None:
         def client(service: str) -> Any:
@@ -49,14 +52,17 @@ class Cloud:
         self.certificates, self.parameters = client("acm"), client("ssm")
 
     def create(self, name: str, template: str, parameters: dict[str, str] | None = None, **more: Any) -> dict[str, Any]:
-        """Make a stack and answer how it ended."""
+        """Make a stack and return its final description."""
         stack_id = self.stacks.create_stack(
             StackName=name, TemplateBody=template, Parameters=parameter_list(parameters), **more
         )["StackId"]
         return self.ended(stack_id)
 
     def update(self, name: str, template: str | None, parameters: dict[str, str] | None = None, **more: Any) -> Any:
-        """Change a stack and answer how it ended; parameters that are not given keep their value."""
+        """Change a stack and return its final description.
+
+        Parameters that are not given keep their value.
+        """
         source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
         given = parameters or {}
         previous = [
@@ -68,13 +74,13 @@ class Cloud:
         return self.ended(name)
 
     def delete(self, name: str, **more: Any) -> dict[str, Any]:
-        """Delete a stack and answer how it ended."""
+        """Delete a stack and return its final description."""
         stack_id = self.describe(name)["StackId"]
         self.stacks.delete_stack(StackName=name, **more)
         return self.ended(stack_id)
 
     def describe(self, name: str) -> dict[str, Any]:
-        """The stack as DescribeStacks shows it."""
+        """Return the stack as DescribeStacks shows it."""
         stack: dict[str, Any] = self.stacks.describe_stacks(StackName=name)["Stacks"][0]
         return stack
 
@@ -89,7 +95,7 @@ class Cloud:
         raise AssertionError(f"{name} is still {stack['StackStatus']}: {self.events(name)}")
 
     def events(self, name: str) -> list[tuple[str, str, str]]:
-        """Logical id, status and reason of all events, oldest first."""
+        """Return logical id, status and reason of all events, oldest first."""
         pages = self.stacks.get_paginator("describe_stack_events").paginate(StackName=name)
         newest_first = [event for page in pages for event in page["StackEvents"]]
         return [
@@ -98,18 +104,18 @@ class Cloud:
         ]
 
     def physical_id(self, name: str, logical_id: str) -> str:
-        """Id of a stack's resource."""
+        """Return the physical id of a stack's resource."""
         answer = self.stacks.describe_stack_resource(StackName=name, LogicalResourceId=logical_id)
         return str(answer["StackResourceDetail"]["PhysicalResourceId"])
 
     def instance(self, instance_id: str) -> dict[str, Any]:
-        """The machine as DescribeInstances shows it."""
+        """Return the machine as DescribeInstances shows it."""
         answer = self.ec2.describe_instances(InstanceIds=[instance_id])
         machine: dict[str, Any] = answer["Reservations"][0]["Instances"][0]
         return machine
 
     def changes(self, name: str, template: str | None, parameters: dict[str, str] | None = None) -> dict[str, Any]:
-        """The ResourceChange of each resource that a change set names."""
+        """Return the ResourceChange of each resource that a change set names."""
         source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
         given = parameters or {}
         previous = [
@@ -129,16 +135,16 @@ class Cloud:
 
 class _QuietHandler(WSGIRequestHandler):
     def log_request(self, *_: Any) -> None:
-        """Say nothing of single requests."""
+        """Log no single request."""
 
 
 def parameter_list(values: dict[str, str] | None) -> list[dict[str, str]]:
-    """Parameters as the API takes them."""
+    """Return parameters as the API takes them."""
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in (values or {}).items()]
 
 
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:
-    """Tags of a described resource."""
+    """Return the tags of a described resource."""
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
 
 
@@ -154,7 +160,7 @@ def running_cloud() -> Iterator[Cloud]:
             status, headers, body = CloudFormationApi.dispatch(BackendRequest(environ))
             return Response(body, int(status), headers=headers)(environ, start_response)
 
-    # Nothing of another file's tests in the same process may show.
+    # Another test file in the same process must leave nothing here.
     moto_api_backend.reset()
     amis.install(ACCOUNT, REGION)
     STACKS.clear()

@@ -1,4 +1,7 @@
-"""A home, an archive and a web server for the tests of content: real files, a real server, no machine."""
+"""A home, an archive and a web server for the tests of content.
+
+Files and server are real; there is no machine.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,10 @@ def account_with(home: Path, name: str = "") -> pwd.struct_passwd:
 
 
 def member(name: str, data: bytes = b"", **settings: Any) -> Member:
-    """Return a member of an archive, a file unless `settings` (of TarInfo) say otherwise."""
+    """Return an archive member with `data`.
+
+    It is a file unless `settings` (of TarInfo) name another type.
+    """
     info = tarfile.TarInfo(name)
     info.size, info.mtime = len(data), 1_000_000_000
     for key, value in settings.items():
@@ -55,7 +61,10 @@ def files(**contents: str) -> bytes:
 
 @dataclasses.dataclass
 class Server:
-    """A web server with one file, as S3 serves it: with an etag, and "not modified" for who has it."""
+    """A web server with one file, as S3 serves it.
+
+    It sends an etag, and "not modified" to a client that has the file.
+    """
 
     url: str = ""
     body: bytes = b""
@@ -63,7 +72,7 @@ class Server:
     etag: str = '"1"'
     cut_after: int | None = None
     answers: list[int] = dataclasses.field(default_factory=list)
-    """Status of each answer that was given."""
+    """The status of each answer so far."""
 
 
 @contextmanager

@@ -1,6 +1,7 @@
-"""The way in that a user has: a clone of the working tree, and settings given as step 3 of the README tells.
+"""A user's way in: a clone of the working tree with the README's settings.
 
-Tests of whole commands run in such a clone. What the README says and does not work fails them.
+The settings are those of the README's step 3. Tests of whole commands run in such a clone, so that wrong instructions
+in the README fail them.
 """
 
 from __future__ import annotations
@@ -17,23 +18,29 @@ from rehearsal.account.inventories import SETTINGS_FILE
 from tests.support import ROOT
 
 _SHARED = (".venv", ".cache")
-"""What takes minutes to make and is the same in every clone of this computer."""
+"""Folders that take minutes to make and are equal in all clones of this computer."""
 
 
 def working_tree() -> bytes:
-    """Return all files that git has, or would take, as they are in the working tree: a tar archive."""
+    """Return a tar archive of the working tree's files.
+
+    They are all files that git tracks, or would add.
+    """
     known = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT, check=True, capture_output=True, text=True,
     ).stdout  # fmt: skip
-    # One that was deleted and not committed yet is known still; a link may lead to what is not there.
+    # git still lists a file that was deleted without a commit; a link may lead to a missing file.
     files = [name for name in known.split("\0") if name and ((ROOT / name).is_file() or (ROOT / name).is_symlink())]
     tar = ["tar", "--create", "--null", "--files-from=-"]
     return subprocess.run(tar, cwd=ROOT, input="\0".join(files).encode(), check=True, capture_output=True).stdout
 
 
 def clone(target: Path) -> None:
-    """Make `target` a clone of this repository with the working tree's files, replacing what is there."""
+    """Clone this repository to `target` with the working tree's files.
+
+    Replaces what is there.
+    """
     shutil.rmtree(target, ignore_errors=True)
     subprocess.run(["git", "clone", "--quiet", "--no-checkout", ROOT, target], check=True, timeout=120)
     subprocess.run(["tar", "--extract", "--directory", target], input=working_tree(), check=True, timeout=120)
@@ -44,7 +51,10 @@ def clone(target: Path) -> None:
 
 
 def readme_settings() -> dict[str, str]:
-    """Return the settings that step 3 of "Once, for your AWS account" has the user write, with its example values."""
+    """Return the settings of the README's step 3, with its example values.
+
+    The step is in "Once, for your AWS account".
+    """
     text = (ROOT / "README.md").read_text()
     section = text.partition("\n## Once, for your AWS account\n")[2].partition("\n## ")[0]
     step = re.search(r"^3\. .*?\n\n((?: {7}[^\n]*\n)+)", section, re.MULTILINE | re.DOTALL)
@@ -61,8 +71,9 @@ def write_settings(root: Path, values: Mapping[str, object]) -> Path:
 
 
 def settings_for(account: Mapping[str, str]) -> dict[str, str]:
-    """Return what a user writes whose account is `account`: the README's settings first, then those that it needs too.
+    """Return the settings that a user of `account` writes.
 
-    Raises KeyError for a setting of the README that the account has no value for.
+    The README's settings come first, then the others that the account needs. Raises KeyError for a setting of the
+    README that the account has no value for.
     """
     return {name: account[name] for name in readme_settings()} | dict(account)

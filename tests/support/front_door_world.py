@@ -1,4 +1,7 @@
-"""A load balancer with a real HTTP and websocket server behind it, and ways to talk to it."""
+"""A load balancer with a real HTTP and websocket server behind it.
+
+Helpers send it requests.
+"""
 
 import asyncio
 import socket
@@ -28,7 +31,10 @@ DOMAIN = "stack.localhost"
 
 
 class Loopback(AbstractResolver):
-    """Every name is this computer, as browsers hold it for names below localhost."""
+    """A resolver that leads every name to this computer.
+
+    Browsers do so for names below localhost.
+    """
 
     async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[ResolveResult]:
         return [ResolveResult(hostname=host, host="127.0.0.1", port=port, family=2, proto=0, flags=0)]
@@ -39,7 +45,7 @@ class Loopback(AbstractResolver):
 
 @dataclass
 class Cloud:
-    """A load balancer with one user's machine, and the ways to change it."""
+    """A load balancer with one user's machine, and the means to change it."""
 
     door: FrontDoor
     upstream: Upstream
@@ -101,7 +107,10 @@ def get(cloud: Cloud, url: str, **options: Any) -> tuple[int, dict[str, str], st
 
 
 def serves(cloud: Cloud, status: int | None, name: str = f"alice.{DOMAIN}") -> None:
-    """Wait until a name is answered with `status`, or refused in the handshake for None."""
+    """Wait until a name is answered with `status`.
+
+    None stands for a refusal in the handshake.
+    """
     end, seen = time.monotonic() + 15, status
     while time.monotonic() < end:
         try:
@@ -115,7 +124,7 @@ def serves(cloud: Cloud, status: int | None, name: str = f"alice.{DOMAIN}") -> N
 
 
 def handshake(cloud: Cloud, name: str) -> str | None:
-    """The version of TLS that is agreed on for a name."""
+    """Return the TLS version that the handshake for a name agrees on."""
     with (
         socket.create_connection(("127.0.0.1", cloud.door.https_port), timeout=5) as plain,
         trusting(cloud).wrap_socket(plain, server_hostname=name) as wrapped,
@@ -125,7 +134,7 @@ def handshake(cloud: Cloud, name: str) -> str | None:
 
 @contextmanager
 def running_cloud(folder: Path) -> Iterator[Cloud]:
-    """A load balancer with one machine behind it, in an account of moto's."""
+    """Run a load balancer with one machine behind it, in an account of moto's."""
     patch = pytest.MonkeyPatch()
     patch.setattr(health, "TICK", 0.1)
     for name, value in {
@@ -231,14 +240,14 @@ def _make(folder: Path, upstream: Upstream) -> Cloud:
     )
     made.alias(f"alice.{DOMAIN}")
     made.alias(f"bob.{DOMAIN}")
-    # The rehearsal's interval would be ten seconds; what the API refuses to be set shorter is set behind its back.
+    # The rehearsal's interval would be ten seconds, and the API refuses less, so the test sets it past the API.
     interval: Any = 0.1
     elbv2_backends[ACCOUNT][REGION].target_groups[group].health_check_interval_seconds = interval
     return made
 
 
 def idle_timeout(cloud: Cloud, seconds: int) -> None:
-    """Set it, and wait until it is in force."""
+    """Set the idle timeout and wait until it is in force."""
     attribute = {"Key": "idle_timeout.timeout_seconds", "Value": str(seconds)}
     boto3.client("elbv2", REGION).modify_load_balancer_attributes(
         LoadBalancerArn=cloud.load_balancer, Attributes=[attribute]

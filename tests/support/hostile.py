@@ -1,4 +1,4 @@
-"""A machine that is not as it should be: broken from outside, or its programs replaced, and put right afterwards."""
+"""Break a machine, or replace its programs, and repair it afterwards."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tests.support.workshop import Result, Workshop
 
 @contextmanager
 def broken(workshop: Workshop, user: str, breaks: str, mends: str) -> Iterator[None]:
-    """While this lasts, the machine of `user` is as the script `breaks` left it; `mends` puts it right."""
+    """Break the machine of `user` by the script `breaks` within the block.
+
+    The script `mends` repairs it.
+    """
     workshop.on_machine(user, breaks)
     try:
         yield
@@ -23,7 +26,10 @@ def broken(workshop: Workshop, user: str, breaks: str, mends: str) -> Iterator[N
 
 @contextmanager
 def replaced(workshop: Workshop, user: str, program: str, text: str) -> Iterator[None]:
-    """While this lasts, `program` (absolute) on the machine of `user` is the script `text`."""
+    """Replace a program on the machine of `user` by a script within the block.
+
+    `program` is an absolute path, `text` the script.
+    """
     name = workshop.container(user)
     workshop.on_machine(user, f"cp -a --remove-destination {program} {program}.true; rm {program}")
     try:
@@ -39,5 +45,5 @@ def replaced(workshop: Workshop, user: str, program: str, text: str) -> Iterator
 
 
 def raw_control_characters(result: Result) -> set[str]:
-    """What a terminal would take for commands in the output of a command."""
+    """Return control characters of a command's output that a terminal would obey."""
     return {character for character in result.text if not character.isprintable()} - {"\n"}

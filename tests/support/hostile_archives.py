@@ -1,4 +1,4 @@
-"""Archives that must not be laid into a home, by what is wrong with them, each with a word of its refusal."""
+"""Archives that must be refused, by defect, each with a word of its refusal."""
 
 from __future__ import annotations
 

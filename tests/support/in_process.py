@@ -1,6 +1,7 @@
-"""Our AWS modules run within the test's process, against a rehearsal without machines: a hundred runs in seconds.
+"""Run our AWS modules in the test's process, against a rehearsal.
 
-The module's own `main` runs, and its answer is read as Ansible reads it. Only its clock is another: it sleeps less.
+The rehearsal has no machines, so that a hundred runs take seconds. The module's own `main` runs, and its answer is read
+as Ansible reads it. Only its clock is replaced, by one that sleeps less.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ IMAGE = "ami-0a000000000024041"
 
 
 def environment(server: Server) -> dict[str, str]:
-    """The variables that point modules at `server`, and away from any other account."""
+    """Return the variables that point modules at `server` and at no other account."""
     return {
         "AWS_ENDPOINT_URL": server.api,
         "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL0000000",
@@ -51,7 +52,7 @@ def module(name: str) -> ModuleType:
 
 
 def run(name: str, **arguments: Any) -> dict[str, Any]:
-    """Run a module and return its answer; an error of ours that got through is raised."""
+    """Run a module and return its answer; raise our own errors that reach the top."""
     said = io.StringIO()
     with patch_module_args(arguments), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
         module(name).main()
@@ -99,12 +100,12 @@ class Account:
         return run("cloudformation_stacks", state="absent", stacks=stacks, submissions_per_second=10)
 
     def power(self, state: str) -> dict[str, Any]:
-        """Start or stop the machines that `note_ids` has seen."""
+        """Start or stop the machines that `note_ids` has recorded."""
         machines = [{"user": user, "instance_id": instance} for user, instance in self.ids.items()]
         return run("machine_power", state=state, machines=machines)
 
     def note_ids(self) -> None:
-        """Keep word of which instance is whose, as an inventory does before a module begins."""
+        """Record each machine's instance id, as an inventory does before a module."""
         self.ids = {user: machine["InstanceId"] for user, machine in self.machines().items()}
 
     def update(self, note: str) -> dict[str, Any]:
@@ -113,13 +114,13 @@ class Account:
         return run("cloudformation_stack_updates", stacks=stacks, submissions_per_second=10)
 
     def point(self, address: str, state: str = "present") -> dict[str, Any]:
-        """Point the ssh names at an address, or take them away."""
+        """Point the ssh names at an address, or remove them."""
         zone = self.server.described["zone"]
         records = [{"name": f"ssh.{user}.stack.{zone}", "type": "A", "values": [address]} for user in self.users]
         return run("dns_records", zone=zone, state=state, records=records)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Every machine that is not terminated, by its user, as EC2 describes it."""
+        """Return every machine that is not terminated, by user, as EC2 describes it."""
         found = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:
@@ -129,7 +130,7 @@ class Account:
         return found
 
     def addresses(self) -> set[str]:
-        """Where the ssh names point."""
+        """Return the addresses of the ssh names."""
         zone = self.route53.list_hosted_zones()["HostedZones"][0]["Id"]
         sets = self.route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
         return {item["ResourceRecords"][0]["Value"] for item in sets if item["Name"].startswith("ssh.")}

@@ -1,4 +1,7 @@
-"""A command that is ended half-way: begun as from a shell, and killed alone or with all that it has started."""
+"""Start a command as from a shell, and interrupt it.
+
+It is killed alone or with all that it has started.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ from tests.support.workshop import Workshop
 
 
 def begun(workshop: Workshop, arguments: str, output: Path) -> subprocess.Popen[bytes]:
-    """Begin ansible-playbook with `arguments`, in a session of its own; what it prints goes to the file `output`."""
+    """Start ansible-playbook with `arguments`, in a session of its own.
+
+    Its output goes to the file `output`.
+    """
     with output.open("wb") as stream:
         return subprocess.Popen(
             ["bash", "-c", f"exec ansible-playbook {arguments}"],
@@ -28,7 +34,10 @@ def begun(workshop: Workshop, arguments: str, output: Path) -> subprocess.Popen[
 
 
 def wait_while_it_runs(run: subprocess.Popen[bytes], has_come: Callable[[], bool], what: str, seconds: float) -> None:
-    """Wait until `has_come`, at most so many `seconds`, and fail if the command ends before."""
+    """Wait until `has_come`, at most so many `seconds`.
+
+    Fails if the command ends before.
+    """
     end = time.monotonic() + seconds
     while not has_come():
         assert run.poll() is None, f"the command ended with status {run.returncode} before {what}"
@@ -37,9 +46,9 @@ def wait_while_it_runs(run: subprocess.Popen[bytes], has_come: Callable[[], bool
 
 
 def kill_alone(run: subprocess.Popen[bytes]) -> list[int]:
-    """Kill the command as a closed laptop does: its workers, which have sessions of their own, live on for a while.
+    """Kill the command alone, as a closed laptop does.
 
-    Returns handles of them, for `end_workers`.
+    Its workers, which have sessions of their own, live on for a while. Returns handles of them, for `end_workers`.
     """
     workers = []
     for process in descendants(run.pid):
@@ -51,7 +60,7 @@ def kill_alone(run: subprocess.Popen[bytes]) -> list[int]:
 
 
 def end_workers(handles: list[int]) -> None:
-    """Kill what is left of the processes behind these handles."""
+    """Kill the remaining processes behind these handles."""
     for handle in handles:
         with contextlib.suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)
@@ -61,7 +70,7 @@ def end_workers(handles: list[int]) -> None:
 
 def kill_all(run: subprocess.Popen[bytes]) -> None:
     """Kill the command and every process that it started, as a power cut does."""
-    # Stopped, it starts no more of them while they are counted.
+    # A stopped process starts no further children while they are counted.
     os.kill(run.pid, signal.SIGSTOP)
     for process in [*descendants(run.pid), run.pid]:
         with contextlib.suppress(ProcessLookupError):
@@ -76,11 +85,11 @@ def interrupt(run: subprocess.Popen[bytes]) -> None:
 
 
 def descendants(ancestor: int) -> list[int]:
-    """The ids of all processes that `ancestor` started, and those of theirs, whatever their sessions."""
+    """Return the ids of all descendants of `ancestor`, whatever their sessions."""
     children: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # "1 (any (name)) S 0 ...": the state, then the parent.
+            # The file has the form "1 (any (name)) S 0 ...": the state, then the parent.
             parent = int(file.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(file.parent.name))
     found: list[int] = []

@@ -1,4 +1,4 @@
-"""Containers that serve notebooks on a laptop, by docker run or by Compose, and what can be asked of them."""
+"""Containers that serve notebooks on a laptop, by docker run or by Compose."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def docker(command: str, *more: str, check: bool = True, timeout: float = 120, s
 
 
 def free_port() -> int:
-    """A port of this computer that nobody uses yet."""
+    """Return an unused port of this computer."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         return int(free.getsockname()[1])
 
@@ -46,15 +46,15 @@ class Laptop:
 
     @property
     def url(self) -> str:
-        """Where it is to be reached."""
+        """Return the container's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     def logs(self) -> str:
-        """What it said."""
+        """Return the container's logs."""
         return docker(f"logs {self.name}")
 
     def says(self, pattern: str, seconds: float = 120) -> str:
-        """Wait until it says this; return the match."""
+        """Wait until the logs match the pattern; return the match."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if found := re.search(pattern, self.logs()):
@@ -63,11 +63,11 @@ class Laptop:
         raise AssertionError(f"{pattern!r} was not said within {seconds} s:\n{self.logs()}")
 
     def contents_status(self) -> int:
-        """What a visitor without a password or token gets."""
+        """Return the status for a visitor without a password or token."""
         return requests.get(f"{self.url}/api/contents", timeout=30).status_code
 
     def opens_with(self, password: str) -> bool:
-        """Tell whether this password opens it."""
+        """Return whether this password opens it."""
         session = requests.Session()
         session.get(f"{self.url}/login", timeout=30)
         form = {"password": password, "_xsrf": session.cookies["_xsrf"]}
@@ -91,7 +91,10 @@ class Compose:
 
     @contextmanager
     def up(self, *more: str, **settings: str) -> Iterator[Laptop]:
-        """The stack of docker/compose.yml, with further files, on a free port; down again at the end."""
+        """Run the stack of docker/compose.yml, with further files, on a free port.
+
+        It is down again at the end.
+        """
         port = free_port()
         project = f"probcomp-test-{port}"
         options = ["--project-name", project, "--file", "docker/compose.yml"]

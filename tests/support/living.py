@@ -1,4 +1,7 @@
-"""What stays of a machine that is stopped, started and made another: shared by the tests of these commands."""
+"""Checks of a machine that is stopped, started or changed in type.
+
+The tests of these commands share them.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from tests.support.workshop import Workshop
 
 
 def record_of(workshop: Workshop, user: str) -> list[str]:
-    """Where the ssh name of `user` points to, as Route 53 tells."""
+    """Return the address of the ssh name of `user` in Route 53."""
     route53 = workshop.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
     sets = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
@@ -21,12 +24,12 @@ def record_of(workshop: Workshop, user: str) -> list[str]:
 
 
 def calls_since(workshop: Workshop, mark: int) -> list[dict[str, Any]]:
-    """The requests since `mark` that could change something."""
+    """Return the requests since `mark` that could change something."""
     return list(workshop.control(f"calls?since={mark}"))
 
 
 def mark(workshop: Workshop) -> int:
-    """Now, for calls_since."""
+    """Return the present mark, for calls_since."""
     return int(workshop.control("counts")["mark"])
 
 
@@ -39,7 +42,10 @@ def wait_until(workshop: Workshop, user: str, state: str) -> None:
 
 @contextmanager
 def keeps_everything(workshop: Workshop, user: str, same_type: bool = True) -> Iterator[dict[str, Any]]:
-    """What happens within leaves `user` her machine, image, file, password, URL and pinned key, and a right name."""
+    """Check that what runs in the block keeps everything of `user`.
+
+    She keeps her machine, image, file, password, URL and pinned key, and a right name.
+    """
     word = secrets.token_hex(8)
     path = f"/home/jupyter/notebook/kept-{word}.txt"
     before = workshop.machines()[user]

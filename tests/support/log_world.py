@@ -1,6 +1,6 @@
-"""A machine with logs for the tests of fetching: a stand-in for ssh that runs the command here, or plays a hostile one.
+"""A machine with logs for the tests of fetching.
 
-The rsync on both sides is the real one.
+A fake ssh runs the command here, or plays a hostile machine. The rsync on both sides is the real one.
 """
 
 import os
@@ -51,23 +51,23 @@ BOUNDS = Bounds(file_bytes=1_000_000, bytes=3_000_000, entries=200)
 
 @dataclass
 class World:
-    """A folder `logs` with the logs of `alice`, whose machine has `there`."""
+    """A folder `logs` with the logs of `alice`, whose machine's folder is `there`."""
 
     folder: Path
 
     @property
     def there(self) -> Path:
-        """The machine's folder of logs."""
+        """Return the machine's folder of logs."""
         return self.folder / "there"
 
     @property
     def logs(self) -> Path:
-        """The administrator's folder."""
+        """Return the administrator's folder."""
         return self.folder / "it's our logs"
 
     @property
     def here(self) -> Path:
-        """Where the machine's logs go."""
+        """Return the administrator's folder of the machine's logs."""
         return self.logs / "alice" / "sessions"
 
     def fetch(
@@ -79,7 +79,10 @@ class World:
         program: str = "",
         source: str = "sessions",
     ) -> fetching.Fetched:
-        """Return what becomes of the logs at `address`, which `program` sends if one is named, as `source` here."""
+        """Return the result of fetching the logs at `address`.
+
+        `program` sends them if one is named; they are stored as `source` here.
+        """
         pin = str(self.folder / "pin")
         machine = Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", pin)
         settings = Settings(self.logs, "/keys/lab", require_rsync(for_hostile=True), bounds, seconds, dry)
@@ -87,12 +90,12 @@ class World:
         return fetching.fetch(machine, [Source(source, str(self.there), account, program)], settings)
 
     def names(self) -> set[str]:
-        """Every path in the machine's folder here."""
+        """Return every path in the machine's folder here."""
         return {str(path.relative_to(self.here)) for path in self.here.rglob("*")}
 
 
 def make(folder: Path) -> tuple[World, dict[str, str]]:
-    """Return a world in `folder` and the environment that it wants."""
+    """Return a world in `folder` and its environment."""
     programs = folder / "bin"
     programs.mkdir()
     for name, text in (("ssh", SSH), ("sudo", SUDO)):
@@ -110,7 +113,7 @@ def make(folder: Path) -> tuple[World, dict[str, str]]:
 
 
 def with_two_logs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
-    """Return a machine with two sessions' logs, for whose tests the environment is set."""
+    """Return a machine with two sessions' logs, and set the test's environment."""
     world, environment = make(tmp_path)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)

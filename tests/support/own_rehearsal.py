@@ -1,4 +1,4 @@
-"""A rehearsal of the test's own, in a folder of its own, and what it leaves behind."""
+"""A rehearsal of the test's own in a separate folder, and its remains."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.support.workshop import aws_client
 
 
 class Rehearsal:
-    """A running rehearsal and ways to look at it."""
+    """A running rehearsal, with checks of it."""
 
     def __init__(self, home: Path) -> None:
         self.home = home
@@ -55,7 +55,7 @@ class Rehearsal:
 
 
 def eventually(what: str, check: Callable[[], Any], seconds: float = 40) -> Any:
-    """What the check returns once that is true; AWS too takes its time."""
+    """Return the result of `check` once it is true; AWS too takes its time."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if result := check():

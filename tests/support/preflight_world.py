@@ -1,7 +1,7 @@
-"""An account in which nothing is wrong, for the tests of preflight: moto's, and literal quotas and prices.
+"""An account in which nothing is wrong, for the tests of preflight.
 
-moto knows no vCPU quotas and no prices, so those two are peers that answer as AWS's documentation shows. Every request
-is recorded, so that a test can tell that a sweep makes reading ones only.
+It is moto's, with literal quotas and prices: moto has no vCPU quotas and no prices, so those two are peers that answer
+as AWS's documentation shows. Every request is recorded, so that a test can check that a sweep only reads.
 """
 
 import json
@@ -41,7 +41,7 @@ PRICES = {
 
 
 class ServiceQuotas:
-    """Applied quotas by code; a code without a value is denied."""
+    """A fake with applied quotas by code; a code without a value is denied."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -54,7 +54,7 @@ class ServiceQuotas:
 
 
 class Pricing:
-    """The price list, by what a product's usage type says."""
+    """A fake price list, by a product's usage type."""
 
     def __init__(self, world: "World") -> None:
         self.world = world
@@ -80,7 +80,10 @@ _requests: list[str] = []
 
 @cache
 def new_client(service: str, region: str, recorded: bool) -> Any:
-    """Return a client; kept over all tests, for botocore takes long to make one, and moto starts anew under it."""
+    """Return a client that is kept over all tests.
+
+    botocore takes long to make one; moto starts anew under it.
+    """
     client = boto3.client(service, region, **CREDENTIALS)
     if recorded:
         client.meta.events.register("before-call", lambda model, **_: _requests.append(model.name))
@@ -120,7 +123,7 @@ class World:
         self.images = self.make_images()
 
     def make(self, service: str, region: str = REGION) -> Any:
-        """Return a client whose requests are not recorded, to change the world with."""
+        """Return a client whose requests are not recorded, to change the world."""
         return new_client(service, region, False)
 
     def client(self, service: str, region: str) -> Any:
@@ -186,7 +189,7 @@ class World:
         self, name: str, status: str = "CREATE_COMPLETE", parameters: dict[str, str] | None = None,
         outputs: dict[str, str] | None = None,
     ) -> None:  # fmt: skip
-        """Make a stack that holds nothing of weight, in the state `status`."""
+        """Make a stack in the state `status` that holds nothing relevant."""
         template = {
             "Parameters": {key: {"Type": "String"} for key in parameters or {}},
             "Resources": {"Queue": {"Type": "AWS::SQS::Queue"}},
@@ -198,23 +201,23 @@ class World:
         cloudformation_backends[ACCOUNT][REGION].stacks[made["StackId"]].status = status
 
     def sweep(self, *requests: MachineRequest, **settings: Any) -> dict[str, Any]:
-        """Return what preflight says of `asked`, with some settings changed."""
+        """Return preflight's answer for `asked`, with some settings changed."""
         self.requests.clear()
         return sweep(AwsClients(self.client, REGION), replace(self.settings, **settings), list(requests), None)
 
 
 def machine(user: str, **options: Any) -> MachineRequest:
-    """Return a machine as it is asked for by default."""
+    """Return a machine as requested by default."""
     return MachineRequest(**{"user": user, "instance": "t3.medium", "network": "shared", "volume_size": 30, **options})
 
 
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
-    """A new account, with no credentials of this computer in reach."""
+    """Make a new account, with no credentials of this computer in reach."""
     kept = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
     for name in kept:
         del os.environ[name]
-    # moto's thousands of images take seconds, of which no test needs any.
+    # moto's thousands of images take seconds, and no test needs any of them.
     own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     os.environ |= own
     try:

@@ -1,4 +1,4 @@
-"""Commands that must be refused: in a line, before anything was changed."""
+"""Check that commands are refused in one line, before any change."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from tests.support.workshop import Result, Workshop
 
 
 def extra(**values: object) -> str:
-    """-e with `values` as JSON, which carries any text unharmed."""
+    """Return -e with `values` as JSON, which carries any text unharmed."""
     return f"-e {shlex.quote(json.dumps(values))}"
 
 
 def failures(result: Result) -> list[str]:
-    """The lines that say what failed: of a play, and of what refuses before there is one."""
+    """Return the lines that report failures.
+
+    They come from a play, or from a refusal before there is one.
+    """
     return [line for line in result.text.splitlines() if line.startswith(("FAILED", "UNREACHABLE", "[ERROR]"))]
 
 
 def contents(workshop: Workshop) -> dict[str, bytes]:
-    """All per-user files and reports, and what they hold."""
+    """Return all per-user files and reports with their contents."""
     return {str(path): path.read_bytes() if path.is_file() else b"" for path in workshop.state.rglob("*")}
 
 
 def refuses(workshop: Workshop, arguments: str, words: list[str]) -> Result:
-    """Run ansible-playbook: it fails with a line that holds all `words`, and leaves AWS and all files as they are."""
+    """Run ansible-playbook and check that it is refused.
+
+    It fails with a line that contains all `words`, and leaves AWS and all files as they are.
+    """
     since = mark(workshop)
     files = contents(workshop)
     result = workshop.play(arguments)

@@ -1,4 +1,7 @@
-"""Runs a rehearsal's server as a process of its own, without containers: what the API tests talk to."""
+"""Run a rehearsal's server as a process of its own, without containers.
+
+The API tests send requests to it.
+"""
 
 import json
 import os
@@ -30,7 +33,7 @@ class Server:
         self.api: str = described["api"]
 
     def client(self, service: str, key: str = KEY, attempts: int = 1) -> Any:
-        """A boto3 client; `attempts` is 1 so that tests see what was answered."""
+        """Return a boto3 client; with `attempts` of 1 tests see each answer."""
         return boto3.session.Session().client(
             service,
             endpoint_url=self.api,
@@ -41,7 +44,7 @@ class Server:
         )
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
-        """One request to the control endpoints; raises HTTPError."""
+        """Send one request to the control endpoints; raises HTTPError."""
         response = requests.request(method, f"{self.api}/rehearsal/{path}", json=body, timeout=10)
         response.raise_for_status()
         return response.json()
@@ -52,7 +55,7 @@ class Server:
 
 @contextmanager
 def running(home: Path, **settings: object) -> Iterator[Server]:
-    """Start a server in this folder and end it afterwards, which must work."""
+    """Start a server in this folder and end it afterwards, which must succeed."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(

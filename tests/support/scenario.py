@@ -1,6 +1,6 @@
-"""The machines of a scenario, whose platforms they are, as root and as the administrator's account.
+"""A scenario's machines on every platform, for root and the administrator.
 
-Used by the tests of every Molecule scenario (molecule/conftest.py), while its machines are up.
+The tests of every Molecule scenario use it (molecule/conftest.py), while its machines are up.
 """
 
 from __future__ import annotations
@@ -18,38 +18,44 @@ from testinfra.host import Host
 from tests.support import ROOT
 
 HOME = ROOT / "test-output/molecule" / os.environ["MOLECULE_SCENARIO_NAME"]
-"""What the scenario made on this computer."""
+"""The scenario's folder on this computer."""
 STATE = HOME / "state"
-"""Where the scenario's machines have their per-user files."""
+"""The folder of the machines' per-user files."""
 REHEARSAL = HOME / "rehearsal.json"
 
 
 def users() -> list[str]:
-    """The users of the scenario's machines."""
+    """Return the users of the scenario's machines."""
     platforms = yaml.safe_load(Path(os.environ["MOLECULE_FILE"]).read_text())["platforms"]
     return [platform["name"] for platform in platforms]
 
 
 def by_engine(user: str) -> Machine:
-    """The machine of a scenario that made containers, reached by the container engine."""
+    """Return a container scenario's machine, reached by the container engine."""
     instances = yaml.safe_load(Path(os.environ["MOLECULE_INSTANCE_CONFIG"]).read_text())
     (name,) = (entry["container"] for entry in instances if entry["instance"] == user)
     return Machine(user, get_host(f"docker://root@{name}"), get_host(f"docker://admin@{name}"))
 
 
 def by_ssh(user: str, ssh_config: Path) -> Machine:
-    """The machine of a scenario with a rehearsal, reached as an operator does: with the pinned key, by `ssh_config`."""
+    """Return a rehearsal scenario's machine, reached as an operator does.
+
+    The connection uses the pinned key, by `ssh_config`.
+    """
     connect = {"ssh_config": str(ssh_config)}
     return Machine(user, get_host(f"ssh://{user}", sudo=True, **connect), get_host(f"ssh://{user}", **connect))
 
 
 def has_rehearsal() -> bool:
-    """Whether this scenario brought up a rehearsal."""
+    """Return whether this scenario started a rehearsal."""
     return REHEARSAL.is_file()
 
 
 def write_ssh_config() -> Path:
-    """Write the file for plain ssh to the machines of the rehearsal anew, and return it."""
+    """Write the rehearsal's ssh configuration file anew, and return it.
+
+    It is for plain ssh to the machines.
+    """
     sources = [f"{os.environ['MOLECULE_EPHEMERAL_DIRECTORY']}/inventory", "molecule/shared/cloud/inventory"]
     environment = os.environ | {"ANSIBLE_INVENTORY": ",".join(sources)}
     subprocess.run([ROOT / "scripts/ssh_config"], cwd=ROOT, check=True, capture_output=True, env=environment)
@@ -57,7 +63,7 @@ def write_ssh_config() -> Path:
 
 
 def facts() -> dict[str, str]:
-    """What the rehearsal says of itself."""
+    """Return the rehearsal's facts about itself."""
     found: dict[str, str] = json.loads(REHEARSAL.read_text())
     return found
 
@@ -72,20 +78,23 @@ class Machine:
 
     @property
     def password(self) -> str:
-        """The pass phrase that is on the user's card."""
+        """Return the pass phrase on the user's card."""
         return (STATE / "jupyter-passwords" / f"{self.user}.passwd").read_text().splitlines()[0]
 
     @property
     def pin(self) -> Path:
-        """The file of its pinned host key."""
+        """Return the file of the machine's pinned host key."""
         return STATE / "known_hosts" / self.user
 
     def as_jupyter(self, command: str) -> str:
-        """What `command` prints in a shell of the account that runs Jupyter."""
+        """Return the output of `command` in a shell of Jupyter's account."""
         return str(self.root.check_output("runuser -l jupyter -c %s", command))
 
     def answer(self, path: str) -> int:
-        """Status of Jupyter's answer to a GET of `path`, asked on the machine as the load balancer would."""
+        """Return the status of Jupyter's answer to a GET of `path`.
+
+        The request is made on the machine, as the load balancer would make it.
+        """
         program = (
             "import http.client, sys\n"
             "connection = http.client.HTTPConnection('127.0.0.1', 8888, timeout=20)\n"

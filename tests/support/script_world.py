@@ -1,7 +1,8 @@
-"""What the tests of scripts/ share: an inventory file instead of AWS, and an ssh that stays on this computer.
+"""A world for the tests of scripts/: an inventory file and a fake ssh.
 
-The scripts are run as people run them, in processes of their own. `ssh` and `sudo` on the search path are stand-ins:
-the first writes down what it was called with and runs the remote command here, as a machine's shell would.
+The file stands for AWS, and ssh stays on this computer. The scripts run as people run them, in processes of their own.
+`ssh` and `sudo` on the search path are fakes: the first records its arguments and runs the remote command here, as a
+machine's shell would.
 """
 
 from __future__ import annotations
@@ -41,19 +42,19 @@ ADDRESS = "127.9.8.7"
 
 @dataclass
 class ScriptWorld:
-    """A folder in which `alice` has a machine that runs and `bob` one that is stopped."""
+    """A folder in which `alice` has a running machine and `bob` a stopped one."""
 
     folder: Path
     hosts: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def home(self) -> Path:
-        """The home of Jupyter's account on alice's machine."""
+        """Return the home of Jupyter's account on alice's machine."""
         return self.folder / "machine/home of jupyter"
 
     @property
     def caller(self) -> Path:
-        """The folder that commands are given in."""
+        """Return the working directory of the commands."""
         return self.folder / "caller"
 
     def prepare(self) -> None:
@@ -103,6 +104,6 @@ class ScriptWorld:
         )
 
     def calls(self) -> list[list[str]]:
-        """The arguments of each call of ssh."""
+        """Return the arguments of each call of ssh."""
         written = self.folder / "calls"
         return [json.loads(line) for line in written.read_text().splitlines()] if written.exists() else []

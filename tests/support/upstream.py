@@ -1,4 +1,4 @@
-"""A server behind a load balancer, for the tests of the rehearsal's."""
+"""A server behind a load balancer, for tests of the rehearsal's load balancer."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,7 @@ from aiohttp import web
 
 
 class Upstream:
-    """A target: a server in a thread, whose health can be set."""
+    """A target: a server in a thread, with a settable health."""
 
     def __init__(self) -> None:
         self.health = 200

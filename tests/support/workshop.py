@@ -1,4 +1,7 @@
-"""What the end-to-end tests share: a clone, a rehearsal beside any demo that runs, and a browser that trusts it."""
+"""A workshop for the end-to-end tests: a clone, a rehearsal and a browser.
+
+The rehearsal runs beside any demo, and the browser trusts it.
+"""
 
 from __future__ import annotations
 
@@ -28,9 +31,9 @@ OUTPUT = ROOT / "test-output"
 
 
 def aws_client(environment: Mapping[str, str], service: str) -> Any:
-    """boto3's client for the rehearsal that this environment points to.
+    """Return boto3's client for the rehearsal of this environment.
 
-    For looks at AWS where the aws command is not what is tested: a call takes a hundredth of its time.
+    It is for checks of AWS where the aws command is not what is tested: a call takes a hundredth of its time.
     """
     return boto3.session.Session().client(
         service,
@@ -43,7 +46,10 @@ def aws_client(environment: Mapping[str, str], service: str) -> Any:
 
 @dataclass
 class Result:
-    """A finished command: exit status, and standard output and error together without colours."""
+    """A finished command: exit status, and output without colours.
+
+    Standard output and error are together.
+    """
 
     status: int
     text: str
@@ -51,54 +57,66 @@ class Result:
 
 @dataclass
 class Workshop:
-    """The rehearsal in `home`, and ways to run commands in it as an administrator would from a shell in her clone."""
+    """A rehearsal in `home` and a shell for its commands.
+
+    They run as an administrator would run them from a shell in her clone.
+    """
 
     home: Path
     git_before: str = ""
 
     @property
     def root(self) -> Path:
-        """The clone that commands run in; `clone` makes it."""
+        """Return the clone that commands run in; `clone` makes it."""
         return self.home.with_name(f"{self.home.name}-clone")
 
     def clone(self) -> None:
-        """Make the clone, as the working tree is now and without settings."""
+        """Make the clone from the present working tree, without settings."""
         door.clone(self.root)
         self.git_before = self.git_status()
 
     def begin(self) -> None:
-        """Start the rehearsal, and have the clone's settings fit its account."""
+        """Start the rehearsal, and write the clone's settings for its account."""
         up = self.shell("scripts/rehearsal up", timeout=2400, rehearsed=False)
         assert up.status == 0, up.text
         self.take_settings()
 
     def take_settings(self) -> None:
-        """Write the settings that fit the rehearsal's account where a user writes hers; a rehearsal must run."""
+        """Write the rehearsal's account settings to the user's settings file.
+
+        A rehearsal must run.
+        """
         account = yaml.safe_load((inventories.inventory(self.home) / inventories.SETTINGS_FILE).read_text())
         door.write_settings(self.root, door.settings_for(account))
 
     def transcript(self, what: str) -> Path:
-        """The file for `what` was printed; two workshops side by side have files of their own."""
+        """Return the file for the output of `what`.
+
+        Two workshops side by side have files of their own.
+        """
         return OUTPUT / f"{self.home.name}-{what}.txt"
 
     def git_status(self) -> str:
-        """What git sees as changed or new in the working tree."""
+        """Return the changed and new files of the working tree, from git."""
         return self.shell("git status --porcelain --untracked-files=all", rehearsed=False).text
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What the running rehearsal wrote about itself."""
+        """Return the running rehearsal's facts about itself."""
         facts: dict[str, Any] = json.loads((self.home / "rehearsal.json").read_text())
         return facts
 
     @property
     def state(self) -> Path:
-        """Folder of the per-user files."""
+        """Return the folder of the per-user files."""
         return self.home / "state"
 
     @cached_property
     def environment(self) -> dict[str, str]:
-        """The environment of a shell that goes by the clone's own settings; asked for once, as it takes a while."""
+        """Return the environment of a shell with the clone's own settings.
+
+        It is computed once, as it takes a while.
+        """
         command = 'environment=$(scripts/rehearsal env --own-settings) && eval "$environment" && exec env --null'
         done = subprocess.run(
             ["bash", "-c", command],
@@ -114,7 +132,10 @@ class Workshop:
         return {**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
 
     def shell(self, command: str, timeout: float = 1200, rehearsed: bool = True) -> Result:
-        """Run `command` in bash from the clone's root, by default after `eval "$(scripts/rehearsal env ...)"`."""
+        """Run `command` in bash from the clone's root.
+
+        By default this follows `eval "$(scripts/rehearsal env ...)"`.
+        """
         started = time.monotonic()
         done = subprocess.run(
             ["bash", "-c", command],
@@ -142,31 +163,31 @@ class Workshop:
         return result.text
 
     def aws(self, arguments: str) -> Any:
-        """The JSON that the aws CLI answers."""
+        """Return the JSON answer of the aws CLI."""
         text = self.succeed(f"aws {arguments} --output json")
         return json.loads(text) if text.strip() else None
 
     def control(self, path: str) -> Any:
-        """What the rehearsal itself answers at /rehearsal/`path`."""
+        """Return the rehearsal's own answer at /rehearsal/`path`."""
         with urllib.request.urlopen(f"{self.facts['api']}/rehearsal/{path}", timeout=10) as answer:
             return json.load(answer)
 
     def client(self, service: str) -> Any:
-        """boto3's client for the rehearsal."""
+        """Return boto3's client for the rehearsal."""
         return aws_client(self.environment, service)
 
     @cached_property
     def ec2(self) -> Any:
-        """boto3's client for EC2."""
+        """Return boto3's client for EC2."""
         return self.client("ec2")
 
     def fault(self, **values: object) -> None:
-        """Have something go wrong: the fields of a fault of the rehearsal."""
+        """Inject a fault: the arguments are the fields of a fault of the rehearsal."""
         request = urllib.request.Request(f"{self.facts['api']}/rehearsal/faults", json.dumps(values).encode())
         urllib.request.urlopen(request, timeout=10).close()
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Every machine that is not terminated, by its user, as EC2 describes it."""
+        """Return every machine that is not terminated, by user, as EC2 describes it."""
         found: dict[str, dict[str, Any]] = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:
@@ -176,40 +197,49 @@ class Workshop:
         return found
 
     def password_file(self, user: str) -> Path:
-        """Where the pass phrase of `user` lies."""
+        """Return the file with the pass phrase of `user`."""
         return self.state / "jupyter-passwords" / f"{user}.passwd"
 
     def password(self, user: str) -> str:
-        """The pass phrase that is on the card of `user`."""
+        """Return the pass phrase on the card of `user`."""
         return self.password_file(user).read_text().splitlines()[0]
 
     def url(self, user: str, path: str = "/") -> str:
-        """Address of the machine of `user` in a browser."""
+        """Return the address of the machine of `user` in a browser."""
         return f"https://{user}.stack.localhost:{self.facts['https_port']}{path}"
 
     def container(self, user: str) -> str:
-        """The name of the container that stands for the machine of `user`."""
+        """Return the name of the container for the machine of `user`."""
         return f"probcomp-{self.facts['run_id']}-{self.machines()[user]['InstanceId']}"
 
     def on_machine(self, user: str, script: str) -> str:
-        """Run bash's `script` as root on the machine of `user`, past ssh, and return its output."""
+        """Run bash's `script` as root on the machine of `user`, without ssh.
+
+        Returns its output.
+        """
         command = ["docker", "exec", self.container(user), "bash", "-euc", script]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{user}: {script}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def boot_time(self, user: str) -> str:
-        """Identity of the present boot: changes with every start of the machine."""
+        """Return the identity of the present boot, which changes with every start."""
         return self.on_machine(user, "cut -d ' ' -f 22 /proc/1/stat")
 
     def browser(self, profile: Path, *ports: int) -> AbstractContextManager[BrowserContext]:
-        """A new browser that reaches the rehearsal's machines, and other `ports` of 127.0.0.1."""
+        """Open a new browser that reaches the rehearsal's machines.
+
+        It also reaches other `ports` of 127.0.0.1.
+        """
         return chromium(profile, Path(self.facts["ca_bundle"]), [self.facts["https_port"], *ports])
 
 
 @contextmanager
 def used_workshop() -> Iterator[Workshop]:
-    """A workshop with a fresh clone and no rehearsal yet, of which nothing is left in the end; see conftest.py."""
+    """Provide a workshop with a fresh clone and no rehearsal yet.
+
+    Nothing of it remains at the end; see conftest.py.
+    """
     OUTPUT.mkdir(exist_ok=True)
     workshop = Workshop(Path(os.environ.get("REHEARSAL_HOME", OUTPUT / "rehearsal")))
     workshop.transcript("commands").unlink(missing_ok=True)
