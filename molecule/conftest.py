@@ -1,4 +1,7 @@
-"""Fixtures of the scenarios' tests, which Molecule's verifier runs while the machines are up."""
+"""Fixtures of the scenarios' tests.
+
+Molecule's verifier runs the tests while the machines are up.
+"""
 
 from __future__ import annotations
 
