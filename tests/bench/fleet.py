@@ -61,7 +61,7 @@ class FleetBench:
         return Shell(self.workshop.root, self.workshop.environment, self.workshop.transcript("commands"))
 
     def play(self, arguments: str) -> Figures:
-        """Run ansible-playbook and return what it cost."""
+        """Run ansible-playbook and return its cost."""
         return self.shell.run(f"ansible-playbook {arguments}", _LIMIT)
 
     def begin(self) -> None:

@@ -64,7 +64,7 @@ def failures(result: Result) -> list[str]:
     return [line for line in result.text.splitlines() if line.startswith(("FAILED", "UNREACHABLE"))]
 
 
-# Packages
+# The first tests concern packages.
 
 
 def test_a_new_package_past_a_held_lock_and_a_bad_repository(workshop: Workshop) -> None:
@@ -103,7 +103,7 @@ def test_a_new_package_past_a_held_lock_and_a_bad_repository(workshop: Workshop)
     assert started == [workshop.on_machine(user, STARTED) for user in ("ws-1", "ws-3")], "Jupyter was restarted"
 
 
-# Content
+# The next tests concern content.
 
 
 def test_new_content_is_published_brought_and_installed(workshop: Workshop, tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_publishing_without_the_right(workshop: Workshop, tmp_path: Path) -> Non
     assert "need s3:PutObject on arn:aws:s3:::" in line
 
 
-# What a user sees
+# The last test checks what a user sees.
 
 
 def test_nobody_is_asked_about_news(workshop: Workshop, tmp_path: Path) -> None:

@@ -1,4 +1,7 @@
-"""Machines in one network on the rehearsal's CloudFormation, made and deleted in process."""
+"""Machines in one network on the rehearsal's CloudFormation.
+
+They are made and deleted in process.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import sys
 
 
 def main(names: list[str]) -> None:
-    """Offer a plain file of each of `names` to the receiver on standard input and output."""
+    """Offer a plain file of each of `names` to the receiver on stdin and stdout."""
     out, incoming = sys.stdout.buffer, sys.stdin.buffer
     out.write(struct.pack("<i", 29))
     out.flush()

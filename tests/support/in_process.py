@@ -61,7 +61,10 @@ def run(name: str, **arguments: Any) -> dict[str, Any]:
 
 
 class Account:
-    """A network and the machines of alice and bob in `server`, made by our own modules."""
+    """A network in `server` with the machines of alice and bob.
+
+    Our own modules make them.
+    """
 
     users = ("alice", "bob")
 

@@ -1,7 +1,7 @@
 """An account in which nothing is wrong, for the tests of preflight.
 
-It is moto's, with literal quotas and prices: moto has no vCPU quotas and no prices, so those two are peers that answer
-as AWS's documentation shows. Every request is recorded, so that a test can check that a sweep only reads.
+It is moto's, with literal quotas and prices: moto has no vCPU quotas and no prices, so fakes answer for those two as
+AWS's documentation shows. Every request is recorded, so that a test can check that a sweep only reads.
 """
 
 import json
@@ -91,7 +91,7 @@ def new_client(service: str, region: str, recorded: bool) -> Any:
 
 
 class World:
-    """The account, the settings that fit it, and the requests that were made."""
+    """The account, the settings that fit it, and the recorded requests."""
 
     def __init__(self, folder: Path) -> None:
         self.requests = _requests
@@ -127,7 +127,7 @@ class World:
         return new_client(service, region, False)
 
     def client(self, service: str, region: str) -> Any:
-        """Return a client as the module makes it, recorded."""
+        """Return a client as the module makes it; its requests are recorded."""
         if service == "service-quotas":
             return ServiceQuotas(self)
         if service == "pricing":
@@ -173,7 +173,10 @@ class World:
     def make_machine(
         self, user: str, status: str = "CREATE_COMPLETE", fleet: str = "", instance: str = "t3.medium"
     ) -> str:
-        """Make a user's stack in the state `status` with a live instance, and return the instance's id."""
+        """Make a user's stack in the state `status` with a live instance.
+
+        Returns the instance's id.
+        """
         self.make_stack(f"probcomp-stack-{user}", status, {"Network": "shared"})
         tags = [{"Key": "Name", "Value": f"{user}/instance"}, {"Key": "fleet", "Value": fleet}]
         made = self.make("ec2").run_instances(
