@@ -1,4 +1,7 @@
-"""Prices: found in the list's own shape, kept with their day, never 0 and never guessed when they are not known."""
+"""Prices: found in the list's own format and kept with their day.
+
+An unknown price is never 0 and never guessed.
+"""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -13,11 +16,14 @@ DAY = datetime(2026, 5, 1, 12, tzinfo=UTC)
 
 
 class Refused(Exception):
-    """What the fake raises in place of botocore's errors."""
+    """An error that the fake raises in place of botocore's errors."""
 
 
 def product(usage: str, *amounts: str, **attributes: str) -> str:
-    """Return a product as GetProducts gives it, with one price dimension per amount."""
+    """Return a product as GetProducts returns it.
+
+    It has one price dimension per amount.
+    """
     dimensions = {f"rate{number}": {"unit": "Hrs", "pricePerUnit": {"USD": a}} for number, a in enumerate(amounts)}
     data = {
         "product": {"sku": "A1", "attributes": {"usagetype": usage, **attributes}},
@@ -27,7 +33,10 @@ def product(usage: str, *amounts: str, **attributes: str) -> str:
 
 
 class FakePriceList:
-    """Answers GetProducts literally, by the most telling filter; counts the calls."""
+    """A fake price list with literal GetProducts answers and a count of calls.
+
+    It answers by the most specific filter.
+    """
 
     def __init__(self, answers: dict[str, list[list[str]]]) -> None:
         self.answers = answers
@@ -48,7 +57,7 @@ class FakePriceList:
 
 
 def price_list(fake: FakePriceList, **options: Any) -> prices.PriceList:
-    """Return the list of eu-central-1 as `fake` has it."""
+    """Return the price list of eu-central-1 in `fake`."""
     return prices.PriceList(lambda: fake, "eu-central-1", errors=(Refused,), **{"now": DAY, **options})
 
 

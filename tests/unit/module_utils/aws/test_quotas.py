@@ -1,4 +1,7 @@
-"""Quotas: the right one for a machine's family, and a limit that cannot be read is a note, not a stop."""
+"""Quotas: the right one for a machine's family.
+
+A limit that cannot be read is a note and does not stop the command.
+"""
 
 from typing import Any
 
@@ -9,7 +12,10 @@ from botocore.exceptions import ClientError
 
 
 class FakeServiceQuotas:
-    """Answers literally: applied values, defaults, or an error code for all."""
+    """A fake with literal quotas: applied values, defaults, or one error code.
+
+    The error code applies to all.
+    """
 
     def __init__(self, applied: dict[str, float], defaults: dict[str, float], refuse: str = "") -> None:
         self.applied, self.defaults, self.refuse = applied, defaults, refuse

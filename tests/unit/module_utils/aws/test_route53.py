@@ -1,4 +1,7 @@
-"""Records of a fleet in one batch: against moto's Route 53, and literal answers for what moto does not do."""
+"""Records of a fleet in one batch, against moto's Route 53.
+
+Literal answers stand in where moto lacks a feature.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ def client(server: str) -> Iterator[Any]:
     route53.delete_hosted_zone(Id=zone)
 
 
-# Runs a module by itself, with its arguments as JSON on standard input; what Ansible does around it takes seconds.
+# The script runs a module by itself, with its arguments as JSON on standard input; Ansible's own part takes seconds.
 RUNNER = """
 import runpy, sys
 from ansible.module_utils import basic
@@ -157,7 +160,10 @@ def test_batches_keep_to_the_limits() -> None:
 
 
 class FakeRoute53:
-    """Answers with the given errors first; a change needs `looks` looks to be everywhere."""
+    """A fake of Route 53 that first raises the given errors.
+
+    A change needs `looks` looks to be everywhere.
+    """
 
     def __init__(self, errors: list[Exception], looks: int = 2) -> None:
         self.errors = errors

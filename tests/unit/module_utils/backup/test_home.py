@@ -1,7 +1,7 @@
-"""Saving homes: a whole archive or none, within bounds, from machines that may send anything.
+"""Saved homes: a whole archive or none, within bounds, from hostile machines.
 
-The connection is a stand-in for ssh that runs the remote command here, or plays a hostile machine; what it is given on
-its command line is looked at too. A real ssh server carries the same command in the end-to-end test.
+The connection is a fake ssh that runs the remote command here, or plays a hostile machine; the tests also check its
+command line. A real ssh server carries the same command in the end-to-end test.
 """
 
 import gzip
@@ -48,7 +48,7 @@ exec "$@"
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home with files of all sorts, and the stand-ins on the path."""
+    """Make a home with files of all types, and put the fakes on the path."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name, text in (("ssh", SSH), ("sudo", SUDO)):
@@ -66,7 +66,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def save(home: Path, address: str, **limits: float) -> backup.Saved:
-    """Return what becomes of the home at `address`."""
+    """Return the result of saving the home at `address`."""
     machine = backup.Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", str(home.parent / "pin"))
     bounds = backup.Limits(int(limits.get("bytes", 10**9)), limits.get("seconds", 30))
     return backup.save(machine, "/keys/lab", str(home), home.parent / "backups", bounds)
@@ -101,7 +101,7 @@ def test_the_connection_accepts_the_pinned_key_only(home: Path) -> None:
         "Port=2222",
         "IdentitiesOnly=yes",
     } <= options
-    # ssh itself understands all of them.
+    # The real ssh accepts all of these arguments.
     line = ["/usr/bin/ssh", "-G", *arguments[:-2], "whole"]
     assert "stricthostkeychecking true" in subprocess.run(line, check=True, capture_output=True, text=True).stdout
 

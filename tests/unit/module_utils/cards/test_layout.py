@@ -1,4 +1,7 @@
-"""Cards as data: which lies where, the table, the settings, and files that are private and whole."""
+"""Cards as data: their order, the table, and the settings.
+
+Files are private and written whole.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,11 @@ from ansible_collections.probcomp.stack.plugins.module_utils.commands import ext
 
 
 def piles(pages: list[list[int | None]], per_page: int) -> list[int | None]:
-    """Cut the pack, first page on top: a pile for each place. Lay each under the one before, and read downwards."""
+    """Return the cards in the reading order of the cut and piled pack.
+
+    The pack is cut with the first page on top, which makes a pile for each place. Each pile is laid under the one
+    before, and the whole is read downwards.
+    """
     return [page[place] for place in range(per_page) for page in pages]
 
 

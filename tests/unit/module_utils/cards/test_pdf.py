@@ -1,4 +1,7 @@
-"""Printed cards, looked at: everything is there letter for letter, inside its card, in its place; errors are quiet."""
+"""Printed cards: all text is complete, in its card and in its place.
+
+Errors are quiet.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +20,7 @@ from tests.support.cards_pages import POINTS_PER_MM, Code, Letter, Page, read, t
 TEMPLATE = ROOT / "playbooks/templates/cards.typ"
 LOOK = Look("Jupyter for this course", "Open the address and enter the pass phrase.", "a4", 3, "stack", TEMPLATE)
 MARGIN = 5 * POINTS_PER_MM
-"""What office printers leave blank."""
+"""The margin that office printers leave blank."""
 HOSTILE = [
     "#set page(fill: red) #x",
     "$ x^2 $ *bold* _slanted_ `raw`",
@@ -40,7 +43,10 @@ def class_of(count: int, phrase: str = "outfield-handshake-untoasted-grandkid-wo
 
 
 def assert_printed(cards: list[Card], look: Look) -> list[Page]:
-    """Return the pages. Each card lies in its place, whole, within margins, and its code tells the address alone."""
+    """Check the printed cards and return the pages.
+
+    Each card lies in its place, whole, within margins, and its code holds the address alone.
+    """
     pdf, warnings = set_cards(cards, look)
     assert warnings == []
     found = read(pdf)
@@ -69,7 +75,7 @@ def assert_card(page: Page, cell: tuple[float, float, float, float], card: Card,
     for one in printed:
         assert left + MARGIN <= one.left and one.right <= right - MARGIN, one
         assert top + MARGIN <= one.top and one.bottom <= bottom - MARGIN, one
-    # Four squares of white around a code, or telephones do not find it; 29 squares are the least of these codes.
+    # Telephones find a code only with four white squares around it; the smallest of these codes has 29 squares.
     quiet = 4 * (code.right - code.left) / 41
     for one in letters:
         apart = one.right < code.left - quiet or one.top > code.bottom + quiet
@@ -147,7 +153,7 @@ def test_a_logo_may_be_of_pixels(tmp_path: Path) -> None:
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    header = struct.pack(">IIBBBBB", 60, 20, 8, 0, 0, 0, 0)  # width, height, 8 bits of grey
+    header = struct.pack(">IIBBBBB", 60, 20, 8, 0, 0, 0, 0)  # width, height, 8-bit greyscale
     pixels = zlib.compress((b"\0" + b"\x40" * 60) * 20)
     png = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
     logo = _bytes(tmp_path / "logo.png", png)

@@ -1,4 +1,7 @@
-"""cloudformation_stacks against the rehearsal's CloudFormation, with the project's own templates."""
+"""cloudformation_stacks against the rehearsal's CloudFormation.
+
+The templates are the project's own.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +62,7 @@ def test_the_life_of_a_fleet(lab: Lab) -> None:
 
 @pytest.fixture
 def capacity_fault() -> Iterator[None]:
-    """Bob's instance cannot be made, once."""
+    """Make the creation of Bob's instance fail once."""
     reason = "You have requested more vCPU capacity than your current vCPU limit"
     faults.add({"kind": "resource", "match": "stack-bob", "logical_id": "Instance", "message": reason, "times": 1})
     yield

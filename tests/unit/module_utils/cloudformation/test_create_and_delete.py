@@ -1,4 +1,7 @@
-"""The table "stack states and the right answer" for those who want a stack, with literal answers of AWS."""
+"""The table "stack states and the right answer" for wanted stacks.
+
+The answers are literal ones of AWS.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def lab() -> Lab:
     return Lab()
 
 
-# Create
+# These tests create stacks.
 
 
 def test_makes_what_is_missing(lab: Lab) -> None:
@@ -132,7 +135,7 @@ def test_reasons_are_said_without_request_ids(reason: str, plain: str) -> None:
     assert plain_reason(reason) == plain
 
 
-# Rule priorities
+# These tests check the priorities of the listener's rules.
 
 
 def test_priorities_are_the_lowest_free_and_distinct(lab: Lab) -> None:
@@ -165,7 +168,7 @@ def test_a_priority_taken_by_somebody_else_is_changed_once(lab: Lab) -> None:
     assert other.client.called("create_stack") == ["create_stack"] * 2
 
 
-# Trouble on the way
+# These tests have requests fail or lose their answers.
 
 
 def test_a_lost_answer_makes_no_second_stack(lab: Lab) -> None:
@@ -255,7 +258,7 @@ def test_a_fleet_is_submitted_at_a_pace_and_watched_as_one(lab: Lab) -> None:
     assert lab.client.called("describe_stacks") == []
 
 
-# What is reported meanwhile
+# These tests check the progress reports.
 
 
 def test_stacks_that_are_late_are_reported(lab: Lab, reported: Callable[[], list[str]]) -> None:

@@ -1,4 +1,7 @@
-"""Stacks that are to go, and those whose instance is gone, against literal answers of CloudFormation and EC2."""
+"""Deleted stacks, and stacks whose instance is gone.
+
+The answers of CloudFormation and EC2 are literal.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def lab() -> Lab:
     return Lab()
 
 
-# Delete
+# These tests delete stacks.
 
 
 def test_deletes_and_asks_by_id(lab: Lab) -> None:
@@ -93,11 +96,11 @@ def test_one_deletion_touches_nobody_else(lab: Lab) -> None:
     assert all(request["StackName"] != bob["StackId"] for request in lab.client.requests("delete_stack"))
 
 
-# Instances
+# These tests look at the instances of stacks.
 
 
 class FakeInstances:
-    """EC2 with the states of instances; those in `stacks` bear the tags of a stack."""
+    """A fake of EC2 with instance states; those in `stacks` have a stack's tags."""
 
     def __init__(self, states: dict[str, str], stacks: dict[str, str]) -> None:
         self.states = states
@@ -121,7 +124,7 @@ class FakeInstances:
     ("states", "tagged", "is_dead"),
     [
         ({"sg-1": "running"}, True, False),
-        ({"sg-1": "running"}, False, False),  # Tags lost: looked at by its id before a stack is deleted.
+        ({"sg-1": "running"}, False, False),  # The tags are lost: EC2 is asked by id before a stack is deleted.
         ({"sg-1": "stopped"}, False, False),
         ({"sg-1": "terminated"}, True, True),
         ({"sg-1": "shutting-down"}, True, True),

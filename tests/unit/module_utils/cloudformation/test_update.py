@@ -1,4 +1,7 @@
-"""cloudformation_stack_updates against the rehearsal's CloudFormation, with the project's own templates."""
+"""cloudformation_stack_updates against the rehearsal's CloudFormation.
+
+The templates are the project's own.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.upda
 
 pytestmark = pytest.mark.slow
 
-# moto's instances, unlike AWS's and the rehearsal's, do not tell whether they have ENA, so those of types without it.
+# These types have no ENA: moto's instances, unlike AWS's and the rehearsal's, do not report whether they have it.
 OLD, NEW = "t2.medium", "t2.large"
 _numbers = itertools.count(1)
 
@@ -45,7 +48,7 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture
 def user(lab: Lab) -> Iterator[str]:
-    """Somebody who has a machine for the time of the test."""
+    """Make a user with a machine for the time of the test."""
     name = f"user-{next(_numbers)}"
     assert lab.make(name, instance_type=OLD)[name]["status"] == "ready"
     yield name
@@ -55,7 +58,7 @@ def user(lab: Lab) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Prices of the day, so that nobody asks for them."""
+    """Provide cached prices of the day, so that no test requests them."""
     path = tmp_path_factory.mktemp("prices") / "prices.json"
     today = datetime.now(UTC).date().isoformat()
     amounts = {"instance/t2.medium": "0.0464", "instance/t2.large": "0.0928", "instance/t2.2xlarge": "0.3712"}
@@ -233,7 +236,7 @@ def test_a_parameter_that_no_stack_of_ours_has(lab: Lab, cache: Path, user: str)
         assert "no parameter Colour" in result["stacks"][user]["reason"], result
 
 
-# In this process, with a client between that loses answers
+# These tests run in this process, with a client in between that loses answers.
 
 
 def work(lab: Lab, client: Any, job: UpdateJob) -> dict[str, Any]:
@@ -270,7 +273,7 @@ def test_a_resize_that_nobody_checked_is_refused(lab: Lab, user: str) -> None:
 
 
 class Quota:
-    """service-quotas with one limit for all."""
+    """A fake of service-quotas with one limit for all."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -1,4 +1,7 @@
-"""The inventory plugin against literal answers of EC2: hosts, groups, variables, and what it refuses."""
+"""The inventory plugin against literal answers of EC2.
+
+The tests check hosts, groups, variables, and refusals.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ class FakePaginator:
 
 
 class FakeEc2:
-    """Answers describe_instances with one instance a page."""
+    """A fake of EC2 that returns one instance a page."""
 
     def __init__(self, *instances: dict[str, Any]) -> None:
         self.instances = instances
@@ -69,7 +72,7 @@ def instance(name: str, number: int = 1, state: str = "running", **tags: str) ->
 
 
 class Inventory:
-    """The plugin, filled from `instances`."""
+    """The inventory plugin, filled from `instances`."""
 
     def __init__(self, *instances: dict[str, Any], **options: Any) -> None:
         self.client = FakeEc2(*instances)

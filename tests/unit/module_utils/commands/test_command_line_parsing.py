@@ -1,4 +1,7 @@
-"""Whether a command line fits its command: read from the playbooks themselves."""
+"""Checks of command lines against their playbooks.
+
+The rules are read from the playbooks themselves.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +85,7 @@ def test_only_playbooks_of_ours_are_judged(root: Path, tmp_path: Path, monkeypat
     other.mkdir()
     (other / "converge.yml").write_text("- hosts: localhost\n", encoding="utf-8")
     assert command.our_playbooks((str(other / "converge.yml"), "none.yml"), root) == []
-    assert command.our_playbooks("users", root) == []  # ad-hoc: a pattern
+    assert command.our_playbooks("users", root) == []  # an ad-hoc command's pattern
     assert command.our_playbooks(None, root) == []  # ansible-inventory
 
 

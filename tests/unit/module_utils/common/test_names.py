@@ -1,4 +1,4 @@
-"""Promise 7 and the bad-input table: which names are taken, and what is said about the others."""
+"""Promise 7 and the bad-input table: valid names, and errors about the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_takes_valid_names(name: str) -> None:
         ("-a", "begin with a letter"),
         ("a-", "end with a letter or digit"),
         ("1a", "begin with a letter"),
-        ("аlice", "is not valid"),  # noqa: RUF001 - the first letter is Cyrillic
+        ("аlice", "is not valid"),  # noqa: RUF001 - a Cyrillic first letter
         ("x" * 33, "too long by 1 character:"),
         ("x" * 40, "too long by 8 characters:"),
         ("all", "reserved"),

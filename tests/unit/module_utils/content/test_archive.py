@@ -1,4 +1,7 @@
-"""Promise 19: content arrives whole or not at all, and files that the user changed are kept."""
+"""Promise 19: content arrives whole or not at all.
+
+Files that the user changed are kept.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +22,13 @@ from ansible_collections.probcomp.stack.plugins.module_utils.content import down
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import unpack
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
-# The web server is a thread of this process, and takes no lock that the module's child would wait for.
+# The web server is a thread of this process, and holds no lock that the module's child would wait for.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 TWO = files(notebook__a="a2", notebook__b="b2", notebook__c="c2")
 
 
 class Machine:
-    """A home and root's notes, into which the module's work is done as on a machine."""
+    """A home and root's notes, on which the module works as on a machine."""
 
     def __init__(self, folder: Path, server: Server) -> None:
         self.home, self.note = folder / "home", folder / "notes/content.json"
@@ -55,7 +58,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         yield Machine(tmp_path, server)
 
 
-# Installing
+# These tests install content.
 
 
 def test_first_and_second_time(machine: Machine) -> None:
@@ -151,7 +154,7 @@ def test_root_writes_nothing_through_a_planted_link(tmp_path: Path) -> None:
         assert list(victim.iterdir()) == []
 
 
-# Interrupted
+# These tests interrupt an installation.
 
 
 def test_interrupted_between_two_files(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -167,13 +170,13 @@ def test_interrupted_between_two_files(machine: Machine, monkeypatch: pytest.Mon
         with pytest.raises(MachineError, match="cut off"):
             machine.lay_down()
     assert machine.texts()["notebook/a"] == "a2"
-    # By then a third version is out: the file of the second is not taken for the user's.
+    # A third version is out by then: the file of the second is not taken for the user's.
     machine.publish(files(notebook__a="a3", notebook__b="b3"))
     machine.lay_down()
     assert machine.texts() == {"notebook/a": "a3", "notebook/b": "b3"}
 
 
-# Refused, with nothing unpacked
+# These archives are refused, with nothing unpacked.
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -204,7 +207,7 @@ def test_too_large(machine: Machine) -> None:
         machine.lay_down(max_size=1)
 
 
-# What a good archive may hold
+# A good archive may hold these members.
 
 
 def test_links_modes_and_times(tmp_path: Path) -> None:
@@ -239,7 +242,7 @@ def test_compressions(mode: str, tmp_path: Path) -> None:
     assert list(unpack(archive, target, MIB)) == ["a"]
 
 
-# Fetching
+# These tests fetch content.
 
 
 def test_missing_address_is_named_without_its_secret(machine: Machine) -> None:
@@ -267,7 +270,7 @@ def test_other_schemes(url: str, machine: Machine) -> None:
         machine.lay_down(url=url)
 
 
-# Check mode
+# These tests use check mode.
 
 
 def test_check_mode_tells_and_touches_nothing(machine: Machine) -> None:

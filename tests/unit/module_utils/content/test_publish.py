@@ -1,4 +1,7 @@
-"""Publishing content: the machines' own checks first, one put where it is new, and proof over plain HTTP."""
+"""Publishing content: checks, one put where it is new, and a proof.
+
+The machines' own checks come first, and the proof is over plain HTTP.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from typing import Any
 import boto3
 import pytest
 
-# Importing content_world made our module_utils importable by the name that modules know them by.
+# Importing content_world makes our module_utils importable by the name that modules use.
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     Archive,
@@ -41,7 +44,7 @@ PLACE = S3Object("lab", "folder/content.tgz")
 ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
 
 
-# The archive itself
+# These tests check the archive itself.
 
 
 def test_a_good_archive(tmp_path: Path) -> None:
@@ -77,11 +80,11 @@ def test_no_such_file(tmp_path: Path) -> None:
             check_archive(path, MIB, MIB)
 
 
-# Bringing it to S3, here the rehearsal's
+# From here on the archive goes to S3, here the rehearsal's.
 
 
 class World:
-    """The rehearsal's S3 with the bucket `lab`, and what is asked of it."""
+    """The rehearsal's S3 with the bucket `lab`, and the requests to it."""
 
     def __init__(self, folder: Path, api: str, counts: Counts) -> None:
         self.folder, self.api, self._counts = folder, api, counts
@@ -171,7 +174,7 @@ def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str
     world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
     with pytest.raises(MachineError, match=r"machines cannot read it: .* 403 Forbidden.*s3:GetObject"):
         world.publish(ONE)
-    # The same again after the policy was mended puts nothing, and proves it.
+    # After the policy is mended the same run puts nothing, and proves the content.
     world.open()
     assert not world.publish(ONE)
 
@@ -198,7 +201,7 @@ def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> N
     assert world.target().version() is None
 
 
-# What lies there stays readable
+# These tests check that the present object stays readable.
 
 
 OTHERS_ONLY = {**seed.public_policy(PLACE.bucket)}
@@ -207,7 +210,7 @@ OTHERS_ONLY["Statement"] = [{**OTHERS_ONLY["Statement"][0], "Principal": {"AWS":
 
 @pytest.fixture
 def forbid() -> Iterator[Callable[[str], object]]:
-    """Takes the right to a call of S3 away."""
+    """Provide a function that takes the right to a call of S3 away."""
     faults.clear()
     yield lambda action: faults.add(
         {"service": "s3", "action": action, "code": "AccessDenied", "message": "no", "status": 403}
@@ -255,7 +258,10 @@ def test_what_machines_read_is_not_replaced_by_what_they_cannot(
 
 
 def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
-    """Block Public Access ignores it and refuses a new one; a cache in front reads by the policy for itself."""
+    """An ACL that Block Public Access ignores is not kept.
+
+    Block Public Access refuses a new ACL; a cache in front reads by the policy for itself.
+    """
     world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
     policy = {**OTHERS_ONLY, "Statement": [*OTHERS_ONLY["Statement"], {**json.loads(PLACE.policy)["Statement"][0]}]}
     policy["Statement"][1]["Effect"] = "Deny"

@@ -1,4 +1,7 @@
-"""Where content_url takes its file from, and whether a bucket's policy lets machines read it there."""
+"""The bucket behind content_url, and its policy.
+
+The tests check whether the policy lets machines read the file.
+"""
 
 from __future__ import annotations
 

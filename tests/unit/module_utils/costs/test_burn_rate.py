@@ -1,4 +1,7 @@
-"""The burn rate: everything charged is counted once, to the cent; what has no price is named; reads only."""
+"""The burn rate: everything charged is counted once, to the cent.
+
+A thing without a price is named; all requests only read.
+"""
 
 import json
 import re
@@ -27,7 +30,10 @@ MACHINE, DISK, ADDRESS, BALANCER = (Decimal(text) for text in ("0.048", "0.0952"
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account with nothing of ours in it, and a price list with all that is asked of it."""
+    """Provide an account with nothing of ours, and a full price list.
+
+    The list has a price for all that is asked of it.
+    """
     with world(tmp_path) as made:
         made.prices |= {"EBS:SnapshotUsage": "0.054", "PublicIPv4:IdleAddress": "0.005", "LCUUsage": "0.008"}
         yield made
@@ -43,9 +49,10 @@ def test_a_class_of_three_by_hand_before_with_and_after_a_stopped_machine(accoun
     size = disk_of(account, ids[0])["Size"]
     assert size == 8
     balancer(account, "network/shared")
-    account.prices["EBS:VolumeUsage.gp2"] = "0.119"  # What moto's instances have.
+    account.prices["EBS:VolumeUsage.gp2"] = "0.119"  # moto's instances have gp2 volumes.
     assert disk_of(account, ids[0])["VolumeType"] == "gp2"
-    # By hand: 3 machines at 0.048; 24 GiB at 0.119 a month of 730 h; 3 + 2 addresses at 0.005; a balancer at 0.027.
+    # The sum by hand: 3 machines at 0.048; 24 GiB at 0.119 a month of 730 h; 3 + 2 addresses at 0.005; a balancer at
+    # 0.027.
     # 0.144 + 0.003912328... + 0.025 + 0.027 = 0.199912328...; times 24; times 720
     made, total = burn(account)
     data = total.as_data()
@@ -81,21 +88,21 @@ def test_every_kind_of_thing_is_counted_once(account: World) -> None:
     ec2.create_volume(Size=100, TagSpecifications=tags("volume", "alice/data"), **loose)
     added(100 * DISK / 730)
     ec2.create_volume(Size=50, TagSpecifications=tags("volume", "gone/instance"), **loose)
-    added(50 * DISK / 730)  # Left of somebody without a stack or machine.
+    added(50 * DISK / 730)  # The disk is left of a user without a stack or machine.
     ec2.create_volume(Size=70, TagSpecifications=tags("volume", "database"), **loose)
-    added(Decimal(0))  # Not ours.
+    added(Decimal(0))  # The disk is not ours.
     ec2.create_snapshot(VolumeId=disk["VolumeId"])
-    added(8 * Decimal("0.054") / 730)  # By hand, without a name, of a disk of ours.
+    added(8 * Decimal("0.054") / 730)  # A snapshot by hand, without a name, of a disk of ours.
     ec2.create_snapshot(VolumeId=disk["VolumeId"], TagSpecifications=tags("snapshot", "alice/before"))
     added(8 * Decimal("0.054") / 730)
     ec2.create_image(InstanceId=alice, Name="baked", TagSpecifications=tags("image", "probcomp-20260501-120000"))
     added(15 * Decimal("0.054") / 730)  # The image's snapshot, which has no name; moto makes it 15 GiB.
     ec2.create_snapshot(VolumeId=disk["VolumeId"], TagSpecifications=tags("snapshot", "probcomp-20260501-130000"))
-    added(8 * Decimal("0.054") / 730)  # Found as an image's by its name, and as alice's by its disk: counted once.
+    added(8 * Decimal("0.054") / 730)  # An image's by its name and alice's by its disk: counted once.
     idle = ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "alice/address"))
     added(ADDRESS)
     ec2.associate_address(AllocationId=idle["AllocationId"], InstanceId=alice)
-    added(-ADDRESS)  # It takes the place of the address that came with the machine.
+    added(-ADDRESS)  # It replaces the address that came with the machine.
     balancer(account, "network/shared")
     added(BALANCER + 2 * ADDRESS)
     balancer(account, "somebody-else")

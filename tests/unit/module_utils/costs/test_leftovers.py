@@ -1,4 +1,7 @@
-"""What is left: everything of a user is found, nothing of anybody else, with its price or the word unknown."""
+"""Leftovers: everything of a user is found, nothing of anybody else.
+
+Each has its price or the word unknown.
+"""
 
 from collections.abc import Iterator
 from decimal import Decimal
@@ -28,13 +31,13 @@ from tests.support.preflight_world import READING, REGION, World, world
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account with nothing of ours in it."""
+    """Provide an account with nothing of ours in it."""
     with world(tmp_path) as made:
         yield made
 
 
 def finder(account: World) -> ResourceFinder:
-    """Return a search in `account`, recorded from here on."""
+    """Return a search in `account` whose requests are recorded from here on."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     listed = prices.PriceList(lambda: clients.client("pricing", "us-east-1"), REGION, errors=(ClientError,))
@@ -42,7 +45,7 @@ def finder(account: World) -> ResourceFinder:
 
 
 def machines(account: World, *users: str) -> list[Resource]:
-    """Return what there is of `users`, found with reading requests only."""
+    """Return the things of `users`, found with reading requests only."""
     looking = finder(account)
     find_machines(looking, list(users), "stack.example.org", "example.org.")
     assert all(READING.match(name) for name in account.requests)
@@ -133,7 +136,7 @@ def test_all_of_a_user_is_found_and_nothing_of_another(account: World) -> None:
     ]
     volume = next(item for item in found if item.kind == "volume 100 GiB gp3 unattached")
     assert volume.per_day == str((100 * Decimal("0.0952") / 730 * 24).quantize(Decimal("0.01")))
-    # No price for snapshots in this list: marked, not 0.
+    # This list has no price for snapshots: the price is marked, not 0.
     snapshot = next(item for item in found if item.kind.startswith("snapshot"))
     assert snapshot.per_day is None and "price unknown" in snapshot.text
     assert [item for item in machines(account, "bob", "al")] == []

@@ -1,4 +1,7 @@
-"""What a machine lacks of what a role leaves there; each kind of expectation, met and not met."""
+"""The differences of a machine from a role's expectations.
+
+Each kind of expectation is tested met and not met.
+"""
 
 from __future__ import annotations
 

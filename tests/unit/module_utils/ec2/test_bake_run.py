@@ -1,4 +1,7 @@
-"""What ami_bake.yml remembers: an interrupted run is gone on with, a second one at the same time is refused."""
+"""The state file of ami_bake.yml.
+
+An interrupted run is continued, and a second one at the same time is refused.
+"""
 
 import json
 import os
@@ -100,7 +103,7 @@ def test_a_killed_run_is_gone_on_with(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as first:
         begun = begin(path, identity(first.pid))
         first.kill()
-        # As long as nobody has asked for its status, something of it is left, which is no process any more.
+        # Until its parent reads its status, an ended process leaves an entry that is no running process any more.
         os.waitid(os.P_PID, first.pid, os.WEXITED | os.WNOWAIT)
         assert begin(path, identity(os.getpid())).name == begun.name
 

@@ -1,4 +1,7 @@
-"""machine_image against the rehearsal: an image is seen through, and nothing that costs is left of a failed one."""
+"""machine_image against the rehearsal: an image is completed.
+
+A failed image leaves nothing that costs.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -47,7 +50,7 @@ def clients(server: Server) -> Iterator[AwsClients]:
 
 @pytest.fixture
 def stopped(ec2: Any) -> str:
-    """An instance that is stopped."""
+    """Provide a stopped instance."""
     made = ec2.run_instances(ImageId=UBUNTU, InstanceType="t3.micro", MinCount=1, MaxCount=1)
     identity = str(made["Instances"][0]["InstanceId"])
     ec2.get_waiter("instance_running").wait(InstanceIds=[identity], WaiterConfig={"Delay": 1})
@@ -61,7 +64,7 @@ def maker(clients: AwsClients, name: str = TAGS["Name"]) -> ImageMaker:
 
 
 def own(ec2: Any) -> tuple[list[str], list[str]]:
-    """The account's images and snapshots."""
+    """Return the account's images and snapshots."""
     images = ec2.describe_images(Owners=["self"])["Images"]
     snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
     return [image["ImageId"] for image in images], [snapshot["SnapshotId"] for snapshot in snapshots]

@@ -1,4 +1,4 @@
-"""Promise 4: which console texts give keys to pin, which are refused, and that a pinned key stays."""
+"""Promise 4: pinned keys stay; console texts give keys or are refused."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SSH_NAME = "ssh.alice.stack.example.org"
 
 
 def new_key(private: Any = None) -> str:
-    """Return a new public key as text, an Ed25519 one unless given another."""
+    """Return a new public key as text, by default an Ed25519 key."""
     public = (private or ed25519.Ed25519PrivateKey.generate()).public_key()
     form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
     return str(public.public_bytes(*form).decode("ascii"))
@@ -114,7 +114,7 @@ def test_pin_files(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
 def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
-    # With HostKeyAlias ssh looks for the alias as it is, whatever the port: no [name]:port.
+    # With HostKeyAlias ssh looks for the alias unchanged, whatever the port: no [name]:port.
     path = tmp_path / "alice"
     pins.write_pin(path, SSH_NAME, pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519)))))
     command = ["ssh-keygen", "-F", SSH_NAME, "-f", str(path)]
@@ -160,7 +160,10 @@ class FakeTime:
 
 
 class FakeEc2:
-    """Consoles that show the given texts one after the other; an exception is raised; the last one stays."""
+    """A fake of EC2 whose consoles show the given texts in turn.
+
+    It raises an exception in the list; the last text stays.
+    """
 
     def __init__(self, live: bool = True, **outputs: list[str | Exception]) -> None:
         self.live = live

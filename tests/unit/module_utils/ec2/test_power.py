@@ -16,7 +16,7 @@ WAYS = {"start": "running", "stop": "stopped"}
 
 
 class FakeEc2:
-    """Machines that pass through given states, one per look; the last one stays."""
+    """A fake of EC2 with one given state per look; the last one stays."""
 
     def __init__(self) -> None:
         self.states: dict[str, list[str]] = {}
@@ -67,7 +67,10 @@ class Hall:
         self.time = FakeTime()
 
     def switch(self, target: str, timeout: float = 600, **states: str) -> dict[str, dict[str, Any]]:
-        """Bring machines, given by user with their course of states, to the target."""
+        """Bring machines to the target.
+
+        They are given by user, with their course of states.
+        """
         for user, course in states.items():
             self.ec2.states.setdefault(f"i-{user}", course.split()) if course else None
         clients = AwsClients(lambda *_: self.ec2, "eu-west-1")

@@ -1,4 +1,7 @@
-"""Who has what: everybody is listed as they are, with the command that repairs, in few reading requests."""
+"""The list of machines: every user's, with the command that repairs it.
+
+It takes few reading requests.
+"""
 
 import re
 from collections.abc import Iterator
@@ -33,13 +36,13 @@ PLAIN = FleetMachine(
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account with nothing of ours in it."""
+    """Provide an account with nothing of ours in it."""
     with world(tmp_path) as made:
         yield made
 
 
 def seen(account: World) -> list[FleetMachine]:
-    """Return who has what, found with reading requests only."""
+    """Return the users' machines, found with reading requests only."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     found = machines(clients, survey(clients), "stack.example.org", 443)

@@ -1,4 +1,7 @@
-"""running-stacks.org: our table is kept up to date, and nothing that people wrote in the file is ever lost."""
+"""running-stacks.org: our table is kept up to date.
+
+Nothing that people wrote in the file is ever lost.
+"""
 
 import itertools
 from pathlib import Path
@@ -13,7 +16,7 @@ ALICE, BOB = ["alice", "running", "her note"], ["bob", "stopped", ""]
 
 
 def update(old: str, *rows: list[str], place: str = PLACE, day: str = DAY) -> str:
-    """Return the register after a run, and make sure that a second run finds nothing to do."""
+    """Return the register after a run; check that a second run changes nothing."""
     text = written(old, place, HEADS, list(rows), day).text
     again = written(text, place, HEADS, list(rows), "2026-06-01")
     assert again.text == text and not again.notes, again

@@ -1,4 +1,7 @@
-"""fleet_check against servers over TLS: each way of failing is told apart. tests/e2e has it run on real Jupyters."""
+"""fleet_check against servers over TLS: each failure has its own message.
+
+tests/e2e runs it on real Jupyters.
+"""
 
 import asyncio
 import contextlib
@@ -29,7 +32,7 @@ LIMITS = client.Limits(connect=5, kernel=30)
 
 
 def certificate(folder: Path, name: str) -> Path:
-    """Return a file with a key and a certificate for `name`, which is its own authority."""
+    """Return a file with a key and a self-signed certificate for `name`."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "test")])
     now = datetime.datetime.now(datetime.UTC)
@@ -50,7 +53,7 @@ def certificate(folder: Path, name: str) -> Path:
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and certificate for the names below stack.localhost."""
+    """Provide key and certificate for the names below stack.localhost."""
     return certificate(tmp_path_factory.mktemp("pki"), "*.stack.localhost")
 
 
@@ -58,7 +61,10 @@ Handler = Callable[[web.BaseRequest], web.StreamResponse]
 
 
 def check_against(handler: Handler, pem: Path, limits: client.Limits = LIMITS, host: str = HOST) -> client.Result:
-    """Return what the check says of a server on this computer that answers every request with `handler`."""
+    """Return the check's result for a server on this computer.
+
+    The server answers every request with `handler`.
+    """
 
     async def run() -> client.Result:
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
@@ -99,7 +105,10 @@ def test_a_machine_that_serves_everybody(pem: Path) -> None:
 
 
 def jupyter_that_accepts(accepts: Callable[[str], bool]) -> Handler:
-    """Return a peer with Jupyter's login form whose passwords are judged on the cookie that a login left."""
+    """Return a peer with Jupyter's login form.
+
+    `accepts` judges its passwords on the cookie that a login left.
+    """
 
     def handler(request: web.BaseRequest) -> web.StreamResponse:
         if request.path == "/login":
@@ -138,7 +147,7 @@ def test_a_name_without_record_as_the_rehearsal_shows_it(pem: Path) -> None:
     context.load_cert_chain(pem)
     context.sni_callback = lambda connection, name, _: ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
 
-    # A thread of plain sockets: asyncio closes after a failed handshake without having sent the alert.
+    # A thread of plain sockets serves here: asyncio closes after a failed handshake without having sent the alert.
     def refuse_one(listener: socket.socket) -> None:
         connection, _ = listener.accept()
         with contextlib.suppress(ssl.SSLError), connection:

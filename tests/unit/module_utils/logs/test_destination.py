@@ -1,4 +1,7 @@
-"""Sharing logs: only what is new is copied, nothing is deleted, and a destination is a folder behind ssh or refused."""
+"""Sharing logs: only new files are copied, and nothing is deleted.
+
+A destination is a folder behind ssh, or refused.
+"""
 
 from __future__ import annotations
 

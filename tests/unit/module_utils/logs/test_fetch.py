@@ -1,4 +1,7 @@
-"""Fetching logs: all of them, only what is new, and nothing but plain files within bounds from a hostile machine."""
+"""Fetching logs: all of them, and only what is new.
+
+A hostile machine delivers nothing but plain files within bounds.
+"""
 
 import fcntl
 import itertools
@@ -19,7 +22,7 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def modes(folder: Path) -> set[tuple[bool, int]]:
-    """The kinds and modes of all that is below `folder`."""
+    """Return the file types and modes of all that is below `folder`."""
     paths = [folder, *folder.rglob("*")]
     assert all(stat.S_ISDIR(path.lstat().st_mode) or stat.S_ISREG(path.lstat().st_mode) for path in paths)
     return {(path.is_dir(), stat.S_IMODE(path.lstat().st_mode)) for path in paths}
@@ -116,7 +119,10 @@ def test_bounds_hold_for_what_comes_and_for_what_is_kept(world: World) -> None:
 
 
 def test_a_full_folder_gets_no_folder_more(world: World) -> None:
-    """However quickly the machine sends: nothing of what comes may be beyond the bound, but all here together is."""
+    """A full folder gets no further folder, however quickly the machine sends.
+
+    None of what comes may be beyond the bound, but all here together is.
+    """
     for number in range(150):
         (world.there / f"log-{number}").touch()
     assert world.fetch().problems == []

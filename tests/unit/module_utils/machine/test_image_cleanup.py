@@ -1,4 +1,7 @@
-"""What a machine must lose before an image of it: planted in a copy of a file system, and looked for afterwards."""
+"""Data that a machine must lose before an image is made of it.
+
+The test plants it in a copy of a file system and searches for it afterwards.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,7 @@
-"""What commands say they did: in few lines, of each machine, and nothing of a machine's own words."""
+"""Summaries of commands: few lines, each machine.
+
+They show no text of a machine's own.
+"""
 
 from __future__ import annotations
 

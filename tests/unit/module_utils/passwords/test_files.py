@@ -1,4 +1,7 @@
-"""Password files: what is refused and in which words, what is mended; a phrase is never shown or replaced."""
+"""Password files: refusals with their messages, and repairs.
+
+A phrase is never shown or replaced.
+"""
 
 import json
 import math
@@ -17,7 +20,10 @@ REMEDY = "ansible-playbook create_passwords.yml -e user=alice"
 
 
 def written(folder: Path, content: bytes, mode: int = 0o600) -> Path:
-    """Return a password file of alice with `content`, in a private folder."""
+    """Write a password file of alice with `content`, in a private folder.
+
+    Returns the file.
+    """
     folder.chmod(0o700)
     path = folder / "alice.passwd"
     path.write_bytes(content)
@@ -121,7 +127,10 @@ def test_a_file_is_never_replaced_even_by_two_runs_at_once(tmp_path: Path) -> No
 
 
 def run_module(folder: Path, users: list[str], check: bool = False, vault: str = "") -> dict[str, object]:
-    """Return the module's answer for `folder`, run by Ansible as a playbook runs it, as loud as it can be."""
+    """Return the module's answer for `folder`.
+
+    Ansible runs it as from a playbook, with the highest verbosity.
+    """
     arguments = json.dumps({"users": users, "directory": str(folder)})
     programs = Path(sys.executable).parent
     command = [str(programs / "ansible"), "localhost", "-m", "create_passwords", "-a", arguments, "-vvvvv"]

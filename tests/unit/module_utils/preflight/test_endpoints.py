@@ -1,4 +1,7 @@
-"""Preflight and what lies outside AWS: key fingerprints as tools compute them, content on the web, local programs."""
+"""Preflight's checks outside AWS.
+
+They are key fingerprints as tools compute them, content on the web, and local programs.
+"""
 
 import base64
 import hashlib
@@ -30,7 +33,7 @@ from tests.support import ROOT
 
 
 def settings(**options: str) -> Settings:
-    """Return settings of which only some matter."""
+    """Return settings of which only some are used."""
     names = ("region", "zone", "certificate_arn", "key_name", "private_key_file", "admin_cidr")
     values = dict.fromkeys((*names, "password_directory", "image_parameter"), "")
     return Settings(password_min_length=12, **{**values, **options})
@@ -79,7 +82,7 @@ def test_private_keys_that_ssh_would_not_use(tmp_path: Path, monkeypatch: pytest
 
 
 class Site(http.server.BaseHTTPRequestHandler):
-    """Serves by path; counts the bytes asked for."""
+    """A web server that answers by path and counts the bytes asked for."""
 
     asked: ClassVar[list[str]] = []
 
@@ -105,7 +108,7 @@ class Site(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def site() -> Iterator[str]:
-    """Address of a web server on this computer."""
+    """Provide the address of a web server on this computer."""
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()

@@ -1,4 +1,7 @@
-"""Preflight and what exists: stack states, quotas in use, types, images, zones, and names that collide."""
+"""Preflight's checks of existing resources.
+
+They are stack states, quotas in use, types, images, zones, and names that collide.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,13 +14,13 @@ from tests.support.preflight_world import READING, REGION, World, machine, world
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account in which nothing is wrong."""
+    """Provide an account in which nothing is wrong."""
     with world(tmp_path) as made:
         yield made
 
 
 def texts(found: dict[str, Any]) -> list[str]:
-    """Return the problems of an answer in words."""
+    """Return the texts of an answer's problems."""
     return [problem["text"] for problem in found["problems"]]
 
 
@@ -86,7 +89,10 @@ def test_a_stack_that_needs_a_person_is_a_problem(account: World, status: str, w
 
 
 def make_network(account: World, status: str = "CREATE_COMPLETE", rules: int = 0) -> None:
-    """Make the network `shared` with a real load balancer in moto, and so many rules on it."""
+    """Make the network `shared` with a load balancer and so many rules on it.
+
+    The load balancer is a real one in moto.
+    """
     ec2, elbv2 = account.make("ec2"), account.make("elbv2")
     subnets = [item["SubnetId"] for item in ec2.describe_subnets()["Subnets"]][:2]
     balancer = elbv2.create_load_balancer(Name="shared", Subnets=subnets)["LoadBalancers"][0]["LoadBalancerArn"]

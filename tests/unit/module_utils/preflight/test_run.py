@@ -1,4 +1,4 @@
-"""Preflight in an account where nothing is wrong, then with each thing broken alone, then with all broken together."""
+"""Preflight in a sound account, with each single fault, and with all of them."""
 
 import re
 import subprocess
@@ -19,13 +19,13 @@ FLEET = (machine("ws-1", fleet="ws"), machine("ws-2", fleet="ws"))
 
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[World]:
-    """An account in which nothing is wrong."""
+    """Provide an account in which nothing is wrong."""
     with world(tmp_path) as made:
         yield made
 
 
 def texts(found: dict[str, Any]) -> list[str]:
-    """Return the problems of an answer in words."""
+    """Return the texts of an answer's problems."""
     return [problem["text"] for problem in found["problems"]]
 
 
@@ -46,7 +46,7 @@ def test_nothing_is_wrong_and_nothing_is_changed(account: World) -> None:
     assert (found["account"], found["region"], found["rehearsal"]) == ("123456789012", REGION, False)
     needs = {item["code"]: (item["used"], item["needed"], item["limit"]) for item in found["quotas"]}
     assert needs["L-1216C47A"] == (0, 4, 16) and needs["L-F678F1CE"] == (1, 1, 5) and needs["L-7EED9B64"] == (0, 2, 100)
-    # 2 machines, 60 GiB, 2 + 2 addresses, 1 load balancer
+    # The sum has 2 machines, 60 GiB, 2 + 2 addresses, 1 load balancer.
     hour = 2 * 0.048 + 60 * 0.0952 / 730 + 4 * 0.005 + 0.027
     assert float(found["cost"]["per_hour"]) == pytest.approx(hour, abs=5e-5)
     assert found["cost"]["unknown"] == [] and found["cost"]["as_of"] == datetime.now(UTC).date().isoformat()
@@ -96,7 +96,7 @@ def lose_passwords(account: World) -> None:
 
 
 def nothing(account: World) -> None:
-    """Only a setting is wrong."""
+    """Change nothing in the account, since only a setting is wrong."""
 
 
 def expired(account: World) -> dict[str, Any]:
@@ -191,7 +191,8 @@ def test_all_broken_together_are_all_found(account: World) -> None:
         break_it, changed, _ = BREAKAGES[name]
         break_it(account)
         settings |= changed(account) if callable(changed) else changed
-    # The type and the content too; a broken image leaves the type's machines without one, which is the image's problem.
+    # Type and content are wrong too; a broken image leaves the type's machines without one, which is the image's
+    # problem.
     settings["content_url"] = "http://127.0.0.1:9/content.tgz"
     found = account.sweep(*FLEET, machine("alice", instance="t3.medum"), **settings)
     for words in [

@@ -1,4 +1,4 @@
-"""What modules report while they wait, how it is read, and the line that people see."""
+"""Progress reports of waiting modules, and the status line made from them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ FLEET = [f"ws-{number}" for number in range(1, 41)]
 def test_counts_and_the_first_names_are_reported(reported: Callable[[], list[str]]) -> None:
     progress = Progress("stacks", 40)
     progress.report(["ws-22", "ws-3", "ws-17", "ws-40"])
-    progress.report(["ws-40", "ws-3", "ws-22", "ws-17"])  # No change, no line.
+    progress.report(["ws-40", "ws-3", "ws-22", "ws-17"])  # The same names in another order report no line.
     progress.report(["ws-3"], failed=2)
     progress.report([])
     assert reported() == [
@@ -39,7 +39,7 @@ def test_threads_count_together(reported: Callable[[], list[str]]) -> None:
     tally = Tally.of("logs", FLEET, "fetched")
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda user: tally.end(user, user != "ws-7"), FLEET))
-    tally.end("ws-7", True)  # Ended once already.
+    tally.end("ws-7", True)  # This user has ended already.
     lines = reported()
     assert lines[0] == "logs: 0 of 40 fetched after 95 s; late: ws-1, ws-2, ws-3 and 37 more"
     assert lines[-1] == "logs: 39 of 40 fetched, 1 failed after 95 s"
@@ -67,7 +67,7 @@ def test_a_report_does_not_follow_a_link(tmp_path: Path, monkeypatch: pytest.Mon
 
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProgressFile:
-    monkeypatch.setenv(ENVIRONMENT, "")  # It is put back at the end.
+    monkeypatch.setenv(ENVIRONMENT, "")  # monkeypatch restores it at the end.
     return ProgressFile(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""rsync with bounds, and which versions of it are refused."""
+"""rsync with bounds, and the refused versions of it."""
 
 import gzip
 import subprocess
