@@ -1,4 +1,7 @@
-"""moto reads its settings when it is first imported: the same ones for every test, whichever runs first."""
+"""Fixtures of the unit tests, with moto's settings.
+
+moto reads its settings at its first import: they are the same for every test, whichever runs first.
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +18,10 @@ from rehearsal.services import moto_settings as moto_settings
 
 @pytest.fixture
 def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
-    """Return a function that returns what modules have reported, as people see it after 95 s."""
+    """Return a function for the modules' progress lines.
+
+    It returns what modules have reported, as people see it after 95 s.
+    """
     path = tmp_path / "progress"
     path.touch(0o600)
     monkeypatch.setenv(ENVIRONMENT, str(path))

@@ -1,4 +1,7 @@
-"""Names and settings given by -e: what they mean, what is refused, and that nothing in them is ever run."""
+"""Names and settings given by -e: their meaning and their refusals.
+
+Nothing in them is ever run.
+"""
 
 from __future__ import annotations
 

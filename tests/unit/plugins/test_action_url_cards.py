@@ -1,4 +1,7 @@
-"""The command url_cards.yml itself, without any cloud: what it writes, what it refuses, and that no secret shows."""
+"""The command url_cards.yml itself, without any cloud.
+
+The tests check what it writes and refuses, and that no secret shows.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +29,7 @@ PHRASES = {"ws-1": "canary-{{ 7*7 }}-#panic()", "ws-2": "canary-two-öl-$x$", "w
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """A folder of per-user files with the password files of ws-1 to ws-3."""
+    """Make a folder of per-user files with the password files of ws-1 to ws-3."""
     folder = tmp_path / "state"
     (folder / "jupyter-passwords").mkdir(parents=True, mode=0o700)
     for user, phrase in PHRASES.items():
@@ -48,7 +51,10 @@ def play(
     environment: dict[str, str] | None = None,
     **settings: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command from the root with an inventory that asks no cloud; require that no phrase shows."""
+    """Run the command from the root with an inventory that needs no cloud.
+
+    Fails if a phrase shows.
+    """
     inventory = state.parent / "inventory"
     inventory.mkdir(exist_ok=True)
     (inventory / "hosts.yml").write_text("all: {children: {users: {}}}\n")

@@ -1,4 +1,7 @@
-"""Promise 22: an error is one line of what, whose machine and what to do; and what people see of a run."""
+"""Promise 22: an error is one line of what, whose machine and what to do.
+
+The tests also check the rest of a run's output.
+"""
 
 from __future__ import annotations
 
@@ -149,7 +152,7 @@ def test_a_run_as_people_see_it(tmp_path: Path) -> None:
         "- Change something",
         "  changed: ws-1, ws-2, ws-3, ws-4, ws-5, ws-6, ws-7, ws-8 and 4 more",
         "- Fail on some",
-        *(line for line in result.stdout.splitlines() if line.startswith("FAILED")),  # in the order of their ends
+        *(line for line in result.stdout.splitlines() if line.startswith("FAILED")),  # in the order in which they end
         "- Fail and go on",
         "ignored ws-1: unimportant",
         "ws-2: at ws-2",
@@ -265,7 +268,7 @@ def last_lines(folder: Path, changed: str, more: str, *options: str) -> list[str
     result = play(folder, NAMED.format(changed=changed) + more, *options)
     assert result.returncode == 0, result.stdout + result.stderr
     lines = result.stdout.splitlines()
-    # The machines speak in any order.
+    # The machines' lines come in any order.
     return lines[max(lines.index(f"ws-{number}: done") for number in (1, 2, 3)) + 1 :]
 
 

@@ -1,4 +1,7 @@
-"""The status line of a command that runs: on a terminal, on a pipe, with -v, and with modules that report."""
+"""The status line of a running command.
+
+It shows on a terminal, on a pipe, with -v, and with modules that report.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +49,7 @@ REPORTS = """
     - name: Make the stacks
       reports:
 """
-# A module that reports as ours do, and then takes its time.
+# This module reports as ours do, and then takes its time.
 MODULE = """
 import os, time
 from ansible.module_utils.basic import AnsibleModule
@@ -88,7 +91,10 @@ def on_a_pipe(folder: Path, text: str, *options: str, **settings: str) -> subpro
 
 
 def on_a_terminal(folder: Path, text: str, *options: str, **settings: str) -> str:
-    """Return all that is written to a terminal of unknown width, standard output and errors."""
+    """Return all that is written to a terminal of unknown width.
+
+    It has standard output and errors.
+    """
     ours, theirs = pty.openpty()
     given = environment(PROBCOMP_STATUS_DELAY="1", PROBCOMP_STATUS_INTERVAL="1", **settings)
     words = command(folder, text, *options)
@@ -107,7 +113,10 @@ def on_a_terminal(folder: Path, text: str, *options: str, **settings: str) -> st
 
 
 def seen(written: str) -> list[str]:
-    """Return the lines that stay on the terminal. What is written over a longer line leaves its end."""
+    """Return the lines that stay on the terminal.
+
+    A line that is written over a longer one leaves the longer one's end.
+    """
     lines = [""]
     column = 0
     for token in re.findall(r"\x1b\[[0-9;]*[A-Za-z]|[^\x1b]", written.replace("\r\n", "\n"), re.DOTALL):
@@ -135,7 +144,7 @@ def test_a_pipe_gets_a_line_now_and_then(tmp_path: Path) -> None:
     begin = time.monotonic()
     result = on_a_pipe(tmp_path, PLAY)
     lines = status(result.stdout)
-    # One a second was asked for; how many there are depends on how busy the computer is.
+    # The test asks for one line a second; a busy computer prints fewer.
     assert 2 <= len(lines) <= time.monotonic() - begin, result.stdout
     assert any(LATE.fullmatch(line) for line in lines), lines
     assert "\r" not in result.stdout and "\x1b" not in result.stdout
@@ -186,7 +195,7 @@ def test_what_a_module_reports_is_shown_and_its_warning_stays(tmp_path: Path, op
     assert not status("\n".join(lines))
     (warning,) = (line for line in seen(written) if line.startswith("[WARNING]"))
     path = Path(warning.rpartition(" ")[2])
-    # It was there, in the folder that Ansible has for each command, and is gone with it.
+    # The file was in Ansible's own folder of the command, and is gone with it.
     assert path.name == "probcomp-progress" and path.parent.name.startswith("ansible-local-")
     assert not path.parent.exists()
 

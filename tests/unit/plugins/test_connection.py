@@ -1,4 +1,7 @@
-"""The connection plugin as core uses it: what it makes of variables, task after task, and what no setting undoes."""
+"""The connection plugin as core uses it.
+
+The tests check its use of variables, task after task, and what no setting undoes.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ pytestmark = pytest.mark.slow
 from tests.support import ROOT
 
 PIN = "ssh.alice.stack.example.org ssh-ed25519 AAAA i-1\n"
-# Stands for ssh: writes down its arguments and answers as a machine on which nothing is done.
+# This fake ssh records its arguments and answers as a machine on which nothing is done.
 _SSH = """\
 #!/usr/bin/env python3
 import json, os, sys
@@ -31,7 +34,10 @@ _RAW = {"ansible.builtin.raw": "true", "changed_when": False}
 
 
 class World:
-    """A folder with an inventory and an ssh that stays here. `alice` has a machine and a pin, `bob` no address."""
+    """A folder with an inventory and a fake ssh.
+
+    `alice` has a machine and a pin, `bob` no address.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -78,7 +84,7 @@ class World:
 
 
 def heard(arguments: list[str]) -> dict[str, str]:
-    """Return what the real ssh makes of `arguments`, up to the command."""
+    """Return the real ssh's reading of `arguments`, up to the command."""
     said = subprocess.run(["/usr/bin/ssh", "-G", *arguments[:-1]], capture_output=True, text=True, check=True).stdout
     return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
 
@@ -144,7 +150,10 @@ def test_settings_are_obeyed(
 
 
 def test_what_changes_in_the_middle_of_a_run_is_used(world: World) -> None:
-    """A stop and start changes the address, a new pin the key; neither may go over the connection kept for the old."""
+    """Changes in the middle of a run take effect.
+
+    A stop and start changes the address, a new pin the key; neither may use the connection kept for the old one.
+    """
     inventory = world.folder / "hosts.yml"
     replace = {"path": str(inventory), "regexp": r"192\.0\.2\.7", "replace": "192.0.2.8"}
     pin = {"content": PIN.replace("AAAA", "BBBB"), "dest": str(world.pin), "mode": "0600"}

@@ -1,4 +1,4 @@
-"""Modules that run in Ansible's worker do what they do in a Python of their own."""
+"""Modules that run in Ansible's worker, compared with a separate Python."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 
 def play(folder: Path, tasks: list[dict[str, Any]], *arguments: str) -> dict[str, Any]:
-    """Run `tasks` on localhost, and return what ansible's callback json printed."""
+    """Run `tasks` on localhost, and return the output of ansible's callback json."""
     playbook = folder / "play.yml"
     playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
     here = ["-i", "localhost,", "-c", "local", "-e", f"ansible_python_interpreter={sys.executable}"]
@@ -44,12 +44,15 @@ def results(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def twice(task: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
-    """The task in Ansible's worker, and in a process of its own, which a variable of the environment asks for."""
+    """Return the task's result in Ansible's worker and in a separate process.
+
+    An environment variable asks for the separate process.
+    """
     return [{**task, **settings}, {**task, **settings, "environment": {"SOME": "thing"}}]
 
 
 def bare(result: dict[str, Any]) -> dict[str, Any]:
-    """A result without what tells when and by whom it was made."""
+    """Return a result without its time and origin."""
     return {name: value for name, value in result.items() if not name.startswith("_") and name != "exception"}
 
 

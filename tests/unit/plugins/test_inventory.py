@@ -1,4 +1,4 @@
-"""The inventory plugin through Ansible's own commands, against moto's server."""
+"""The inventory plugin through Ansible's own commands and moto's server."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ REGION = "eu-west-1"
 
 @dataclass
 class Lab:
-    """A copy of the repository's plugins with two commands, and an EC2 with three machines."""
+    """A copy of the repository's plugins with two commands, and a fake EC2.
+
+    The EC2 has three machines.
+    """
 
     root: Path
     url: str
@@ -159,7 +162,7 @@ def test_without_credentials(lab: Lab) -> None:
     assert listed.returncode == 1
     (line,) = listed.stderr.splitlines()
     assert line.startswith("[ERROR]: the machines cannot be listed: no AWS credentials found")
-    # A command that starts on the controller may need no account; its preflight says so if it does.
+    # A command that starts on the controller may need no account; otherwise its preflight reports that.
     created = lab.run("ansible-playbook", "create.yml", **none)
     assert created.returncode == 0
     assert "[WARNING]: the machines that exist cannot be listed: no AWS credentials found" in created.stderr

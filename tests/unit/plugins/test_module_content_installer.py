@@ -1,4 +1,7 @@
-"""The content's installer: runs once per version, in its folder, bounded; its failure is one line."""
+"""The content's installer: it runs once per version, in its folder, bounded.
+
+Its failure is one line.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Passwords of machines: hashes as Jupyter makes them, and a settings file that survives what is found in its place."""
+"""Passwords of machines: hashes in Jupyter's format, and the settings file.
+
+The settings file survives whatever is found in its place.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +25,11 @@ PASSWORD = "correct horse battery"
 OTHER = "argon2:$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$" + "A" * 43
 
 
-# Hashes
+# These tests check hashes.
 
 
 def test_hash_is_what_jupyter_checks() -> None:
-    """jupyter_server.auth.security.passwd_check does just this."""
+    """jupyter_server.auth.security.passwd_check computes the same."""
     made = hashes.make_hash(PASSWORD)
     assert made.startswith("argon2:$argon2id$v=19$m=10240,t=10,p=8$")
     assert argon2.PasswordHasher().verify(made.removeprefix("argon2:"), PASSWORD)
@@ -34,7 +37,10 @@ def test_hash_is_what_jupyter_checks() -> None:
 
 
 def test_hash_that_jupyter_made_is_recognized() -> None:
-    """A user who changes her password on the machine to the one in the file leaves nothing to do."""
+    """A hash that Jupyter made of the file's password is recognized.
+
+    A user who changes her password on the machine to the one in the file leaves nothing to do.
+    """
     made = "argon2:" + argon2.PasswordHasher(memory_cost=10240, time_cost=10, parallelism=8).hash(PASSWORD)
     assert hashes.is_hash_of(made, PASSWORD)
     assert not hashes.is_hash_of(made, PASSWORD + " ")
@@ -72,7 +78,7 @@ def test_no_warning_reaches_the_output() -> None:
         assert hashes.is_hash_of(hashes.make_hash(PASSWORD), PASSWORD)
 
 
-# The settings file
+# These tests check the settings file.
 
 
 def written(path: Path) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""The rehearsal's machine images, as AWS makes them: pending first, a snapshot that outlives them, refusals."""
+"""The rehearsal's machine images, as AWS makes them.
+
+They are pending first, have a snapshot that outlives them, and are refused as on AWS.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -26,7 +29,7 @@ def ec2(server: Server) -> Any:
 
 @pytest.fixture
 def instance(ec2: Any) -> str:
-    """A running instance with a disk of 12 GiB."""
+    """Provide a running instance with a disk of 12 GiB."""
     disk = {"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 12, "VolumeType": "gp3", "Encrypted": True}}
     made = ec2.run_instances(
         ImageId=UBUNTU, InstanceType="t3.micro", MinCount=1, MaxCount=1, BlockDeviceMappings=[disk]

@@ -1,4 +1,4 @@
-"""The command `scripts/rehearsal`, as far as it needs no containers, and what it leaves word of on disk."""
+"""The command `scripts/rehearsal` without containers, and its files on disk."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def command(home: Path, *arguments: str, **environment: str) -> subprocess.Compl
 
 
 def pretend_up(home: Path) -> None:
-    """Files as a running server leaves them; the process is this one."""
+    """Write the files of a running server, with this process as the server."""
     home.mkdir(parents=True)
     run_state.write_run(home, Run("abc", os.getpid(), run_state.start_ticks(os.getpid())))
     described = {"api": "http://127.0.0.1:4", "region": "us-east-1", "zone": "localhost", "https_port": 5}
@@ -51,7 +51,7 @@ def test_a_server_that_died_is_told_from_one_that_runs(tmp_path: Path) -> None:
     pretend_up(home)
     run = run_state.read_run(home)
     assert run and run.is_alive()
-    # The same process id of another time is another process.
+    # The same process id with another start time is another process.
     run_state.write_run(home, Run("abc", run.pid, run.started - 1))
     done = command(home, "env")
     assert done.returncode == 1
@@ -83,7 +83,10 @@ def test_env_survives_eval_and_hides_real_accounts(tmp_path: Path) -> None:
 
 
 def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Molecule's scenarios know the file's path before there is an address, and empty what else boto3 would read."""
+    """A profile in a file has precedence over any other setting.
+
+    Molecule's scenarios know the file's path before there is an address, and empty what else boto3 would read.
+    """
     file = tmp_path / "aws_config"
     file.write_text(environment.aws_config({"api": "http://127.0.0.1:4", "region": "us-east-1"}))
     scenarios = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())

@@ -1,4 +1,7 @@
-"""What a change set says of a machine before anything is done, for every property that could replace it."""
+"""The change set of a machine, before anything is done.
+
+The tests cover every property that could replace it.
+"""
 
 from collections.abc import Iterator
 
@@ -28,7 +31,7 @@ def place(cloud: Cloud) -> dict[str, str]:
 
 @pytest.fixture
 def stack(cloud: Cloud, place: dict[str, str], request: pytest.FixtureRequest) -> str:
-    """Name of a stack of one machine."""
+    """Provide the name of a stack of one machine."""
     name = request.node.name.replace("_", "-")
     assert cloud.create(name, machine(place))["StackStatus"] == "CREATE_COMPLETE", cloud.events(name)
     return name

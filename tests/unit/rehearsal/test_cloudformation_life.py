@@ -1,4 +1,4 @@
-"""The states that a stack goes through, what is possible in each, and what stays when something fails."""
+"""The states of a stack: its operations in each, and its remains on failure."""
 
 import time
 from collections.abc import Iterator

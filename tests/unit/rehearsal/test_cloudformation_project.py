@@ -1,4 +1,7 @@
-"""The project's own two templates, from create to delete, as the roles use them."""
+"""The project's own two templates, from create to delete.
+
+They are used as the roles use them.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +23,7 @@ def cloud() -> Iterator[Cloud]:
 
 @pytest.fixture(scope="module")
 def network(cloud: Cloud) -> dict[str, str]:
-    """Outputs of the network's stack."""
+    """Provide the outputs of the network's stack."""
     certificate = cloud.certificates.request_certificate(DomainName="*.stack.example.org")["CertificateArn"]
     parameters = {"Network": "shared", "CertificateArn": certificate, "AdminCidr": "192.0.2.1/32"}
     stack = cloud.create(NETWORK, NETWORK_TEMPLATE, parameters, Tags=[{"Key": "owner", "Value": "lab"}])
@@ -29,7 +32,7 @@ def network(cloud: Cloud) -> dict[str, str]:
 
 
 def machine(network: dict[str, str], user: str, priority: int, **more: str) -> dict[str, str]:
-    """Parameters of a machine's stack."""
+    """Return the parameters of a machine's stack."""
     return {
         "User": user,
         "HostName": f"{user}.stack.example.org",

@@ -1,4 +1,4 @@
-"""Templates and parameters: what is taken, and the words in which the rest is refused."""
+"""Templates and parameters: the valid ones, and the errors for the others."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,7 @@
-"""What an update does to a machine: kept, replaced, refused or rolled back, as AWS decides it."""
+"""The effect of an update on a machine, as AWS decides it.
+
+It is kept, replaced, refused or rolled back.
+"""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +30,7 @@ def place(cloud: Cloud) -> dict[str, str]:
 
 @pytest.fixture
 def stack(cloud: Cloud, place: dict[str, str], request: pytest.FixtureRequest) -> Iterator[str]:
-    """Name of a stack of one machine, gone after the test."""
+    """Provide the name of a stack of one machine, and delete it after the test."""
     name = "x-" + "".join(char if char.isalnum() else "-" for char in request.node.name)[:100]
     assert cloud.create(name, machine(place))["StackStatus"] == "CREATE_COMPLETE", cloud.events(name)
     yield name

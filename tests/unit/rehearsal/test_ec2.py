@@ -1,4 +1,7 @@
-"""EC2 in the rehearsal, without containers: what is checked, recorded and refused as on AWS."""
+"""EC2 in the rehearsal, without containers.
+
+It checks, records and refuses as AWS does.
+"""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,7 @@
-"""The gate of the rehearsal's API: what it carries, whom it knows, what it counts, and what it breaks on purpose."""
+"""The gateway of the rehearsal's API.
+
+The tests check what it forwards, whom it admits, what it counts, and its injected faults.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -202,6 +205,6 @@ def test_large_objects_go_up_and_down_whole(server: Server) -> None:
 
 
 def test_a_shutdown_request_ends_the_process(server: Server) -> None:
-    # The last test of this file: nothing of the server can be asked after it.
+    # This is the last test of the file: the server answers no request after it.
     server.control("POST", "shutdown")
     assert server.process.wait(20) == 0

@@ -1,4 +1,7 @@
-"""The rehearsal's input is real: apt's own tools accept the repository, the installer and pip install."""
+"""The rehearsal's inputs are real.
+
+apt's own tools accept the repository, the installer and pip install.
+"""
 
 import contextlib
 import json
@@ -34,7 +37,7 @@ def run(*command: str, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def repository(tmp_path_factory: pytest.TempPathFactory) -> apt_repository.AptRepository:
     folder = tmp_path_factory.mktemp("apt")
-    # Far below, as a checkout may be: gpg's sockets do not take long paths.
+    # The folder is deep, as a checkout may be: gpg's sockets do not take long paths.
     return apt_repository.build(folder / "repository", folder / ("deep" * 20) / "gpg")
 
 
@@ -51,7 +54,7 @@ def test_the_release_is_signed_with_the_published_key(repository: apt_repository
 
 @needs_packaging_tools
 def test_no_agent_is_left(repository: apt_repository.AptRepository) -> None:
-    """An agent whose home is gone would hold memory for ever."""
+    """No agent is left: one whose home is gone would hold memory for ever."""
     commands = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -183,7 +186,10 @@ def test_the_list_is_read_for_the_machine_s_python() -> None:
 
 
 def test_pip_installs_from_the_served_index_by_hash(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wheel is put where a download would have put it."""
+    """pip installs from the served index by hash.
+
+    The wheel is put where a download would have put it.
+    """
     cache = tmp_path / "cache"
     cache.mkdir()
     with tarfile.open(content_archive.build(tmp_path / "content.tgz")) as archive:
@@ -197,7 +203,7 @@ def test_pip_installs_from_the_served_index_by_hash(tmp_path: Path, monkeypatch:
     requirements.write_text(f"probcomp-tour==1.0 \\\n    --hash=sha256:{digest}\n")
     (cache / "stray-1.0-py3-none-any.whl").write_bytes(wheel.read_bytes() + b"other")
     said: list[str] = []
-    # No registry is in reach of this download: the wheel is found among the links.
+    # The download reaches no registry: the wheel is found among the links.
     with monkeypatch.context() as patch:
         patch.setenv("PIP_FIND_LINKS", str(cache))
         patch.setenv("PIP_NO_INDEX", "1")

@@ -1,4 +1,7 @@
-"""The load balancer in front of a real HTTP and websocket server: names, TLS, rules, health, errors, bodies."""
+"""The load balancer in front of a real HTTP and websocket server.
+
+The tests check names, TLS, rules, health, errors and bodies.
+"""
 
 import asyncio
 import hashlib
@@ -30,7 +33,10 @@ from tests.support.front_door_world import (
 
 @pytest.fixture(scope="module")
 def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """One for all tests of this file: a start costs a second, and each test leaves it as it was."""
+    """Provide one load balancer for all tests of this file.
+
+    A start costs a second, and each test leaves it as it was.
+    """
     with running_cloud(tmp_path_factory.mktemp("ca")) as made:
         yield made
 
@@ -78,7 +84,10 @@ def test_a_name_with_a_record_but_no_rule_gets_the_default_answer(cloud: Cloud) 
 
 
 def test_a_name_without_a_record_is_refused_in_the_handshake(cloud: Cloud) -> None:
-    """As a browser would say that there is no such name."""
+    """A name without a record is refused in the handshake.
+
+    A browser would report that there is no such name.
+    """
     with pytest.raises(ssl.SSLError) as error:
         handshake(cloud, f"carol.{DOMAIN}")
     assert error.value.reason == "TLSV1_UNRECOGNIZED_NAME"
@@ -119,7 +128,7 @@ def test_an_unhealthy_machine_is_described_and_recovers(cloud: Cloud) -> None:
     state = cloud.wait("unhealthy")
     assert state["Reason"] == "Target.ResponseCodeMismatch"
     assert state["Description"] == "Health checks failed with these codes: [403]"
-    # With nothing but unhealthy targets a load balancer sends requests to them all the same.
+    # A load balancer with only unhealthy targets still sends requests to them.
     assert get(cloud, cloud.url("/echo"))[0] == 200
 
 

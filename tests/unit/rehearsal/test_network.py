@@ -1,4 +1,7 @@
-"""Security groups as packet filters, and the forwarders that carry public addresses to containers."""
+"""Security groups as packet filters, and the forwarders of public addresses.
+
+The forwarders carry them to containers.
+"""
 
 import errno
 import ipaddress
@@ -25,7 +28,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.backend: EC2Backend = BackendDict(EC2Backend, "ec2")["123456789012"]["us-east-1"]
-        # An image of its own: moto's built-in ones are there or not by what was imported before.
+        # The image is the test's own: moto's built-in ones exist or not by what was imported before.
         self.image, definition = next(iter(amis.definitions().items()))
         self.backend.amis[self.image] = amis.PublishedAmi(self.backend, definition)
         self.vpc = self.backend.create_vpc("10.20.0.0/16")
@@ -138,7 +141,7 @@ def forwarders() -> Iterator[Forwarders]:
 
 
 class Echo:
-    """A service that answers what it is told, and can be started late."""
+    """A service that echoes its input, and can be started late."""
 
     def __init__(self, port: int = 0) -> None:
         self._listener = socket.create_server(("127.0.0.1", port))
@@ -160,7 +163,7 @@ class Echo:
             while data := connection.recv(65536):
                 received += data
                 self.heard.set()
-            # Only after the other side has said all: half-closed connections must be passed on as such.
+            # The answer follows the other side's end: half-closed connections must be passed on as such.
             connection.sendall(received)
 
     def close(self) -> None:
@@ -210,7 +213,7 @@ def test_who_is_not_admitted_gets_nothing_through(forwarders: Forwarders) -> Non
         return False
 
     forwarders.keep({public: echo.target}, admits)
-    # The forwarder hangs up at once, so each step of the conversation can be the one that learns of it.
+    # The forwarder hangs up at once, so any step of the conversation can raise the error.
     try:
         answer = talk(public, b"let me in")
     except OSError as error:

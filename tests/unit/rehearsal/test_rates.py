@@ -1,4 +1,7 @@
-"""Requests beyond the rates of CloudFormation and Route 53 are throttled in each protocol's own words."""
+"""Throttling beyond the rates of CloudFormation and Route 53.
+
+The errors are in each protocol's own format.
+"""
 
 from pathlib import Path
 
@@ -48,7 +51,7 @@ def test_the_busiest_second_is_counted_wherever_it_begins() -> None:
     clock = Clock()
     counts = Counts(clock)
     call = Call("ec2", "DescribeVpcs", "", "", "", False)
-    # Of every second that begins with the clock's none has more than four; one that begins at its half has five.
+    # No second that begins with the clock's has more than four; one that begins at its half has five.
     for step in (0.5, 0.25, 0.25, 0.5, 0.125, 0.125, 0.125, 0.125, 0.5):
         clock.now += step
         counts.add(call, "answered", 200)
@@ -71,7 +74,7 @@ def test_both_services_throttle_as_aws_does_and_others_do_not(tmp_path: Path) ->
             assert answer["Error"]["Code"] == "Throttling"
             assert answer["Error"]["Message"] == "Rate exceeded"
             assert answer["ResponseMetadata"]["HTTPStatusCode"] == 400
-            # botocore knows it for what it is: it tries again by itself where it may.
+            # botocore recognizes throttling: it retries by itself where it may.
             before = server.counts()["mark"]
             with pytest.raises(ClientError):
                 getattr(server.client(service, attempts=2), call)()

@@ -1,4 +1,7 @@
-"""Route 53 in the rehearsal: batches whole or not at all, exact deletes, one change at a time."""
+"""Route 53 in the rehearsal: batches whole or not at all.
+
+Deletes are exact, and changes come one at a time.
+"""
 
 import time
 from collections.abc import Iterator
@@ -36,7 +39,10 @@ class Zone:
         self.name = name
 
     def change(self, *changes: tuple[str, str, str]) -> str:
-        """Changes of A records, each an action, a name below the zone and an address; the change's id."""
+        """Change A records and return the change's id.
+
+        Each change is an action, a name below the zone and an address.
+        """
         batch = [{"Action": action, "ResourceRecordSet": self.record(name, value)} for action, name, value in changes]
         answer = self.client.change_resource_record_sets(HostedZoneId=self.id, ChangeBatch={"Changes": batch})
         return str(answer["ChangeInfo"]["Id"])
@@ -115,7 +121,7 @@ def test_a_change_is_pending_and_bars_the_next_until_it_is_in_sync(server: Serve
     with pytest.raises(ClientError) as error:
         zone.change(("UPSERT", "b", "127.0.0.2"))
     assert error.value.response["Error"]["Code"] == "PriorRequestNotComplete"
-    # Another zone is another matter.
+    # A pending change bars only its own zone.
     Zone(server).change(("UPSERT", "a", "127.0.0.1"))
     time.sleep(DELAY)
     assert zone.client.get_change(Id=identifier)["ChangeInfo"]["Status"] == "INSYNC"

@@ -1,4 +1,4 @@
-"""What the rehearsal's account has and is told: seed, quotas and prices, asked for by boto3 over HTTP."""
+"""The rehearsal's account: seed, quotas and prices, by boto3 over HTTP."""
 
 import hashlib
 import json
@@ -86,7 +86,7 @@ def test_the_certificate_covers_the_stacks_and_has_our_signature(client: Client,
 
 
 def test_a_requested_certificate_stays_pending(client: Client) -> None:
-    """Nobody answers its validation."""
+    """A requested certificate stays pending, since nobody answers its validation."""
     arn = client("acm").request_certificate(DomainName="*.other.example", ValidationMethod="DNS")["CertificateArn"]
     assert client("acm").describe_certificate(CertificateArn=arn)["Certificate"]["Status"] == "PENDING_VALIDATION"
 
@@ -180,7 +180,7 @@ def test_an_unknown_quota_is_an_error(client: Client, asked: dict[str, str]) -> 
 
 
 def prices(client: Client, service: str, **wanted: str) -> list[tuple[str, str, float]]:
-    """Usage type, unit and dollars of the products that match."""
+    """Return usage type, unit and dollars of the products that match."""
     filters = [{"Type": "TERM_MATCH", "Field": field, "Value": value} for field, value in wanted.items()]
     found = []
     for page in client("pricing").get_paginator("get_products").paginate(ServiceCode=service, Filters=filters):

@@ -1,4 +1,7 @@
-"""make bench: how often a row is run, what is told of one that fails, and a table that fits a terminal."""
+"""make bench: the repetition of rows, failed rows, and the table's width.
+
+The table fits a terminal.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugins are found as a collection, wherever Ansible was told to look for collections."""
+"""The plugins as a collection, with every collection path of Ansible's."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ COMMANDS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("program", COMMANDS)
 def test_it_is_found_whatever_awx_sets(program: str, tmp_path: Path) -> None:
-    """AWX sets ANSIBLE_COLLECTIONS_PATH, which takes the place of collections_path in ansible.cfg."""
+    """The collection is found with AWX's settings.
+
+    AWX sets ANSIBLE_COLLECTIONS_PATH, which takes the place of collections_path in ansible.cfg.
+    """
     arguments = [word.format(folder=tmp_path / "phrases") for word in COMMANDS[program]]
     kept = {
         name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_", "PYTHONPATH"))

@@ -1,4 +1,7 @@
-"""Names that follow from a zone and a user: the expressions in group_vars and the functions in Python say the same."""
+"""Names derived from a zone and a user.
+
+The expressions in group_vars and the functions in Python agree.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from tests.support import ROOT
 ZONES = [
     *("example.org", "example.org.", "Example.org", "EXAMPLE.ORG.", "localhost", "LocalHost.", "a.b-c.example.co.uk"),
     *("xn--bcher-kva.example.", "1.example", "7.7.7.org.", "stack.example.org", f"{'x' * 63}.org", "ssh.org"),
-    # Refused before anybody is named by them, and equal all the same.
+    # These zones are refused before anybody is named by them; the results agree all the same.
     *(
         "",
         ".",
@@ -31,7 +34,10 @@ Evaluate = Callable[..., Any]
 
 @pytest.fixture(scope="module")
 def evaluate(tmp_path_factory: pytest.TempPathFactory) -> Evaluate:
-    """Evaluates an expression for a user's host as a playbook does, with the real group_vars and some variables."""
+    """Provide a function that evaluates an expression for a user's host.
+
+    It does so as a playbook does, with the real group_vars and some variables.
+    """
     from ansible.inventory.manager import InventoryManager
     from ansible.parsing.dataloader import DataLoader
     from ansible.template import Templar, trust_as_template
@@ -77,12 +83,15 @@ def test_the_dot_and_upper_case_mean_the_same_zone(evaluate: Evaluate, zone: str
 
 @pytest.mark.parametrize("zone", [5, True, None, ["example.org"], {"a": "b"}])
 def test_a_zone_that_is_no_text_breaks_no_expression(evaluate: Evaluate, zone: object) -> None:
-    # Preflight names it among other problems; until then machines have connection variables.
+    # Preflight reports the zone among other problems; until then machines have connection variables.
     assert evaluate("{{ host_name }}", zone=zone).startswith("alice.stack.")
 
 
 def arguments(name: str) -> Iterator[tuple[str, str]]:
-    """Each value that tasks of playbooks and roles give to an argument `name`, with its file."""
+    """Return each value that tasks give to an argument `name`, with its file.
+
+    The tasks are those of playbooks and roles.
+    """
 
     def walk(node: object) -> Iterator[str]:
         if isinstance(node, dict):

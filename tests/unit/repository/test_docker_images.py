@@ -1,4 +1,7 @@
-"""What the laptop's images take from the roles, and how their entry point judges what it is given."""
+"""The laptop's images: their data from the roles, and their entry point.
+
+The tests check how the entry point judges its input.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ PHRASE = "correct-horse-battery"
 
 
 def load(path: str) -> ModuleType:
-    """A program of the images as a module."""
+    """Load a program of the images as a module."""
     spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / "docker" / path)
     assert spec
     assert spec.loader
@@ -37,14 +40,14 @@ start = load("ubuntu2404-jupyter/start.py")
 
 
 def defaults(role: str) -> dict[str, Any]:
-    """The defaults of a role."""
+    """Return the defaults of a role."""
     values: dict[str, Any] = yaml.safe_load((ROOT / f"roles/{role}/defaults/main.yml").read_text())
     return values
 
 
 @pytest.fixture
 def apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder in place of /etc/apt, and no setting in the environment."""
+    """Make a folder in place of /etc/apt, and clear the environment's settings."""
     monkeypatch.setattr(lab_repository, "SOURCE", tmp_path / "probcomp.sources")
     monkeypatch.setattr(lab_repository, "KEY", tmp_path / "keyrings/probcomp.asc")
     for name in os.environ:
@@ -160,7 +163,7 @@ def test_the_account_gets_the_numbers_of_the_folders_owner_and_is_the_first_with
 
 @pytest.fixture
 def mounted() -> Iterator[Path]:
-    """A folder that every account can get at."""
+    """Provide a folder that every account can reach."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
 
@@ -174,7 +177,7 @@ def test_whose_the_files_are(mounted: Path) -> None:
     mounted.chmod(0o755)
     with pytest.raises(start.StartError, match="belongs to root"):
         start.choose_owner(mounted, account, everything)
-    # An engine that maps root to some number is not the caller's.
+    # An engine that maps root to some number does not map it to the caller.
     with pytest.raises(start.StartError, match="belongs to root"):
         start.choose_owner(mounted, account, "0 100000 65536\n")
     assert start.choose_owner(mounted, account, rootless) == (0, 0), "the caller herself"
@@ -215,7 +218,10 @@ def test_a_damaged_settings_file_is_no_password(tmp_path: Path) -> None:
 
 
 def test_scripts_images_hands_on_what_the_settings_name(tmp_path: Path) -> None:
-    """With a docker that only writes down its arguments: what is built, in which order, with which address."""
+    """scripts/images passes on the values of the settings.
+
+    A docker that only records its arguments shows what is built, in which order, with which address.
+    """
     log = tmp_path / "log"
     docker = tmp_path / "docker"
     docker.write_text(f'#!/bin/sh\nprintf "%s|" "$@" >>{log}\necho "url=$APT_PROBCOMP_REPOSITORY_URL" >>{log}\n')

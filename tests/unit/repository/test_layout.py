@@ -1,4 +1,7 @@
-"""The shape of the repository: what a newcomer relies on when she has seen one role, one command, one plugin."""
+"""The shape of the repository.
+
+A newcomer relies on it when she has seen one role, one command, one plugin.
+"""
 
 from __future__ import annotations
 
@@ -50,7 +53,10 @@ def test_a_role_takes_what_its_specs_say(role: str) -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_entry_of_a_role_is_described(role: str) -> None:
-    """A task file is an entry when a playbook names it, and else a part that another of the role's files imports."""
+    """Every entry of a role is described.
+
+    A task file is an entry when a playbook names it, and else a part that another of the role's files imports.
+    """
     folder = ROOT / "roles" / role
     entries = set(load(folder / "meta/argument_specs.yml")["argument_specs"])
     files = {path.stem for path in (folder / "tasks").glob("*.yml")}
@@ -91,7 +97,7 @@ def test_a_command_is_three_lines_and_in_the_manual(command: str) -> None:
 
 
 def documented(kind: str, names: list[str]) -> dict[str, dict[str, Any]]:
-    """Return what ansible-doc answers of plugins of this kind, by name."""
+    """Return ansible-doc's answer for plugins of this kind, by name."""
     program = Path(sys.executable).parent / "ansible-doc"
     done = subprocess.run(
         [program, "--json", "-t", kind, *names], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
@@ -117,18 +123,24 @@ def test_every_plugin_answers_ansible_doc(folder: str) -> None:
     for name, documents in found.items():
         document = documents["doc"]
         assert document["short_description"] and document["description"], name
-        # A file of several filters would answer for all of them with the words of one.
+        # ansible-doc shows one filter's documentation for all filters of a file.
         assert document.get("name", name) == name, f"{name} has no documentation of its own"
 
 
 def test_an_action_is_documented_by_its_module() -> None:
-    """ansible-doc knows no kind for action plugins, and shows the module of the same name."""
+    """An action is documented by its module.
+
+    ansible-doc has no kind for action plugins, and shows the module of the same name.
+    """
     actions = {path.stem for path in (ROOT / "plugins/action").glob("*.py")}
     assert actions <= {path.stem for path in (ROOT / "plugins/modules").glob("*.py")}
 
 
 def facts_of(options: dict[str, Any], suboptions: str) -> dict[str, Any]:
-    """Return what documentation and code both say of options, whose own options are under the key `suboptions`."""
+    """Return the facts about options that documentation and code both state.
+
+    An option's own options are under the key `suboptions`.
+    """
     return {
         name: {
             "type": option.get("type", "str"),
@@ -143,14 +155,14 @@ def facts_of(options: dict[str, Any], suboptions: str) -> dict[str, Any]:
 
 def test_modules_take_what_ansible_doc_shows() -> None:
     loaded = {path.stem: load_module(path.stem) for path in (ROOT / "plugins/modules").glob("*.py")}
-    # The others stand for action plugins, or run on machines and take their options apart themselves.
+    # The other modules stand for action plugins, or run on machines and parse their options themselves.
     modules = {name: module.ARGUMENTS for name, module in sorted(loaded.items()) if hasattr(module, "ARGUMENTS")}
     assert {"fetch_logs", "fleet_check", "stack_list"} <= modules.keys()
     for name, found in documented("module", list(modules)).items():
         from_aws = set(aws_argument_spec()) - set(modules[name])
         ours = {key: option for key, option in found["doc"]["options"].items() if key not in from_aws}
         assert facts_of(ours, "suboptions") == facts_of(modules[name], "options"), name
-        # A comma in a description without quotes makes a key of what follows it.
+        # An unquoted comma in a description makes a key of what follows it.
         returned = [inner for value in found["return"].values() for inner in (value.get("contains") or {}).values()]
         assert not [key for inner in returned for key in inner if " " in key], name
 
@@ -187,7 +199,10 @@ def test_the_collections_are_the_tested_ones() -> None:
 
 @pytest.fixture
 def windows_checkout(tmp_path: Path) -> Path:
-    """The files that git has, as Windows' git writes them: it would end lines with CRLF, and make files of links."""
+    """Make a checkout of git's files as Windows' git writes them.
+
+    It would end lines with CRLF, and make files of links.
+    """
     if not (ROOT / ".git").exists():
         pytest.skip("no checkout of git's")
     options = ["-c", "core.autocrlf=true", "-c", "core.symlinks=false"]

@@ -1,4 +1,7 @@
-"""The README's list of rights: whoever has them can run every command, and is asked for none that no command needs."""
+"""The README's list of rights.
+
+Whoever has them can run every command, and no right is listed that no command needs.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +19,8 @@ PREFIXES = {"elbv2": "elasticloadbalancing", "service-quotas": "servicequotas"}
 SERVICES = ("acm", "cloudformation", "ec2", "elbv2", "pricing", "route53", "s3", "service-quotas", "ssm", "sts")
 OTHER_NAMES = {"s3:HeadObject": "s3:GetObject", "s3:HeadBucket": "s3:ListBucket"}
 NEED_NONE = frozenset({"sts:GetCallerIdentity"})
-# Not calls but what calls do besides: DescribeStacks of all stacks; a stack policy, an object's ACL, and an account's
-# first load balancer.
+# These rights are for side effects of calls: DescribeStacks of all stacks; a stack policy, an object's ACL, and an
+# account's first load balancer.
 BESIDES = frozenset(
     {"cloudformation:ListStacks", "cloudformation:SetStackPolicy", "s3:PutObjectAcl", "iam:CreateServiceLinkedRole"}
 )
@@ -31,7 +34,10 @@ def listed() -> set[str]:
 
 
 def called() -> dict[str, set[str]]:
-    """Return, by the name that a plugin says of an operation, the rights that it may need: one or more services'."""
+    """Return the rights that each operation may need, by the operation's name.
+
+    The name is the plugin's own; its rights are those of one or more services.
+    """
     session = botocore.session.get_session()
     operations: dict[str, set[str]] = {}
     for service in SERVICES:
@@ -51,7 +57,10 @@ def called() -> dict[str, set[str]]:
 
 
 def made_by_cloudformation() -> set[str]:
-    """Return what CloudFormation's own schemas say that it may call for the types in our templates."""
+    """Return the rights of CloudFormation for the types in our templates.
+
+    They are the calls that CloudFormation's own schemas list.
+    """
     templates = "".join(path.read_text() for path in ROOT.glob("roles/*/files/*.cfn.yml"))
     rights: set[str] = set()
     for kind in set(re.findall(r"Type: (AWS::\w+::\w+)$", templates, re.MULTILINE)):

@@ -1,6 +1,7 @@
-"""Settings as the README has a user give them: in her clone's group_vars/all/local.yml and host_vars, with an account.
+"""Settings as the README has a user give them, with an account.
 
-The rehearsal that answers was given nothing but its endpoint and whom to trust. It has no machines.
+They are in her clone's group_vars/all/local.yml and host_vars. The commands' rehearsal was given nothing but its
+endpoint and whom to trust. It has no machines.
 """
 
 from __future__ import annotations
@@ -35,21 +36,21 @@ class Clone:
 
     @property
     def account(self) -> dict[str, Any]:
-        """The settings that fit the rehearsal's account."""
+        """Return the settings that fit the rehearsal's account."""
         file = inventories.inventory(self.home) / inventories.SETTINGS_FILE
         found: dict[str, Any] = yaml.safe_load(file.read_text())
         return found
 
-    @cache  # noqa: B019 - as long as the tests
+    @cache  # noqa: B019 - it lives as long as the tests
     def environment(self, options: str) -> dict[str, str]:
-        """The environment of a shell after `eval "$(scripts/rehearsal env ...)"`."""
+        """Return a shell's environment after `eval "$(scripts/rehearsal env ...)"`."""
         script = f'environment=$(scripts/rehearsal env {options}) && eval "$environment" && exec env --null'
         given = {**os.environ, "REHEARSAL_HOME": str(self.home), "NO_COLOR": "1", "ANSIBLE_NOCOLOR": "1"}
         done = subprocess.run(["bash", "-c", script], cwd=self.root, env=given, check=True, capture_output=True)
         return dict(line.split("=", 1) for line in done.stdout.decode().split("\0") if line)
 
     def run(self, *words: str, options: str = "--own-settings") -> str:
-        """What the command says, on both streams; whether it ends well is not asked."""
+        """Return the command's output on both streams, whatever its exit status."""
         done = subprocess.run(
             ["ansible-playbook", *words],
             cwd=self.root,
@@ -76,7 +77,7 @@ def no_settings_yet(clone: Clone) -> None:
 
 
 def value_of(text: str, setting: str) -> str:
-    """The value that the plan shows for a setting."""
+    """Return the value that the plan shows for a setting."""
     return next(line.split(maxsplit=1)[1] for line in text.splitlines() if line.startswith(f"{setting} "))
 
 
@@ -100,7 +101,7 @@ def test_every_setting_of_the_readme_has_a_value_in_the_rehearsals_account(clone
     machines = {"apt_repository_url": "http://192.0.2.1/apt", "apt_suite": "s", "apt_key_file": os.devnull}
     whole = inventories.account_settings({**clone.server.described, **machines})
     assert set(door.readme_settings()) <= set(whole)
-    # What no user has is all that the rehearsal adds.
+    # The rehearsal adds only settings that no user has.
     added = inventories.endpoint_settings(clone.home, clone.server.described)
     assert set(added) & set(whole) == set()
 

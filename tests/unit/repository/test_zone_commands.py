@@ -1,4 +1,7 @@
-"""The zone in the commands themselves: each takes any way to write one, and refuses what is none before it acts."""
+"""The zone in the commands themselves.
+
+Each command takes any form of a zone, and refuses an invalid one before it acts.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,10 @@ from tests.support import ROOT
 PROGRAM = str(Path(sys.executable).parent / "ansible-playbook")
 NAMES, CHOSEN = ("-e", "user=alice"), ("-l", "users")
 PREFLIGHT = {"fleet_plan": NAMES, "fleet_create": NAMES, "stack_create": NAMES, "ami_bake": ()}
-"""Commands whose preflight names a wrong zone among the other problems, and how they are told whom they are for."""
+"""Commands whose preflight reports a wrong zone, with their arguments.
+
+It reports the zone among the other problems; the arguments name the machines.
+"""
 REFUSES = {
     **{"stack_list": (), "burn_rate": (), "network_delete": ("-e", "network=shared")},
     **dict.fromkeys(("url_cards", "fleet_delete", "stack_delete"), NAMES),
@@ -38,7 +44,7 @@ NEEDS_NONE = {"create_passwords": NAMES, "publish_content": ("-e", "archive=none
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """An inventory with two machines, the real group_vars, and no AWS that answers."""
+    """Make an inventory with two machines, the real group_vars, and no AWS."""
     inventory = tmp_path / "inventory"
     inventory.mkdir()
     inventories.link_ours(inventory, ROOT)
@@ -132,7 +138,10 @@ def test_cards_show_the_address_in_lower_case_without_the_dot(folder: Path, valu
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The API of a rehearsal, whose zone is localhost, with the network `shared` and no machine."""
+    """Provide the API of a rehearsal whose zone is localhost.
+
+    It has the network `shared` and no machine.
+    """
     with running(tmp_path_factory.mktemp("rehearsal")) as server:
         template = (ROOT / "roles/network/files/network.cfn.yml").read_text()
         certificate = server.described["certificate_arn"]
@@ -157,11 +166,14 @@ def create_stack(server: Server, name: str, template: str, parameters: dict[str,
 
 
 def leave_behind(server: Server, listener: str) -> None:
-    """Make a rule of the load balancer and records for alice, as deletions leave them that go wrong."""
+    """Make leftovers for alice: a rule of the load balancer, and records.
+
+    Failed deletions leave them so.
+    """
     rule = {
         "ListenerArn": listener,
         "Priority": 7,
-        # As it was made when the zone was written so.
+        # The rule was made when the zone had this spelling.
         "Conditions": [{"Field": "host-header", "HostHeaderConfig": {"Values": ["alice.stack.LocalHost"]}}],
         "Actions": [{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}],
     }
@@ -179,7 +191,7 @@ def leave_behind(server: Server, listener: str) -> None:
 
 
 def at(account: Server, folder: Path, command: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run a command in the rehearsal with its zone written in another way."""
+    """Run a command in the rehearsal with another spelling of its zone."""
     described = {**account.described, "zone": "LocalHost."}
     home = folder / "rehearsal"
     home.mkdir(exist_ok=True)
@@ -200,7 +212,7 @@ def at(account: Server, folder: Path, command: str, *options: str) -> subprocess
 
 def test_the_certificate_and_the_zone_fit(account: Server, folder: Path) -> None:
     done = at(account, folder, "fleet_plan", *NAMES)
-    # The pass phrase that she has none of is all that is wrong.
+    # The only error is the missing pass phrase.
     assert len(lines := failures(done)) == 1 and "no password file" in lines[0], done.stdout
 
 

@@ -1,4 +1,7 @@
-"""The ansible-playbook of .venv: what follows -e needs no quotes, and all else is as Ansible has it."""
+"""The ansible-playbook of .venv.
+
+Values after -e need no quotes, and all else is as in Ansible.
+"""
 
 from __future__ import annotations
 
@@ -112,7 +115,7 @@ def test_the_letters_before_an_e_are_those_of_ansible() -> None:
     for option in cli.parser._option_string_actions:
         if len(option) == 2 and option not in ("-e", "-h"):
             words = ["x.yml", f"{option}e", "a=1", "b=2"]
-            # An option with a value takes the e for it.
+            # An option with a value takes the e for its value.
             takes_none = cli.parser._option_string_actions[option].nargs == 0
             assert (joined(words) != words) == takes_none, option
 
@@ -155,7 +158,10 @@ def test_mistakes_are_answered_as_by_ansible(tmp_path: Path, typed: str) -> None
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A stand-in for ansible-core that prints its arguments, so that uv writes its ansible-playbook."""
+    """Build a fake ansible-core that prints its arguments.
+
+    uv writes its ansible-playbook.
+    """
     path = tmp_path_factory.mktemp("wheel") / "ansible_core-1.0-py3-none-any.whl"
     about = "ansible_core-1.0.dist-info/"
     files = {
@@ -174,7 +180,10 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def checkout(folder: Path) -> Path:
-    """Make `folder` a checkout with what scripts/setup looks at, without .venv."""
+    """Make `folder` a checkout with the files that scripts/setup reads.
+
+    It has no .venv.
+    """
     (folder / "scripts").mkdir(parents=True)
     for name in ("scripts/setup", "scripts/ansible_playbook.py", "requirements.txt"):
         shutil.copy(ROOT / name, folder / name)
@@ -191,7 +200,7 @@ def test_setup_places_it_and_it_is_found_from_everywhere(tmp_path: Path, wheel: 
     assert made.returncode == 0 and installed.returncode == 0, made.stderr + installed.stderr
     uvs = program.read_text()
     lock = run("sha256sum", "requirements.txt", cwd=folder).stdout.split()[0]
-    # A clone that was set up before ansible-playbook was ours.
+    # This clone was set up before ansible-playbook was ours.
     (folder / ".venv/lock-id").write_text(lock + "\n")
 
     def setup(at: Path) -> None:
@@ -227,7 +236,7 @@ def test_setup_places_it_and_it_is_found_from_everywhere(tmp_path: Path, wheel: 
     (other / ".venv").symlink_to(folder / ".venv")
     setup(other)
     assert called(other / ".venv/bin/ansible-playbook") == ours
-    # Where .venv lies is an older checkout; the one with the link is not.
+    # Now the checkout that holds .venv is an older one; the one with the link is not.
     (folder / "scripts/ansible_playbook.py").unlink()
     assert called(program) == plain
     assert called(other / ".venv/bin/ansible-playbook") == ours

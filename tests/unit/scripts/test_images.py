@@ -1,4 +1,4 @@
-"""Machine images without an engine: names, data, and what is said when they cannot be made."""
+"""Machine images without an engine: names, data, and error messages."""
 
 import re
 import shutil

@@ -1,4 +1,7 @@
-"""From what the inventory tells to ssh's words: pinned, checked, and nothing of it run."""
+"""The way from the inventory to ssh's arguments.
+
+They are pinned and checked, and nothing of them is run.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ TOLD = {
 
 
 def settings_of(config: Path, host: str) -> dict[str, str]:
-    """What the real ssh makes of the file `config` for `host`."""
+    """Return the real ssh's settings for `host` by the file `config`."""
     said = subprocess.run(["ssh", "-G", "-F", config, host], capture_output=True, text=True, check=True).stdout
     return dict(line.split(" ", 1) for line in said.splitlines() if " " in line)
 

@@ -1,4 +1,7 @@
-"""The old verbs: each becomes a command that exists, takes names that way, and means exactly the machines named."""
+"""The old verbs: each becomes a command that exists.
+
+It takes names in the old form, and means exactly the machines named.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +98,7 @@ def test_a_wrong_line_is_answered_and_not_run(script: Script, typed: str, says: 
 
 
 def run(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run `words` in `folder` with no virtual environment active and no account."""
+    """Run a command in `folder` with no virtual environment and no account."""
     environment = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "NO_COLOR": "1", "AWS_CONFIG_FILE": "/dev/null"}
     environment |= {name: value for name, value in os.environ.items() if name.startswith("LC_")}
     return subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True, timeout=120, check=False)

@@ -1,4 +1,4 @@
-"""login, put and get as people run them, against an ssh that stays on this computer."""
+"""login, put and get as people run them, with a fake ssh on this computer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ODD = ["a b.txt", "-dash", "st*r[1].txt", 'it\'s "q" $(id).txt', "host:x", "back
 
 
 def names_in(folder: Path) -> list[str]:
-    """The names of what lies in `folder`."""
+    """Return the names of the entries in `folder`."""
     return sorted(path.name for path in folder.iterdir())
 
 
@@ -119,7 +119,7 @@ def test_only_files_and_folders_of_ours_come_from_a_hostile_machine(
     (evil / "link").symlink_to("/etc/passwd")
     (evil / "open/up").symlink_to("/etc")
     os.mkfifo(evil / "pipe")
-    # The path of a socket may have 107 characters only.
+    # A socket's path may have at most 107 characters.
     with socket.socket(socket.AF_UNIX) as listener, monkeypatch.context() as at:
         at.chdir(evil)
         listener.bind("socket")
@@ -127,7 +127,7 @@ def test_only_files_and_folders_of_ours_come_from_a_hostile_machine(
     (evil / "suid").chmod(0o6777)
     (evil / "\x1b]0;owned\x07").write_text("x")
     os.link(evil / "suid", evil / "hard")
-    # What an administrator types without thinking must not undo it.
+    # Options that an administrator types without thinking must not undo the protection.
     done = world.run("get", "alice", "evil", "--", "-avH", "--links", "--devices", "--perms")
     assert done.returncode == 0, done.stderr
     assert "\x1b" not in done.stdout + done.stderr
@@ -150,7 +150,7 @@ def test_what_a_machine_says_is_made_fit_for_a_terminal(world: ScriptWorld) -> N
 def test_another_key_is_one_line_and_ssh_s_own_words_when_it_is_not(world: ScriptWorld) -> None:
     banner = "@" * 59 + "\n@    WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!     @\nremove with:\n"
     changed = world.run("get", "alice", "x", SSH_SAYS=banner + "Host key verification failed.\n", SSH_STATUS="255")
-    # rsync's status for a lost connection, or ssh's, whichever it learns of first.
+    # The status is rsync's for a lost connection, or ssh's, whichever learns of it first.
     assert changed.returncode in (12, 255)
     assert changed.stderr == (
         f"alice: another host key than the one in {world.folder}/state/known_hosts/alice answers at {ADDRESS}\n"
