@@ -141,7 +141,7 @@ def _own_account() -> Owner:
 
 
 def settle(folder: Path) -> None:
-    """Make the account the folder's owner, give it the home, and become it.
+    """Give the account the folder owner's ids and the home, and become it.
 
     Needs root.
     """

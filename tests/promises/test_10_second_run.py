@@ -30,9 +30,9 @@ DONE = [command for command in COMMANDS if not re.match("url_cards|stack_list|.*
 
 
 def state(workshop: Workshop) -> list[tuple[str, str, int]]:
-    """Return each machine's boot time and the file with its pinned keys.
+    """Return each machine's boot time and the inode of its pinned keys' file.
 
-    A file written anew would differ.
+    A file written anew has another inode.
     """
     return [
         (user, workshop.boot_time(user), (workshop.state / "known_hosts" / user).stat().st_ino)

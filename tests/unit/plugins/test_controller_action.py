@@ -44,9 +44,9 @@ def results(answer: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def twice(task: dict[str, Any], **settings: Any) -> list[dict[str, Any]]:
-    """Return the task's result in Ansible's worker and in a separate process.
+    """Return the task for Ansible's worker and for a process of its own.
 
-    An environment variable asks for the separate process.
+    A variable in the task's environment requests the separate process.
     """
     return [{**task, **settings}, {**task, **settings, "environment": {"SOME": "thing"}}]
 

@@ -1,7 +1,7 @@
 """Settings as the README has a user give them, with an account.
 
-They are in her clone's group_vars/all/local.yml and host_vars. The commands' rehearsal was given nothing but its
-endpoint and whom to trust. It has no machines.
+They are in her clone's group_vars/all/local.yml and host_vars. The rehearsal that answers adds only its endpoint and
+the authority to trust. It has no machines.
 """
 
 from __future__ import annotations
