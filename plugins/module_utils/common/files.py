@@ -1,4 +1,7 @@
-"""Files that others read or write meanwhile: written whole or not at all, and locks. Used here and on the machines."""
+"""Write files atomically and lock files that several processes use.
+
+Runs on the controller and on the machines.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,11 @@ from typing import IO
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Put `data` and `mode` in the place of `path`, whose folder is made when missing. Raises OSError; nothing is left.
+    """Replace `path` atomically by a file with `data` and `mode`.
 
-    Nobody else can read it before it has its `mode`.
+    A missing folder is created. Raises OSError and then leaves no partial file.
+
+    Nobody else can read the file before it has its `mode`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = write_beside(path, data, mode)
@@ -26,7 +31,10 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
 
 
 def write_beside(path: Path, data: bytes, mode: int) -> Path:
-    """Write `data` to a new hidden file in the folder of `path` and return it. Raises OSError; nothing is left."""
+    """Write `data` to a new hidden file in the folder of `path` and return it.
+
+    Raises OSError and then leaves no partial file.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     partial = Path(name)
     try:
@@ -42,7 +50,9 @@ def write_beside(path: Path, data: bytes, mode: int) -> Path:
 
 
 def locked_within(file: IO[str] | int, seconds: float, lock: Callable[..., None] = fcntl.flock) -> bool:
-    """Take an exclusive lock on the open `file`, which lasts until it is closed; False when another kept it.
+    """Take an exclusive lock on the open `file` and return whether that succeeded.
+
+    The lock lasts until the file is closed. The result is False when another process kept the lock.
 
     `seconds` is the most to wait. `lock` is fcntl.flock or fcntl.lockf, whichever the file's other users take.
     """
@@ -51,7 +61,7 @@ def locked_within(file: IO[str] | int, seconds: float, lock: Callable[..., None]
         try:
             lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
-        # lockf may call it EACCES (fcntl(2)).
+        # lockf may report a held lock as EACCES (fcntl(2)).
         except (BlockingIOError, PermissionError):
             if time.monotonic() > deadline:
                 return False

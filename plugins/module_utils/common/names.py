@@ -1,7 +1,7 @@
-"""The names of users, zones, stacks and tags: their rules, how one follows from another, the answers to wrong ones.
+"""Define and check the names of users, zones, stacks and tags.
 
-Used by the plugins on the controller and by our modules; standard library only. It decides nothing about what exists:
-that is preflight's part.
+The module has their rules, how one name follows from another, and the errors for wrong names. It runs on the
+controller, with the standard library only. It does not decide whether a resource exists: that is preflight's part.
 """
 
 from __future__ import annotations
@@ -11,28 +11,43 @@ import re
 from collections.abc import Iterable
 
 MAXIMUM_LENGTH = 32
-"""Longest user name: it is a DNS label, a tag, a file name and part of a stack name; 32 keeps all of them legal."""
+"""Maximum length of a user name.
+
+The name is a DNS label, a tag, a file name and part of a stack name; 32 keeps all of them legal.
+"""
 
 USER_NAME = re.compile(r"\A[a-z](?:[a-z0-9]|-(?!-)){0,30}[a-z0-9]\Z|\A[a-z]\Z")
-"""What a user name, the base of a fleet and the name of a network look like. Use with fullmatch."""
+"""Pattern of a user name, a fleet's base and a network's name; for fullmatch."""
 
 IMAGE_MACHINE = "ami-bake"
-"""Name of the machine that ami_bake.yml makes an image of; nobody's, and so never a user's."""
+"""Name of the machine from which ami_bake.yml makes an image.
+
+It belongs to nobody and is never a user's name.
+"""
 
 RESERVED = frozenset({"all", "ungrouped", "users", "fleet", "localhost", "ssh", "www", "network", IMAGE_MACHINE})
-"""Names with a meaning of their own: Ansible's groups, ours, labels below a user's domain, the networks' Name tags."""
+"""Reserved names.
+
+They are Ansible's groups, our groups, labels below a user's domain, and the networks' Name tags.
+"""
 
 MACHINES_PER_NETWORK = 100
-"""Rules and target groups per load balancer (AWS default quotas), so machines per network."""
+"""Maximum number of machines per network.
+
+It is the AWS default quota of rules and of target groups per load balancer.
+"""
 
 LONGEST_HOST_NAME = 128
-"""Characters of a host name in a listener rule (Elastic Load Balancing's HostHeaderConditionConfig); DNS takes 253."""
+"""Maximum length of a host name in a listener rule.
+
+Source: Elastic Load Balancing's HostHeaderConditionConfig; DNS takes 253.
+"""
 
 LONGEST_ZONE = LONGEST_HOST_NAME - MAXIMUM_LENGTH - len(".stack.")
-"""Characters of a zone below which the longest user name still makes a host name."""
+"""Length limit of a zone, below which the longest user name still fits."""
 
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
-"""A part of a host name (RFC 1123), in lower case. Use with fullmatch."""
+"""Pattern of a host name's label (RFC 1123) in lower case; for fullmatch."""
 
 _RULE = (
     "use lower-case letters, digits and single dashes, begin with a letter, end with a letter or digit, "
@@ -43,11 +58,14 @@ _WHOLE_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 
 
 class InvalidName(ValueError):
-    """A name or range that is refused; str() is one line for the user."""
+    """Invalid name or range; str() is one line for the user."""
 
 
 class InvalidZone(InvalidName):
-    """A zone that is refused; str() is one line, of `what` is wrong and what to do (`fix`)."""
+    """Invalid zone.
+
+    str() is one line with the problem (`what`) and what to do (`fix`).
+    """
 
     def __init__(self, what: str, fix: str) -> None:
         super().__init__(f"{what}: {fix}")
@@ -56,16 +74,22 @@ class InvalidZone(InvalidName):
 
 
 def shown(value: object, limit: int = 60) -> str:
-    """Return `value` as it may be printed: on one line, escaped, quoted if text, at most `limit` characters of it."""
+    """Return `value` in printable form, on one line.
+
+    It is escaped, quoted if text, and cut at `limit` characters.
+    """
     text = value if isinstance(value, str) else str(value)
-    # A plain copy: Ansible's strings are of subclasses of its own, whose representation is not ours to rely on.
+    # Ansible's strings are subclasses whose representation may change, so a plain copy is used.
     plain = "".join(text[: limit + 1])
     short = plain if len(plain) <= limit else plain[:limit] + "..."
     return repr(short) if isinstance(value, str) else short.encode("unicode_escape").decode("ascii")
 
 
 def check_user_name(name: object, what: str = "user name") -> None:
-    """Raise InvalidName unless `name` may be a user's; `what` says in the message what the name is for."""
+    """Raise InvalidName unless `name` may be a user's name.
+
+    `what` names the purpose of the name in the message.
+    """
     if not isinstance(name, str):
         raise InvalidName(f"{what} {shown(name)} is not text: {what}s must be text: quote it")
     if name in RESERVED:
@@ -102,10 +126,10 @@ def fleet_users(base: object, low: object, high: object, maximum: int = MACHINES
 
 
 def check_zone(zone: object) -> None:
-    """Raise InvalidZone unless `zone` is a domain name below which every user can have a host name.
+    """Raise InvalidZone unless every user can have a host name below `zone`.
 
-    One with the trailing dot, in upper case or of a single label is. IP addresses and names that end in a number are
-    not, for browsers take the latter for the former.
+    Valid zones include one with the trailing dot, in upper case or of a single label. IP addresses and names that end
+    in a number are invalid, because browsers take such a name for an address.
     """
     if zone is None or zone == "":
         raise InvalidZone("zone is empty, so nobody's address is known", "set it in group_vars/all/local.yml")
@@ -123,33 +147,36 @@ def check_zone(zone: object) -> None:
 
 
 def domain_name(name: str) -> str:
-    """Return a domain name as it is compared and shown: lower case, without the trailing dot."""
+    """Return a domain name in lower case, without the trailing dot.
+
+    Names are compared and shown in this form.
+    """
     return name.lower().removesuffix(".")
 
 
 def absolute_name(name: str) -> str:
-    """Return a domain name as Route 53 writes it: lower case, with the trailing dot."""
+    """Return a domain name in Route 53's form: lower case with the trailing dot."""
     return f"{domain_name(name)}."
 
 
-# These five are also expressions in group_vars; tests/unit/repository/test_derived_names.py holds them equal.
+# group_vars has these five as expressions too; tests/unit/repository/test_derived_names.py compares them.
 def stack_domain(zone: str) -> str:
-    """Return the domain below which users have their host names."""
+    """Return the domain that contains the users' host names."""
     return f"stack.{domain_name(zone)}"
 
 
 def host_name(user: str, zone: str) -> str:
-    """Return the name that browsers use for a user's machine."""
+    """Return the host name of a user's machine for browsers."""
     return f"{user}.{stack_domain(zone)}"
 
 
 def ssh_name(user: str, zone: str) -> str:
-    """Return the name that ssh uses for a user's machine, also in its pinned host key."""
+    """Return the host name of a user's machine for ssh and its pinned host key."""
     return f"ssh.{host_name(user, zone)}"
 
 
 def url(user: str, zone: str, https_port: int = 443) -> str:
-    """Return the address of a user's Jupyter."""
+    """Return the URL of a user's Jupyter."""
     return f"https://{host_name(user, zone)}{'' if https_port == 443 else f':{https_port}'}"
 
 
@@ -169,7 +196,9 @@ def instance_tag(user: str) -> str:
 
 
 def user_of_instance_tag(tag: str) -> str | None:
-    """Return whose machine a Name tag belongs to, or None when it is not one of ours or names no valid user.
+    """Return the user of the machine with this Name tag, or None.
+
+    The result is None for a tag that is not ours or has no valid user name.
 
     The machine of ami_bake.yml is its own user, IMAGE_MACHINE.
     """
@@ -191,12 +220,12 @@ def by_number(name: str) -> list[tuple[int, str]]:
 
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
-    """Return up to three of `known` that look like `name`, the likest first."""
+    """Return up to three of `known` that resemble `name`, the most similar first."""
     return difflib.get_close_matches(name, sorted(known), n=3)
 
 
 def _whole_number(value: object) -> int | None:
-    # bool is a kind of int in Python, and `low: yes` is not 1.
+    # bool is a subclass of int in Python, and `low: yes` is not 1.
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return int(value) if _WHOLE_NUMBER.fullmatch(str(value)) else None
@@ -214,7 +243,7 @@ def _is_domain_name(name: str) -> bool:
 
 
 def _zone_suggestion(zone: str) -> str:
-    # Of an address or a certificate's name, the zone in it.
+    # A URL or a certificate's name may contain the zone.
     host = domain_name(zone.strip().rpartition("://")[2].partition("/")[0]).lstrip("*.").removeprefix("stack.")
     try:
         candidate = host.encode("idna").decode("ascii")

@@ -1,8 +1,8 @@
-"""Does on a machine what a student does: opens the URL, logs in, and runs `1+1` in a kernel. Called by fleet_check.
+"""Log in to a machine as a student does and run `1+1` in a kernel.
 
-aiohttp carries it: HTTP, cookies and websockets in one event loop, so that forty machines cost the controller little.
-Machines are their users': nothing that one answers is passed on but numbers and our own words, and every answer is
-bounded in size and time.
+aiohttp handles HTTP, cookies and websockets in one event loop, so that forty machines cost the controller little.
+Machines belong to their users: only numbers and our own text reach the output, and every answer is limited in size and
+time.
 """
 
 from __future__ import annotations
@@ -25,14 +25,20 @@ from .failures import REPAIRS, CheckFailed, explained, repair_command
 from .kernel_messages import answer, execute_request, kernel_id
 
 LARGEST_ANSWER = 1_000_000
-"""Bytes; a login page or a kernel's message is far below."""
+"""Maximum size of an answer in bytes.
+
+A login page or a kernel's message is far below it.
+"""
 PAUSE = 3.0
-"""Seconds between two looks at a machine that is not ready. A load balancer looks every 10 s."""
+"""Seconds between two checks of a machine that is not ready.
+
+A load balancer checks every 10 s.
+"""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Whose machine, where it answers, and the password that must open it."""
+    """Machine with its user, its URL, and the password that must open it."""
 
     user: str
     url: str
@@ -41,7 +47,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class Limits:
-    """Seconds: for one answer, for the kernel from its start to its result, and for a machine to become ready."""
+    """Limits in seconds: one answer, kernel start to result, machine readiness."""
 
     connect: float = 10
     kernel: float = 60
@@ -50,7 +56,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found. `kind` is "" when ok, else what failed; `repair` is the command for it, if there is one."""
+    """Result of a check.
+
+    `kind` is "" for success, else the kind of failure; `repair` is the command that fixes it, if there is one.
+    """
 
     user: str
     url: str
@@ -62,10 +71,13 @@ class Result:
 
 
 class LoopbackNames(aiohttp.abc.AbstractResolver):
-    """Resolves names below .localhost to 127.0.0.1, as browsers do (RFC 6761) and the C library does not."""
+    """Resolver of names below .localhost to 127.0.0.1.
+
+    Browsers do so (RFC 6761), and the C library does not.
+    """
 
     def __init__(self) -> None:
-        # Not aiodns, which aiohttp takes where it is installed: /etc/hosts and the system's ways shall count.
+        # aiohttp would take aiodns where it is installed, but /etc/hosts and the system's resolver must apply.
         self._system = aiohttp.ThreadedResolver()
 
     async def resolve(
@@ -86,7 +98,7 @@ class LoopbackNames(aiohttp.abc.AbstractResolver):
 
 
 def is_loopback_name(host: str) -> bool:
-    """Tell whether `host` is localhost or below it."""
+    """Return whether `host` is localhost or a name below it."""
     return host == "localhost" or host.endswith(".localhost")
 
 
@@ -142,7 +154,7 @@ def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limi
 
 
 class _Student:
-    """One look at one machine."""
+    """Check of one machine."""
 
     def __init__(self, machine: Machine, limits: Limits, connector: aiohttp.TCPConnector) -> None:
         self._machine = machine
@@ -171,7 +183,7 @@ class _Student:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
-            # What a websocket's opening may take: Jupyter answers it only when the kernel has started.
+            # Jupyter accepts a websocket only after the kernel has started, so opening one gets the kernel's limit.
             timeout=aiohttp.ClientTimeout(total=self._limits.kernel),
             trust_env=not is_loopback_name(self._host),
         )
@@ -246,7 +258,7 @@ class _Student:
         except TimeoutError:
             raise late from None
         finally:
-            # A check that found its answer is not spoiled by a kernel that stays: Jupyter culls it.
+            # A kernel that stays does not invalidate a successful check: Jupyter culls the kernel.
             with contextlib.suppress(aiohttp.ClientError, TimeoutError, CheckFailed):
                 await self._request(session, "DELETE", f"/api/kernels/{kernel}", headers=headers)
 

@@ -1,4 +1,4 @@
-"""How a check of a machine can fail, in words, and the command that mends it. Used by probcomp_jupyter_client."""
+"""Describe the failures of a machine check and the commands that fix them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import aiohttp
 from ..output.text import one_line
 
 CREATE = "stack_create.yml"
-"""Makes what is missing, the network too; takes its machines by name, not by -l."""
+"""Playbook that creates missing parts, the network too.
+
+It takes its machines by name and not by -l.
+"""
 START = "stack_start.yml"
-"""Starts what does not run, and puts the names right."""
+"""Playbook that starts stopped machines and corrects DNS names."""
 REPAIRS = {
     "name": START,
     "connection": CREATE,
@@ -18,11 +21,14 @@ REPAIRS = {
     "open": "set_password.yml",
     "kernel": "restart_jupyter.yml",
 }
-"""The command that mends each kind of failure; what is not here needs a person."""
+"""Repair command for each kind of failure.
+
+A kind without an entry needs a person.
+"""
 
 
 def repair_command(playbook: str, users: list[str]) -> str:
-    """Return what to type so that `playbook` mends just the machines of `users`."""
+    """Return the command line that runs `playbook` on the machines of `users` only."""
     names = ",".join(users)
     return (
         f"ansible-playbook {playbook} -e users={names}"
@@ -32,7 +38,10 @@ def repair_command(playbook: str, users: list[str]) -> str:
 
 
 class CheckFailed(Exception):
-    """A step that did not go as it must; `is_passing` when it may be right a little later."""
+    """Failure of a step of the check.
+
+    `is_passing` is true when the step may succeed a little later.
+    """
 
     def __init__(self, kind: str, reason: str, is_passing: bool = False) -> None:
         super().__init__(reason)
@@ -41,7 +50,7 @@ class CheckFailed(Exception):
 
 
 def explained(error: aiohttp.ClientError, host: str) -> CheckFailed:
-    """Return the failure in words for an error of the connection to `host`."""
+    """Return the failure for an error of the connection to `host`."""
     no_name = CheckFailed("name", f"the name {host} does not resolve: {START} puts the names right", True)
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return no_name
@@ -51,7 +60,7 @@ def explained(error: aiohttp.ClientError, host: str) -> CheckFailed:
         return CheckFailed("tls", f"{what}: check certificate_arn, and ca_bundle for an authority of your own")
     if isinstance(error, aiohttp.ClientSSLError):
         reason = getattr(error.os_error, "reason", "") or ""
-        # So answers a server that carries no such name; the rehearsal has it stand for a missing record.
+        # A server without a certificate for this name answers so; in the rehearsal this stands for a missing record.
         if "UNRECOGNIZED_NAME" in reason:
             return no_name
         return CheckFailed("tls", f"no TLS connection to {host} ({one_line(reason, 100)}): check the listener", True)

@@ -1,4 +1,7 @@
-"""What is sent to a kernel and what it answers; its machine is its user's, so all that comes is data."""
+"""Build requests to a Jupyter kernel and parse its answers.
+
+A machine belongs to its user, so every answer is data.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import aiohttp
 
 
 def kernel_id(body: bytes) -> str | None:
-    """Return the id of the kernel that Jupyter started, or None when its answer has none."""
+    """Return the id of the kernel that Jupyter started, None without an id."""
     try:
         return str(uuid.UUID(json.loads(body)["id"]))
     except (ValueError, KeyError, TypeError, AttributeError):
@@ -18,7 +21,7 @@ def kernel_id(body: bytes) -> str | None:
 
 
 def execute_request(session: str, message: str) -> dict[str, Any]:
-    """Return the message that has a kernel run 1+1."""
+    """Return the message that makes a kernel run 1+1."""
     header = {"msg_id": message, "msg_type": "execute_request", "session": session, "username": "", "version": "5.3"}
     content = {"code": "1+1", "silent": False, "store_history": False, "allow_stdin": False, "stop_on_error": True}
     return {
@@ -32,7 +35,10 @@ def execute_request(session: str, message: str) -> dict[str, Any]:
 
 
 def answer(frame: aiohttp.WSMessage, message: str) -> str | None:
-    """Return the text that the kernel answered to our `message`, "" for an error, None for everything else."""
+    """Return the kernel's answer to our `message`.
+
+    The answer is "" for an error, None for every other message.
+    """
     if frame.type is not aiohttp.WSMsgType.TEXT:
         return None
     try:

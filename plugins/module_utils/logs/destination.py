@@ -1,7 +1,7 @@
-"""What may be given for sharing the logs: the destination, and ssh's settings file. Values in, problems in words out.
+"""Check the options for sharing logs: the destination and ssh's settings file.
 
-Used by the action plugin fleet_names before any template sees a value of -e, and by the module share_logs. Standard
-library only.
+The functions take values and return problems as text. On the controller, the action plugin fleet_names runs them before
+any template evaluates a value of -e. Standard library only.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-# A dash at the beginning of any part would be an option to ssh or rsync; host::module and rsync:// would go past ssh.
-# The path has nothing that a shell there would read: rsync before 3.2.4 does not quote it.
+# A part that begins with a dash would be an option to ssh or rsync; host::module and rsync:// would bypass ssh. The
+# path has no character that a remote shell would interpret: rsync before 3.2.4 does not quote it.
 _DESTINATION = re.compile(
     r"(?:[A-Za-z_][A-Za-z0-9._-]*@)?"
     r"(?:[A-Za-z0-9][A-Za-z0-9._-]*|\[[0-9A-Fa-f:.]+\])"
@@ -19,7 +19,7 @@ _DESTINATION = re.compile(
 
 
 def destination_problem(value: object) -> str | None:
-    """Return what is wrong with the place where logs are to be shared, or None."""
+    """Return the problem of a destination for shared logs, or None."""
     if value == "":
         return "say where to: user@host:/path, in group_vars/all/local.yml or by -e"
     found = _DESTINATION.fullmatch(value) if isinstance(value, str) else None
@@ -37,4 +37,4 @@ SETTINGS: dict[str, Callable[[object], str | None]] = {
     "logs_share_destination": destination_problem,
     "logs_share_ssh_config": _config_problem,
 }
-"""What share_logs.yml takes by -e, and what finds fault with it."""
+"""Options of share_logs.yml for -e, each with the function that checks it."""

@@ -1,8 +1,8 @@
-"""Fetches the logs of machines to the controller, by rsync over ssh with the pinned key only.
+"""Fetch machines' logs to the controller by rsync over ssh with pinned host keys.
 
-A machine is its user's and may be hostile: whatever it answers with, its rsync, sudo and shell included, is data. It is
-received into a folder of its own below `incoming`, within bounds; what may be kept is moved from there when rsync has
-ended. Used by the module fetch_logs.
+A machine belongs to its user and may be hostile: whatever it answers, its rsync, sudo and shell included, is data. The
+data arrives in a folder of its own below `incoming`, within limits. Permitted files are moved from there when rsync has
+ended.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ from .folder import Content, Taken, excess, measure, take
 from .rsync_command import NO_PROGRAM, NO_SUDO, NOT_THERE, Settings, Source, rsync_command
 
 INCOMING = ".incoming"
-"""Folder in the folder of logs where files arrive."""
-# 23: some files could not be read; 24: some vanished while it looked.
+"""Folder, inside the logs folder, in which files arrive."""
+# Status 23: some files could not be read; status 24: some files vanished during the transfer.
 _WITH_GAPS = (23, 24)
 _ADDRESS = re.compile(r"[0-9A-Za-z][0-9A-Za-z.-]*")
 _SKIPPED = re.compile(r'skipping non-regular file "(?P<link>.*)"|(?P<large>.*) is over max-size')
@@ -41,7 +41,7 @@ _STATUS = "status"
 
 @dataclass
 class Fetched:
-    """What became of one machine's logs."""
+    """Result of fetching one machine's logs."""
 
     user: str
     problems: list[str] = field(default_factory=list)
@@ -51,16 +51,22 @@ class Fetched:
 
     @property
     def reason(self) -> str:
-        """Why some or all logs are missing, in one line; empty when none is."""
+        """Return why logs are missing, in one line, or an empty text if none is."""
         return "; ".join(self.problems)
 
 
 class FetchFailed(Exception):
-    """A machine that is not asked any further; str() is the reason in one line."""
+    """Failure after which a machine gets no further request.
+
+    str() is the reason in one line.
+    """
 
 
 def fetch_all(machines: list[Machine], sources: list[Source], settings: Settings, forks: int) -> list[Fetched]:
-    """Fetch the logs of all `machines`, `forks` at a time, and return the results in their order."""
+    """Fetch the logs of all `machines`, `forks` at a time.
+
+    The results have the order of the machines.
+    """
     tally = Tally.of("logs", (machine.user for machine in machines), "fetched")
 
     def one(machine: Machine) -> Fetched:
@@ -68,13 +74,13 @@ def fetch_all(machines: list[Machine], sources: list[Source], settings: Settings
         tally.end(machine.user, not fetched.problems)
         return fetched
 
-    # Threads: each waits for its own rsync, which does the work.
+    # Threads are enough, because each waits for its own rsync process, which does the work.
     with ThreadPoolExecutor(max_workers=forks) as pool:
         return list(pool.map(one, machines))
 
 
 def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetched:
-    """Fetch the `sources` of one machine and return what became of it."""
+    """Fetch the `sources` of one machine and return the result."""
     start = time.monotonic()
     fetched = Fetched(machine.user)
     folder = settings.directory / machine.user
@@ -103,7 +109,7 @@ def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetche
         words = getattr(error, "strerror", None) or type(error).__name__
         fetched.problems.append(f"the logs cannot be written ({words})")
     with contextlib.suppress(OSError):
-        # Read again from the disk, not summed up: this is what is said.
+        # The summary reports these figures, so they are measured on the disk and not summed up.
         fetched.content = measure(folder, mend=not settings.dry)
     fetched.seconds = round(time.monotonic() - start, 1)
     return fetched
@@ -111,9 +117,12 @@ def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetche
 
 @contextlib.contextmanager
 def _incoming(settings: Settings, user: str) -> Iterator[Path]:
-    """Yield a new folder for what arrives of `user`, removed afterwards. Raises FetchFailed if another run has it."""
+    """Yield a new folder for the files of `user`, and remove it afterwards.
+
+    Raises FetchFailed if another run uses it.
+    """
     if settings.dry:
-        # Nothing appears among the logs. It is moved nowhere, so it need not be in their file system.
+        # Nothing may appear among the logs. The files are not moved, so another file system will do.
         with tempfile.TemporaryDirectory(prefix="probcomp-logs-") as folder:
             inside = Path(folder) / user
             inside.mkdir(mode=0o700)
@@ -129,7 +138,7 @@ def _incoming(settings: Settings, user: str) -> Iterator[Path]:
         if not locked_within(lock, seconds=0):
             raise FetchFailed("another command is fetching these logs right now: wait for its end")
         inside = base / user
-        _remove(inside)  # What a run that was ended left.
+        _remove(inside)  # An interrupted run may have left files.
         inside.mkdir(mode=0o700)
         try:
             yield inside
@@ -138,22 +147,25 @@ def _incoming(settings: Settings, user: str) -> Iterator[Path]:
 
 
 def _remove(folder: Path) -> None:
-    # Not shutil.rmtree: a machine can make trees so deep that recursion in Python ends.
+    # shutil.rmtree would fail: a machine can make trees too deep for recursion in Python.
     subprocess.run(["rm", "-rf", "--", str(folder)], check=True, capture_output=True, timeout=300)
 
 
 def _fetch_source(
     machine: Machine, source: Source, settings: Settings, incoming: Path, deadline: float, fetched: Fetched
 ) -> list[str]:
-    """Fetch one source, add what came to `fetched`, and return what went wrong. Raises FetchFailed."""
+    """Fetch one source, add its files to `fetched`, and return the errors.
+
+    Raises FetchFailed.
+    """
     for part in ("files", "parts"):
         (incoming / part).mkdir(mode=0o700, parents=True)
     here = settings.directory / machine.user / source.name
     command = rsync_command(machine, source, settings, incoming, here, incoming / _STATUS)
-    # Both where files are put together and where they are put when they are whole.
+    # The limits cover the folder of partial files and the folder of complete ones.
     ran = run(command, incoming, deadline, lambda: excess(incoming, settings.bounds))
     if ran.stopped and ran.stopped != LATE:
-        # What a machine that must be stopped has sent is not looked at any further.
+        # Files from a machine that exceeded a limit are not examined any further.
         raise FetchFailed(f"{source.name}: stopped ({ran.stopped}); nothing of it was kept")
     now = time.time()
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
@@ -177,11 +189,14 @@ def _status_of_ssh(file: Path) -> int:
     try:
         return int(file.read_text()[:8])
     except (OSError, ValueError):
-        return 0  # rsync's own status says what went wrong.
+        return 0  # rsync's exit status reports the error.
 
 
 def _judge(machine: Machine, source: Source, ran: Ran, ssh_status: int) -> list[str]:
-    """Return what went wrong with one source, and raise FetchFailed when nothing else will go."""
+    """Return the errors of one source.
+
+    Raises FetchFailed when no other source of the machine can succeed.
+    """
     words = reason(ran.said)
     if ran.status == 0 or ssh_status == NOT_THERE:
         return []
@@ -198,7 +213,10 @@ def _judge(machine: Machine, source: Source, ran: Ran, ssh_status: int) -> list[
 
 
 def skipped_there(printed: str) -> list[str]:
-    """Return what rsync (`printed` is its output) did not even ask for, with the reasons; as the machine names it."""
+    """Return the files that rsync did not request, with the reasons.
+
+    `printed` is rsync's output. The file names are those on the machine.
+    """
     found = []
     for line in printed.splitlines():
         if match := _SKIPPED.fullmatch(line):

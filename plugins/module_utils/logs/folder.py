@@ -1,7 +1,8 @@
-"""A user's folder of fetched logs: what is in it, and how a file from a machine gets into it.
+"""Manage a user's folder of fetched logs and move files from a machine into it.
 
-What arrived lies apart, where no machine and no rsync writes any more. From there only plain files with plain names go
-into the folder, as far as its bounds allow; nothing in it is ever deleted. Used by fetch_logs on the controller.
+Files arrive in a separate folder, to which no machine and no rsync writes any more. Only regular files with plain names
+move from there into the user's folder, as far as its limits allow; nothing in it is ever deleted. Runs on the
+controller.
 """
 
 from __future__ import annotations
@@ -17,16 +18,19 @@ from pathlib import Path, PurePath
 from ..common.names import shown
 
 DEEPEST = 16
-"""Folders within each other, counted from a user's."""
+"""Maximum depth of nested folders below a user's folder."""
 LONGEST_NAME = 200
-"""Bytes; the file system takes 255, and a file that is kept aside gets a longer name."""
+"""Maximum length of a file name in bytes.
+
+The file system takes 255, and a file that is kept aside gets a longer name.
+"""
 
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How many bytes one file may have, and how many bytes and entries all files of a user."""
+    """Limits: bytes of one file, bytes and entries of all files of a user."""
 
     file_bytes: int
     bytes: int
@@ -35,7 +39,10 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Entry:
-    """Something below a folder, at `path` from there; `problem` says why nothing of it may be taken over."""
+    """Entry below a folder, at `path` from there.
+
+    `problem` is why the entry may not be moved.
+    """
 
     path: PurePath
     status: os.stat_result
@@ -43,18 +50,21 @@ class Entry:
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, and no link to one."""
+        """Return whether the entry is a folder and not a link to one."""
         return stat.S_ISDIR(self.status.st_mode)
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a plain file."""
+        """Return whether the entry is a regular file."""
         return stat.S_ISREG(self.status.st_mode)
 
 
 @dataclass
 class Content:
-    """Sums over a folder: files, entries with folders, bytes, and the latest change in seconds since 1970."""
+    """Totals of a folder: files, entries with folders, bytes, latest change.
+
+    The time of the latest change is in seconds since 1970.
+    """
 
     files: int = 0
     entries: int = 0
@@ -72,7 +82,10 @@ class Content:
 
 @dataclass
 class Taken:
-    """What was taken over: new and grown files and their new bytes; what was kept aside, left out, and had no room."""
+    """Result of moving files into a user's folder.
+
+    It has new and grown files with their new bytes, and the files that were kept aside, left out, or beyond the limits.
+    """
 
     files: int = 0
     bytes: int = 0
@@ -82,7 +95,10 @@ class Taken:
 
 
 def name_problem(name: str) -> str:
-    """Return why a file of this name is not kept, or an empty text. Such names lie to terminals and to programs."""
+    """Return why a file of this name is not kept, or an empty text.
+
+    Such names deceive terminals and programs.
+    """
     try:
         length = len(name.encode("utf-8"))
     except UnicodeEncodeError:
@@ -95,7 +111,7 @@ def name_problem(name: str) -> str:
 
 
 def walk(folder: Path, everywhere: bool = False) -> Iterator[Entry]:
-    """Yield what is below `folder`, following no link.
+    """Yield the entries below `folder` without following links.
 
     What may not be taken over is yielded, but not looked into, unless `everywhere` is set.
     """
@@ -124,7 +140,10 @@ def _entry(path: PurePath, item: os.DirEntry[str]) -> Entry:
 
 
 def measure(folder: Path, mend: bool = False) -> Content:
-    """Return the sums over `folder`, empty when it is not there; with `mend`, put right the modes of what is in it."""
+    """Return the totals of `folder`, empty when it does not exist.
+
+    With `mend`, the modes of its entries are corrected.
+    """
     content = Content()
     if not folder.is_dir() or folder.is_symlink():
         return content
@@ -143,7 +162,10 @@ def _mend(path: Path, status: os.stat_result, mode: int) -> None:
 
 
 def excess(folder: Path, bounds: Bounds) -> str:
-    """Return by what `folder`, into which a machine's files come right now, is beyond `bounds`; else an empty text."""
+    """Return the limit that the incoming `folder` exceeds, or an empty text.
+
+    A machine's files arrive in the folder during the call.
+    """
     content = Content()
     try:
         for entry in walk(folder, everywhere=True):
@@ -155,7 +177,7 @@ def excess(folder: Path, bounds: Bounds) -> str:
             if entry.is_folder and len(entry.path.parts) > DEEPEST:
                 return f"folders more than {DEEPEST} deep"
     except FileNotFoundError:
-        return ""  # Finished files leave the place where they came in.
+        return ""  # A complete file moves away from the place where it arrived.
     except OSError as error:
         return f"paths that are too long ({error.strerror})"
     return ""
@@ -164,7 +186,9 @@ def excess(folder: Path, bounds: Bounds) -> str:
 def take(
     arrived: Path, folder: Path, content: Content, bounds: Bounds, stamp: str, now: float, dry: bool = False
 ) -> Taken:
-    """Move what may be moved from `arrived` to `folder`, and return what was; both are in one file system.
+    """Move permitted entries from `arrived` to `folder` and return the result.
+
+    Both folders are in one file system.
 
     `content` is what the user has here already, and what comes is added to it. A file that is the beginning of the new
     one is replaced by it; one that is not is kept as `<name>.before-<stamp>`. No time of change is later than `now`.
@@ -182,7 +206,10 @@ def take(
 
 @dataclass(frozen=True)
 class _Arrival:
-    """A plain file at `source`, for `path` in `folder`; `name` may be printed."""
+    """Regular file at `source`, destined for `path` in `folder`.
+
+    `name` is printable.
+    """
 
     source: Path
     folder: Path
@@ -190,10 +217,10 @@ class _Arrival:
     name: str
 
     def take(self, taken: Taken, content: Content, bounds: Bounds, stamp: str, now: float, dry: bool) -> None:
-        """Move it and count it in `taken` and in `content`."""
+        """Move the file and count it in `taken` and in `content`."""
         target = self.folder / self.path
         with contextlib.ExitStack() as stack:
-            # What was looked at is what is opened: nobody else writes here, and this proves it.
+            # Nobody else writes here, and O_NOFOLLOW proves that the opened file is the one that was checked.
             handle = stack.enter_context(os.fdopen(os.open(self.source, os.O_RDONLY | os.O_NOFOLLOW), "rb"))
             new = os.fstat(handle.fileno())
             if not stat.S_ISREG(new.st_mode) or new.st_nlink != 1 or new.st_size > bounds.file_bytes:
@@ -225,7 +252,10 @@ class _Arrival:
             self._move(target, stamp if old and not grows else "")
 
     def _missing_folders(self) -> int | None:
-        """Return how many folders are to be made for it; None when a file or a link is where a folder must be."""
+        """Return how many folders the file still needs.
+
+        The result is None when a file or a link takes the place of a folder.
+        """
         missing = 0 if self.folder.is_dir() else 1
         place = self.folder
         for part in self.path.parts[:-1]:
@@ -255,7 +285,7 @@ class _Arrival:
 
 
 def _begins_with(longer: Path, shorter: Path, size: int) -> bool:
-    """Tell whether the `size` bytes of `shorter` are the first of `longer`."""
+    """Return whether the first `size` bytes of `longer` are those of `shorter`."""
     with longer.open("rb") as one, shorter.open("rb") as other:
         while size > 0:
             expected = other.read(min(_CHUNK, size))

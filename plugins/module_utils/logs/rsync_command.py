@@ -1,4 +1,4 @@
-"""The rsync command that receives a folder of a machine's logs, and what it may do there."""
+"""Build the rsync command that receives a folder of a machine's logs."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ..ssh.rsync import bounded, remote_shell, with_status
 from .folder import DEEPEST, Bounds
 
 NOT_THERE, NO_SUDO, NO_PROGRAM = 44, 45, 46
-"""Exit statuses by which our command on the machine says so."""
+"""Exit statuses of the command on the machine for these failures."""
 SILENCE_SECONDS = 60
-"""Seconds without a byte after which rsync ends."""
+"""Seconds without data after which rsync ends."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A folder on the machines. What is in it goes to `name`/ in the user's folder here.
+    """Folder on the machines, copied to `name`/ in the user's folder here.
 
-    It is read as `account`: a home belongs to its user, who may plant a link to a file of root's. With `program`, that
+    The folder is read as `account`: a home belongs to its user, who may plant a link to a file of root's. A `program`
     is called in rsync's place, as root.
     """
 
@@ -32,7 +32,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where logs go, with which key, within which bounds, and how long one machine may take (seconds)."""
+    """Settings: target folder, ssh key, limits, and seconds for one machine."""
 
     directory: Path
     private_key_file: str
@@ -45,17 +45,17 @@ class Settings:
 def rsync_command(
     machine: Machine, source: Source, settings: Settings, incoming: Path, here: Path, status: Path
 ) -> list[str]:
-    """Return the command that receives `source` into the folder `files` of `incoming`, the working directory.
+    """Return the command that receives `source` into `files` of `incoming`.
 
-    `here` has what was fetched before: what is the same is not sent, and of what has grown only the end.
-    The exit status of ssh goes to the file `status`.
+    `incoming` is the working directory. `here` has the files of earlier runs: equal files are not sent, and of grown
+    files only the end is sent. The exit status of ssh goes to the file `status`.
     """
     options = [
         "--recursive",
         "--times",
         "--omit-dir-times",
         "--prune-empty-dirs",
-        # Nothing but plain files and folders, of ours, and readable by us alone.
+        # Only regular files and folders arrive. They belong to us and only we can read them.
         "--no-links",
         "--no-hard-links",
         "--no-devices",
@@ -64,7 +64,7 @@ def rsync_command(
         "--no-group",
         "--no-perms",
         "--chmod=D700,F600",
-        # The whole list first, so that the checks of names see all of it; nothing is deleted here, ever.
+        # The complete file list comes first, so that the name checks see all of it. Nothing is ever deleted here.
         "--no-inc-recursive",
         "--exclude=" + "/*" * (DEEPEST + 1),
         f"--max-size={settings.bounds.file_bytes}",
@@ -89,11 +89,14 @@ def rsync_command(
 
 
 def _remote_program(source: Source, dry: bool) -> str:
-    """Return shell text that stands for `rsync` on the machine; it ends with the words of a command."""
-    # In check mode nothing is written there either.
+    """Return shell text that replaces `rsync` on the machine.
+
+    The text ends with the arguments of a command.
+    """
+    # Check mode writes nothing on the machine either.
     folder = shlex.quote(source.folder)
     sudo = "sudo -n" if source.account == "root" else f"sudo -n -u {shlex.quote(source.account)}"
-    # From a folder that every account may enter. A sudo that fails must not look like a folder that is not there.
+    # Every account may enter the folder /. A failed sudo must not look like a missing folder.
     checks = f"cd /; sudo -n true && {sudo} true || exit {NO_SUDO}; "
     if source.program and not dry:
         program = shlex.quote(source.program)

@@ -1,4 +1,4 @@
-"""The summary of fetched logs, as lines for a terminal: how much is here, how recent, and what was new."""
+"""Summarise fetched logs as lines for a terminal: size, age and new files."""
 
 from __future__ import annotations
 
@@ -12,7 +12,10 @@ _MOST_NAMED = 5
 
 
 def table(results: list[Fetched], now: float, dry: bool = False) -> list[str]:
-    """Return a line for each user with her logs here, and below it what was left out; `now` in seconds since 1970."""
+    """Return a line for each user, followed by the files that were left out.
+
+    `now` is in seconds since 1970.
+    """
     width = max([len("user"), *(len(result.user) for result in results)])
     lines = [f"{'user':<{width}}  {'files':>6}  {'size':>9}  {'newest (UTC)':<16}  {'would come' if dry else 'new'}"]
     for result in sorted(results, key=lambda result: by_number(result.user)):

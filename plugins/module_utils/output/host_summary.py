@@ -1,7 +1,7 @@
-"""What a command did to each machine, in few lines: what is the same for many is said once, with the machines named.
+"""Summarise what a command did to each machine in few lines.
 
-Called by the filters in plugins/filter/probcomp.py. Pure functions, standard library only. What came from a
-machine is taken apart, never shown as it is.
+A text that is the same for many machines is printed once, with the machines' names before it. Pure functions, standard
+library only. Output from a machine is parsed and never shown as it is.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _VERSION = r"[0-9A-Za-z.+~:-]+"
 _SIMULATED = re.compile(
     rf"^Inst ([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)? (?:\[({_VERSION})\] )?\(({_VERSION})[ )]", re.MULTILINE
 )
-"""A line of `apt-get --simulate`: a package, its old version if it has one, its new version."""
+"""Line of `apt-get --simulate`: package, old version if any, new version."""
 _NUMBERED = re.compile(r"(.*?)(0|[1-9][0-9]*)")
 _CONTENT_WORDS = {
     "new": "new",
@@ -30,14 +30,17 @@ _CONTENT_WORDS = {
 
 
 def listed(parts: Sequence[str], most: int, count: int | None = None) -> str:
-    """Return the first `most` parts, and how many more there are of `count`."""
+    """Return the first `most` parts, and how many of `count` parts follow them."""
     rest = (len(parts) if count is None else count) - min(most, len(parts))
     shown = ", ".join(parts[:most])
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
 def short_names(names: Iterable[str]) -> str:
-    """Return the names on one line, three and more with consecutive numbers as `ws-1 to ws-40`."""
+    """Return the names on one line.
+
+    Three or more names with consecutive numbers become `ws-1 to ws-40`.
+    """
     runs: list[list[str]] = []
     for name in sorted(names, key=by_number):
         if runs and _follows(runs[-1][-1], name):
@@ -51,7 +54,10 @@ def short_names(names: Iterable[str]) -> str:
 
 
 def said_once(lines: Mapping[str, str]) -> list[str]:
-    """Return `machines: line` for each different line of `lines` (by machine), in the order of the first machines."""
+    """Return `machines: line` for each different line of `lines`, a line per machine.
+
+    The lines follow the order of the first machine of each.
+    """
     machines: dict[str, list[str]] = {}
     for name in sorted(lines, key=by_number):
         machines.setdefault(lines[name], []).append(name)
@@ -59,7 +65,10 @@ def said_once(lines: Mapping[str, str]) -> list[str]:
 
 
 def upgrades(simulated: Mapping[str, str], check_mode: bool = False) -> list[str]:
-    """Return what was upgraded (in check mode: would be) on each machine, from the words of apt's simulation there."""
+    """Return the packages that apt upgraded on each machine, from its simulation.
+
+    In check mode these are the packages that apt would upgrade.
+    """
     by_machine = {name: _SIMULATED.findall(text) for name, text in simulated.items()}
     lines = said_once({name: _upgrade_line(found, simulated[name]) for name, found in by_machine.items()})
     if any(old for found in by_machine.values() for _, old, _ in found) and not check_mode:
@@ -68,7 +77,7 @@ def upgrades(simulated: Mapping[str, str], check_mode: bool = False) -> list[str
 
 
 def contents(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return what laying down content did on each machine, from the results of the module content_deploy."""
+    """Return what the module content_deploy did on each machine, from its results."""
     return said_once({name: _content_line(result) for name, result in results.items()})
 
 
@@ -84,7 +93,7 @@ def _content_line(result: Mapping[str, Any]) -> str:
     content = f"content {str(result.get('version', ''))[:12]}".rstrip()
     counts = result.get("counts")
     if not counts:
-        # What check mode can tell is no more than that.
+        # Check mode can report nothing more.
         return "other content would be laid down" if result.get("changed") else f"{content} is there, unchanged"
     parts = [
         f"{counts[kind]} {words} ({listed(result[kind], _FILES_IN_A_LINE, counts[kind])})"
@@ -95,12 +104,15 @@ def _content_line(result: Mapping[str, Any]) -> str:
 
 
 def _follows(first: str, second: str) -> bool:
-    """Tell whether the names are alike but for a number at the end, which is one more in the second."""
+    """Return whether the second name has the first one's text and the next number."""
     one, other = _NUMBERED.fullmatch(first), _NUMBERED.fullmatch(second)
     return bool(one and other and one[1] == other[1] and int(one[2]) + 1 == int(other[2]))
 
 
 def people(users: Iterable[str]) -> str:
-    """Return the names for one line: all when they are few, else the first and how many more."""
+    """Return the names for one line: all when they are few, else the first names.
+
+    A count of the remaining names follows the first ones.
+    """
     names = list(users)
     return listed(names, 4 if len(names) <= 4 else 3)

@@ -1,6 +1,7 @@
-"""The end of a command: how many machines are ok, which failed and why, and whether anything was changed.
+"""Summarise a command: machines that are ok, failed or changed.
 
-Collected by the callback plugin; pure, it returns lines.
+The summary gives the first reason of each failure. The callback plugin adds the results. The code only returns lines
+and has no side effects.
 """
 
 from __future__ import annotations
@@ -16,10 +17,10 @@ _REASON_LENGTH = 160
 
 @dataclass
 class RunSummary:
-    """What a command did so far.
+    """Results of a command so far.
 
-    The statistics file a task that runs once for all under the first machine, on which nothing may have run: such
-    a machine is in `filed_under`.
+    Ansible's statistics count a task that runs once for all machines under the first machine, even if nothing ran on
+    that machine. Such a machine is in `filed_under`.
     """
 
     changed_machines: set[str] = field(default_factory=set)
@@ -29,21 +30,24 @@ class RunSummary:
     filed_under: set[str] = field(default_factory=set)
 
     def add_change(self, host: str, for_all: bool) -> None:
-        """Remember that a machine was changed, or something for all at once."""
+        """Record a change to one machine, or to something shared by all machines."""
         if for_all:
             self.changed_as_a_whole = True
         else:
             self.changed_machines.add(host)
 
     def add_failure(self, host: str, reason: str, for_all: bool) -> None:
-        """Remember the first reason of a machine, which is no worse off than the others when it failed for all."""
+        """Record the first reason why a machine failed.
+
+        After a failure for all machines, the first machine is in the same state as the others.
+        """
         if for_all:
             self.filed_under.add(host)
         else:
             self.first_reasons.setdefault(host, reason)
 
     def recap(self, processed: Iterable[str], failed: Iterable[str], is_check_mode: bool) -> str:
-        """Return the line that counts machines, "" when there is nothing to count."""
+        """Return the line that counts machines, or "" without any machine to count."""
         everybody = _machines(processed)
         machines = [host for host in everybody if host in self.seen_machines or host in self.first_reasons]
         if machines and not self.filed_under:
@@ -57,7 +61,10 @@ class RunSummary:
         return "nothing was changed" if everybody and not (self.filed_under or is_changed or is_check_mode) else ""
 
     def failures(self, failed: Iterable[str]) -> str:
-        """Return the line that names those that failed with the first reason of each, "" when none did."""
+        """Return the line that names each failed machine with its first reason.
+
+        The line is "" when no machine failed.
+        """
         named = [host for host in _machines(failed) if host not in self.filed_under or host in self.first_reasons]
         if not named:
             return ""

@@ -1,6 +1,8 @@
-"""Tables of plain text for the terminal, narrow enough to be read: long values are cut, empty columns left out.
+"""Format plain-text tables for the terminal.
 
-Values may come from tags, which anybody with rights on the account writes, so all of them are made printable.
+Long values are cut and empty columns left out, so that a table stays narrow.
+
+Values may come from tags, which anybody with rights on the account can write, so all values are made printable.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ from dataclasses import dataclass
 from .text import one_line
 
 WIDTH = 118
-"""Columns of the terminal that a table may fill."""
+"""Maximum width of a table in terminal columns."""
 _GAP = "  "
 _CUT = "…"
 _UNBOUNDED = 10_000
@@ -21,17 +23,23 @@ _NARROWEST = 4
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its head, the width below which it is never cut (None: never cut at all), numbers to the right."""
+    """Column of a table.
+
+    It has a heading and a width below which it is never cut (None: never cut at all). Numbers are aligned to the right.
+    """
 
     head: str
     least: int | None = None
     right: bool = False
     optional: bool = True
-    """Whether it is left out when no row has a value."""
+    """True to leave the column out when no row has a value."""
 
 
 def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
-    """Return the table's lines, the first one with the heads. Columns that may be cut share what room there is."""
+    """Return the table's lines, the first one with the headings.
+
+    Columns that may be cut share the available width.
+    """
     cells = [[one_line(cell, _UNBOUNDED) for cell in row] for row in rows]
     kept = [n for n, column in enumerate(columns) if not column.optional or any(row[n] for row in cells)]
     shown = [columns[n] for n in kept]
@@ -45,12 +53,18 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int 
 
 
 def text_width(text: str) -> int:
-    """Return how many columns of a terminal `text` takes: Chinese letters two, combining marks none."""
+    """Return the width of `text` in terminal columns.
+
+    A Chinese character takes two columns, a combining mark none.
+    """
     return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
 def shortened(text: str, room: int) -> str:
-    """Return `text` in at most `room` columns; a cut one ends in "…"."""
+    """Return `text` in at most `room` columns.
+
+    A cut text ends in "…".
+    """
     if text_width(text) <= room:
         return text
     kept = text
@@ -61,14 +75,15 @@ def shortened(text: str, room: int) -> str:
 
 def _widths(columns: Sequence[Column], table: Sequence[Sequence[str]], room: int) -> list[int]:
     widths = [max(text_width(row[n]) for row in table) for n in range(len(columns))]
-    # As far as values can still be told apart; then as far as must be, the first column, which says whose, at last.
+    # The first pass keeps values distinguishable. The later passes cut further, and the first column, which names the
+    # machine, comes last.
     for floor, first in ((0, 0), (_NARROWEST, 1), (_NARROWEST, 0)):
         while sum(widths) > room:
             least = [width if c.least is None else floor or c.least for c, width in zip(columns, widths, strict=True)]
             candidates = [n for n in range(first, len(widths)) if widths[n] > least[n]]
             if not candidates:
                 break
-            # The widest gives first, so that a short value is not cut for the sake of a long one.
+            # The widest column shrinks first, so that a long value does not shorten a short one.
             widths[max(candidates, key=lambda n: widths[n])] -= 1
     return widths
 

@@ -1,6 +1,7 @@
-"""Results of failed tasks, and of machines that cannot be reached, as lines for the administrator. Pure functions.
+"""Format results of failed tasks and unreachable machines as lines.
 
-Everything in a result may come from a machine that its user controls, so all of it is made printable first.
+Pure functions. Everything in a result may come from a machine that its user controls, so all of it is made printable
+first.
 """
 
 from __future__ import annotations
@@ -11,14 +12,14 @@ from typing import Any
 
 from .text import one_line, printable_lines
 
-# What core and its ssh connection put before the message that matters.
+# Core and its ssh connection put this text before the message that matters.
 _CORE_PREFIX = re.compile(
     r"\A(?:(?:Task|Module|Action) failed[:.]\s*"
     r"|Data could not be sent to remote host .*? over ssh:\s*"
     r"|Failed to connect to the host via ssh:\s*)+",
     re.DOTALL,
 )
-# The apt module puts a whole command line before apt's words.
+# The apt module puts a whole command line before apt's message.
 _APT_COMMAND = re.compile(r"\A'/usr/bin/apt-get .*?' failed: (?:E: )?", re.DOTALL)
 _NO_REASON = re.compile(r"non-zero return code", re.IGNORECASE)
 _WRONG_HOST_KEY = re.compile(
@@ -53,9 +54,11 @@ _HINTS = (
 
 
 def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False) -> list[str]:
-    """Return why a task failed: one line, or with `keep_lines` one per line of its message. Never empty.
+    """Return why a task failed, in at least one line.
 
-    `task` is the task's name, for failures without words.
+    The result is one line, or with `keep_lines` one per line of the message.
+
+    `task` is the task's name, for failures without a message.
     """
     if "censored" in result:
         return [f"{one_line(task)}: failed; its output holds a secret and is not shown"]
@@ -69,9 +72,9 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
 
 
 def unreachable_line(result: Mapping[str, Any]) -> str:
-    """Return why a machine cannot be reached and what to do."""
+    """Return why a machine cannot be reached and how to fix it."""
     if _WRONG_HOST_KEY.search(str(result.get("msg"))):
-        # ssh's own words are a page of warnings, most of them about files that nobody here has.
+        # ssh prints a page of warnings, most of them about files that do not exist on this computer.
         return "its host key is not the one pinned in known_hosts: unless you know why, do not connect"
     reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
@@ -79,7 +82,7 @@ def unreachable_line(result: Mapping[str, Any]) -> str:
 
 
 def _hinted(message: str) -> str:
-    """Return the message on one line, with what to do where its words tell that."""
+    """Return the message on one line, with a fix when the message is a known one."""
     hint = next((hint for pattern, hint in _FAILURE_HINTS if re.search(pattern, message, re.IGNORECASE)), "")
     return f"{one_line(message, limit=300)}; {hint}" if hint else one_line(message)
 
@@ -92,7 +95,10 @@ def _failed_items(result: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _details(result: Mapping[str, Any], message: str) -> str:
-    """Return what the message itself leaves out: wrong arguments, or the last words of a program that failed."""
+    """Return details that the message leaves out.
+
+    These are wrong arguments, or the last output of a program that failed.
+    """
     errors = result.get("argument_errors")
     if isinstance(errors, list):
         return "; ".join(str(error) for error in errors if str(error) not in message)

@@ -1,7 +1,7 @@
-"""The status line of a command that runs: how much of a long task is done, and which machines are late.
+"""Show the status line of a running command.
 
-Used by the callback `fleet`. On a terminal one line is written again and again in its place, and erased before
-anything else is displayed. On a pipe and with -v it is an ordinary line now and then.
+The line gives the progress of a long task and the machines that are late. On a terminal the same line is overwritten in
+place, and erased before anything else is displayed. On a pipe and with -v it is an ordinary line at intervals.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .status_line import ENVIRONMENT, NAMES_IN_A_LINE, Report, parse_report, sta
 
 _TICK_SECONDS = 0.5
 _MOST_READ = 64 << 10
-"""Bytes read at a time; of more only the end, for the last report alone matters."""
+"""Bytes to read at a time, from the end, because only the last report counts."""
 _WIDTH_UNKNOWN = 80
 _WIDTH_OF_PLAIN_LINES = 160
 _INDENT = "  "
@@ -30,20 +30,26 @@ _ERASE = "\r\x1b[K"
 
 
 class ProgressFile:
-    """The file in which modules report; private, and removed with its folder, which is Ansible's for this command."""
+    """File in which modules report their progress.
+
+    It is private and is removed with its folder, which Ansible makes for this command.
+    """
 
     def __init__(self, folder: Path) -> None:
-        """Make the file and name it in the environment. Raises OSError."""
+        """Create the file and put its path in the environment.
+
+        Raises OSError.
+        """
         path = folder / "probcomp-progress"
         self._handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
         os.environ[ENVIRONMENT] = str(path)
 
     def size(self) -> int:
-        """Return its size in bytes."""
+        """Return the size of the file in bytes."""
         return os.fstat(self._handle).st_size
 
     def read(self, offset: int) -> tuple[int, Report | None]:
-        """Return the last report that was appended after `offset`, and the offset for the next time."""
+        """Return the last report after `offset`, and the offset for the next call."""
         size = self.size()
         if size <= offset:
             return size, None
@@ -56,25 +62,25 @@ class ProgressFile:
 
 @dataclass
 class _Running:
-    """One task that runs."""
+    """Task that is running."""
 
     name: str
     offset: int
-    """Where its reports begin in the progress file."""
+    """Offset in the progress file at which the task's reports begin."""
     since: float = field(default_factory=time.monotonic)
     pending: dict[str, None] = field(default_factory=dict)
-    """Hosts that were started and have no result."""
+    """Hosts that have started the task and have no result yet."""
     started: int = 0
     failed: int = 0
     told_at: float = 0.0
-    """Seconds after `since` of the last plain line."""
+    """Time of the last plain line, in seconds after `since`."""
     reported: Report | None = None
 
     def report(self) -> Report:
-        """Return what its module reported, or else what its hosts' results say."""
+        """Return the module's last report, or else the progress by the hosts' results."""
         if self.reported:
             return self.reported
-        late = list(self.pending)  # In one step: the main thread changes it meanwhile.
+        late = list(self.pending)  # The main thread changes the set, so it is copied in one step.
         if self.started <= 1:
             return Report(self.name)
         ready = max(0, self.started - len(late) - self.failed)
@@ -83,7 +89,7 @@ class _Running:
 
 
 class Status:
-    """Shows how far the running task is.
+    """Display of the running task's progress.
 
     Its methods are called in the main process; a thread of its own writes. All writing is under the lock under which
     Ansible's Display writes and forks its workers: no line is written into another, and no worker inherits the thread's
@@ -91,11 +97,14 @@ class Status:
     """
 
     def __init__(self, display: Any, folder: Path, delay: float, interval: float) -> None:
-        """Show a line on a terminal after `delay` seconds, elsewhere every `interval` seconds; 0 shows none."""
+        """Start the display.
+
+        A line appears on a terminal after `delay` seconds, elsewhere every `interval` seconds; 0 shows no line.
+        """
         self._display = display
         self._lock = display._lock
         self._delay, self._interval = delay, interval
-        # With -v lines come quickly, and people keep them.
+        # With -v lines come quickly, and people save the output.
         self._is_in_place = _is_terminal() and display.verbosity == 0
         self._shown = ""
         self._task: _Running | None = None
@@ -106,26 +115,26 @@ class Status:
             self._start(folder)
 
     def begin(self, name: str) -> None:
-        """Remember that a task begins."""
+        """Record the start of a task."""
         if self._thread:
             self._task = _Running(one_line(name, 80), self._file.size() if self._file else 0)
             self.erase()
 
     def start_host(self, host: str) -> None:
-        """Remember that the task begins on `host`."""
+        """Record the start of the task on `host`."""
         if self._task:
             self._task.pending[host] = None
             self._task.started += 1
 
     def end_host(self, host: str, is_failed: bool = False) -> None:
-        """Remember that the task has ended on `host`."""
+        """Record the end of the task on `host`."""
         task = self._task
         if task and host in task.pending:
             task.failed += is_failed
             del task.pending[host]
 
     def erase(self) -> None:
-        """Take the line away, if there is one."""
+        """Erase the line, if there is one."""
         with self._lock:
             if self._shown:
                 self._shown = ""
@@ -133,7 +142,7 @@ class Status:
                 sys.stdout.flush()
 
     def stop(self) -> None:
-        """End the thread and take the line away."""
+        """End the thread and erase the line."""
         thread, self._thread, self._task = self._thread, None, None
         if thread:
             self._stopping.set()
@@ -145,25 +154,26 @@ class Status:
         try:
             self._file = ProgressFile(folder)
         except OSError:
-            self._file = None  # Then the modules report nothing, and hosts are counted as ever.
+            self._file = None  # Without the file, modules report nothing, and hosts are counted instead.
         if self._is_in_place:
             self._erase_before_output()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
-        # Also when the command is interrupted: a thread that writes while Python ends can abort it.
+        # The thread also ends when the command is interrupted: one that writes while Python exits can abort it.
         atexit.register(self.stop)
 
     def _erase_before_output(self) -> None:
-        """Let Display erase the line before it writes anything: results, warnings of core's and of workers, prompts.
+        """Make Display erase the status line before it writes anything.
 
-        Everything that Ansible shows passes through this one method of the only Display.
+        This covers results, warnings of core and of workers, and prompts: everything that Ansible shows passes through
+        this one method of the only Display.
         """
         show, process = self._display.display, os.getpid()
 
         @functools.wraps(show)
         def display(*args: Any, **options: Any) -> None:
             if os.getpid() != process:
-                show(*args, **options)  # A worker sends it to the main process, which comes by here.
+                show(*args, **options)  # A worker sends its text to the main process, which calls this function too.
                 return
             with self._lock:
                 _quietly(self.erase)
@@ -176,7 +186,7 @@ class Status:
             try:
                 self._tick()
             except (OSError, ValueError):
-                return  # Nobody reads any more; the main thread ends the command in its own words.
+                return  # Nobody reads the output any more; the main thread ends the command and reports that.
 
     def _tick(self) -> None:
         task = self._task
@@ -188,14 +198,14 @@ class Status:
             task.reported = reported or task.reported
         seconds = time.monotonic() - task.since
         if self._is_in_place and seconds >= self._delay:
-            # Not in the last column: some terminals go to the next line then.
+            # The line leaves the last column free, because some terminals wrap after it.
             self._draw(task, _INDENT + status_line(task.report(), seconds, _width() - len(_INDENT) - 1))
         elif not self._is_in_place and seconds >= task.told_at + self._interval:
             task.told_at = seconds
             self._print(task, _INDENT + status_line(task.report(), seconds, _WIDTH_OF_PLAIN_LINES))
 
     def _draw(self, task: _Running, line: str) -> None:
-        # Other characters may be wider than one column, and then the line would not be erased whole.
+        # Other characters may be wider than one column, and the line would then not be erased completely.
         line = line.encode("ascii", "replace").decode()
         with self._lock:
             if self._is_current(task) and line != self._shown:
@@ -210,7 +220,10 @@ class Status:
                 sys.stdout.flush()
 
     def _is_current(self, task: _Running) -> bool:
-        """Tell whether the task still runs: it may have ended while its line was made."""
+        """Return whether the task still runs.
+
+        It may have ended while its line was made.
+        """
         return self._task is task and bool(task.pending)
 
 
@@ -226,7 +239,10 @@ def _width() -> int:
 
 
 def _quietly(call: Any) -> None:
-    """Call what writes, and leave it to others to find out that nobody reads."""
+    """Call a function that writes and ignore a closed output.
+
+    Other code reports that nobody reads the output.
+    """
     try:
         call()
     except (OSError, ValueError):

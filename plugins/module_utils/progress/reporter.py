@@ -1,7 +1,8 @@
-"""Reports of modules that wait for many machines, on their way to the line that people see. Standard library only.
+"""Report the progress of modules that wait for many machines.
 
-The callback `fleet` names a private file in the environment of the command; modules that run on the controller append
-one JSON line to it for each change. Without that file nothing is written. A report holds names and counts, no secret.
+Standard library only. The callback `fleet` puts the path of a private file in the environment of the command. Modules
+that run on the controller append one JSON line to the file for each change. Without that file nothing is written. A
+report holds names and counts and no secret.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from .status_line import ENVIRONMENT, NAMES_IN_A_LINE
 
 
 class Progress:
-    """Progress of one task of a module: how many of `total` things are ready, and which are late.
+    """Progress of one module task: how many of `total` items are ready, which late.
 
-    `what` names the things in the plural ("stacks"), `done` is the word for those that are ready. Nothing here raises:
-    a command never fails for a line that could not be shown.
+    `what` names the items in the plural ("stacks"), `done` is the word for those that are ready. No method raises an
+    error: a command never fails for a line that could not be shown.
     """
 
     def __init__(self, what: str, total: int = 0, done: str = "ready") -> None:
@@ -30,7 +31,10 @@ class Progress:
         self._last: dict[str, Any] = {}
 
     def report(self, late: Iterable[str], failed: int = 0) -> None:
-        """Report that all are ready but the `late` ones, and those of which `failed` is the number."""
+        """Report all items as ready except the `late` ones and `failed` others.
+
+        `failed` is a number of items.
+        """
         if ENVIRONMENT not in os.environ:
             return
         names = sorted(late, key=by_number)
@@ -38,7 +42,7 @@ class Progress:
         self._write({"ready": ready, "failed": failed, "late": names[:NAMES_IN_A_LINE]})
 
     def report_state(self, state: str) -> None:
-        """Report one thing that has no parts, in a word or two: "40 %"."""
+        """Report the state of a single item in a word or two: "40 %"."""
         self._write({"state": state})
 
     def _write(self, report: dict[str, Any]) -> None:
@@ -47,10 +51,10 @@ class Progress:
         self._last = report
         line = json.dumps({"what": self._what, "total": self._total, "done": self._done, **report}) + "\n"
         with contextlib.suppress(OSError, KeyError):
-            # Never made here: a file that is gone belongs to a command that has ended.
+            # The file is never created here: a missing file belongs to a command that has ended.
             handle = os.open(os.environ[ENVIRONMENT], os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
-                # In one write, so that lines of several threads do not mix.
+                # One write keeps the lines of several threads apart.
                 os.write(handle, line.encode("ascii"))
             finally:
                 os.close(handle)
@@ -58,7 +62,7 @@ class Progress:
 
 @dataclass
 class Tally:
-    """Progress of machines that are worked on side by side, by threads or tasks that end one by one."""
+    """Progress of machines that threads or asynchronous tasks process in parallel."""
 
     progress: Progress
     late: dict[str, None]
@@ -67,14 +71,14 @@ class Tally:
 
     @classmethod
     def of(cls, what: str, users: Iterable[str], done: str = "ready") -> Tally:
-        """Return a tally of `users` of whom none has ended."""
+        """Return a tally of `users` of whom none has ended yet."""
         late = dict.fromkeys(users)
         tally = cls(Progress(what, len(late), done), late)
         tally.progress.report(late)
         return tally
 
     def end(self, user: str, is_ok: bool) -> None:
-        """Count a machine that has ended, well or not."""
+        """Count a machine that has ended, with success or failure."""
         with self._lock:
             if user in self.late:
                 del self.late[user]

@@ -1,4 +1,7 @@
-"""How far a task is, and the line that tells it to people. Pure functions, standard library only."""
+"""Format the progress of a task as a status line.
+
+Pure functions, standard library only.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from dataclasses import dataclass, replace
 from ..output.host_summary import listed
 
 ENVIRONMENT = "PROBCOMP_PROGRESS_FILE"
-"""Environment variable with the path of the file in which modules report; not set where nobody looks."""
+"""Environment variable with the path of the progress file.
+
+It is not set when no display reads the reports.
+"""
 NAMES_IN_A_LINE = 3
 _LARGEST_COUNT = 1_000_000
 _SHORTEST_NAME = 16
@@ -19,7 +25,10 @@ _USER = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,62}")
 
 @dataclass(frozen=True)
 class Report:
-    """How far a task is. Without `total` and `state` nothing is known but that it runs."""
+    """Progress of a task.
+
+    Without `total` and `state` the only known fact is that the task runs.
+    """
 
     what: str
     done: str = "ready"
@@ -27,12 +36,12 @@ class Report:
     ready: int = 0
     failed: int = 0
     late: tuple[str, ...] = ()
-    """The first names of those that are late."""
+    """First names of the items that are late."""
     state: str = ""
 
 
 def parse_report(line: bytes) -> Report | None:
-    """Return the report in a line of the progress file, None when it is not one of ours."""
+    """Return the report in a line of the progress file, None for a foreign line."""
     try:
         data = json.loads(line)
         texts = {key: data.get(key, default) for key, default in (("what", ""), ("done", "ready"), ("state", ""))}
@@ -49,7 +58,7 @@ def parse_report(line: bytes) -> Report | None:
 
 
 def duration(seconds: float) -> str:
-    """Return a time in words: 95 s, 2 min 05 s, 1 h 02 min."""
+    """Return a duration as text: 95 s, 2 min 05 s, 1 h 02 min."""
     whole = int(seconds)
     if whole < 120:
         return f"{whole} s"
@@ -58,13 +67,16 @@ def duration(seconds: float) -> str:
 
 
 def status_line(report: Report, seconds: float, width: int) -> str:
-    """Return the report in at most `width` characters: a long name of a task is cut, then machines are not named."""
+    """Return the report in at most `width` characters.
+
+    A long task name is cut first, then the names of machines are left out.
+    """
     for names in range(NAMES_IN_A_LINE, -1, -1):
         excess = len(_line(report, seconds, names)) - width
         if excess <= 0:
             return _line(report, seconds, names)
         kept = len(report.what) - excess - len("...")
-        # People read the task's whole name above the line; who is late stands nowhere else.
+        # The full task name stands above the line, but the late machines are named nowhere else.
         if kept >= _SHORTEST_NAME:
             return _line(replace(report, what=report.what[:kept].rstrip() + "..."), seconds, names)
     return _line(report, seconds, 0)[:width]

@@ -1,7 +1,7 @@
-"""The one way in which our modules connect to a machine: its pinned key or not at all, and nothing of ours offered.
+"""Connect modules to a machine by ssh with its pinned host key only.
 
-Used on the controller by home_backup and fetch_logs. The options are those of every connection to a machine,
-less what only Ansible needs.
+Port forwarding and local commands are off. Runs on the controller. The options are those of every connection to a
+machine, except those that only Ansible needs.
 """
 
 from __future__ import annotations
@@ -12,15 +12,18 @@ from ..output.text import one_line
 from .pinned_options import option_arguments, pinned_options, quoted_path
 
 CONNECT_SECONDS = 15
-"""Seconds for making a connection, as in ansible.cfg."""
+"""Seconds for opening a connection, as in ansible.cfg."""
 
 NO_CONNECTION = 255
-"""Exit status by which ssh says that there was none."""
+"""Exit status of ssh when the connection failed."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a machine is and whose. `pin_file` holds its host key under the name `ssh_name`."""
+    """Address and user of a machine.
+
+    `pin_file` holds its host key under the name `ssh_name`.
+    """
 
     user: str
     address: str
@@ -31,7 +34,7 @@ class Machine:
 
 
 def ssh_words(machine: Machine, private_key_file: str, connect_timeout: int = CONNECT_SECONDS) -> list[str]:
-    """Return the start of an ssh command to `machine`; address and command are still to come.
+    """Return the ssh arguments to `machine` that precede address and command.
 
     `private_key_file` is empty when the ssh agent holds the key; `connect_timeout` is in seconds.
     """
@@ -53,7 +56,10 @@ def ssh_words(machine: Machine, private_key_file: str, connect_timeout: int = CO
 
 
 def why_no_connection(machine: Machine, stderr: str) -> str:
-    """Return in one line why ssh ended with NO_CONNECTION; `stderr` is what it wrote to its error stream."""
+    """Return in one line why ssh ended with NO_CONNECTION.
+
+    `stderr` is ssh's error output.
+    """
     if "IDENTIFICATION HAS CHANGED" in stderr or "Host key verification failed" in stderr:
         return f"another host key than the one in {machine.pin_file} answers at {machine.address}"
     reason = one_line(stderr, 200) or "no reason given"

@@ -1,4 +1,7 @@
-"""Whether the administrator can log in to machines: the pinned host key answers, and lets our key in."""
+"""Check that the administrator can log in to machines.
+
+The machine must answer with the pinned host key and accept the administrator's key.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,10 @@ from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_c
 
 
 def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
-    """Return, by user, why there is no ssh connection to a machine; the others are not in it."""
+    """Return by user why the ssh connection to a machine fails.
+
+    Machines with a working connection are left out.
+    """
     tally = Tally.of("ssh logins", (machine.user for machine in machines), "accepted")
 
     def one(machine: Machine) -> str:
@@ -18,19 +24,19 @@ def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -
         tally.end(machine.user, not reason)
         return reason
 
-    # Threads: each waits for its own ssh, which does the work.
+    # Threads are enough, because each waits for its own ssh process, which does the work.
     with ThreadPoolExecutor(max_workers=concurrency) as pool:
         reasons = pool.map(one, machines)
         return {machine.user: reason for machine, reason in zip(machines, reasons, strict=True) if reason}
 
 
 def refusal(machine: Machine, private_key_file: str) -> str:
-    """Return why there is no ssh connection to `machine`, or "" when there is one."""
+    """Return why the ssh connection to `machine` fails, or "" when it works."""
     if not machine.address:
         return "it has no address to ssh to"
     command = [*ssh_words(machine, private_key_file), "--", machine.address, "true"]
     try:
-        # The key exchange and the login have a bound of their own; this one is for a machine that then says nothing.
+        # Key exchange and login have a limit of their own; this limit is for a machine that sends nothing afterwards.
         done = subprocess.run(
             command,
             stdin=subprocess.DEVNULL,

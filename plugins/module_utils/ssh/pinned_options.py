@@ -1,13 +1,13 @@
-"""The options by which ssh accepts a machine's pinned host key and nothing else.
+"""Define the ssh options that accept only a machine's pinned host key.
 
-One list for all that connects: the connection plugin, our modules, the scripts. Standard library only.
+The connection plugin, the modules and the scripts share this list. Standard library only.
 """
 
 from __future__ import annotations
 
 
 def pinned_options(ssh_name: str, pin_file: str) -> dict[str, str]:
-    """Return options of ssh that accept the host key in `pin_file` under `ssh_name`, and no other.
+    """Return ssh options that accept only the host key of `ssh_name` in `pin_file`.
 
     They come first in a command: ssh takes the first value of an option. Raises ValueError for a path with a quotation
     mark.
@@ -29,7 +29,10 @@ def option_arguments(options: dict[str, str]) -> list[str]:
 
 
 def quoted_path(path: str) -> str:
-    """Return `path` as ssh_config(5) takes it: quoted, the percent sign without a meaning; ValueError if that fails."""
+    """Return `path` quoted for ssh_config(5), with percent signs escaped.
+
+    Raises ValueError if that is not possible.
+    """
     if '"' in path:
         raise ValueError("ssh's configuration cannot hold a path with quotation marks")
     return '"' + path.replace("%", "%%") + '"'

@@ -1,7 +1,7 @@
-"""The rsync of this computer: whether it may meet a hostile machine, and running it within bounds.
+"""Run this computer's rsync within limits and check that it is safe to use.
 
-Used on the controller by fetch_logs and share_logs. rsync is written in C and reads what a machine sends, so it must be
-one whose known holes are closed; it runs without the administrator's settings of it, and is ended at a limit.
+Runs on the controller. rsync is written in C and reads data from a machine that may be hostile, so its known
+vulnerabilities must be fixed. It runs without the administrator's rsync settings and is ended at a limit.
 """
 
 from __future__ import annotations
@@ -23,20 +23,29 @@ from typing import IO
 from ..output.text import one_line
 
 SAFE = (3, 5, 0)
-"""First version with the fixes of August 2026. Before them a sender can write beyond the receiver's memory
-(CVE-2026-70458); before 3.4 it can read files of the receiver's (CVE-2024-12086). Source: rsync's NEWS."""
+"""First version with the fixes of August 2026.
+
+Before them a sender can write beyond the receiver's memory (CVE-2026-70458); before 3.4 it can read files of the
+receiver's (CVE-2024-12086). Source: rsync's NEWS.
+"""
 
 WORDS = 1 << 16
-"""Bytes of its output, and as many of its error stream, that are kept."""
+"""Bytes that are kept of rsync's output, and of its error stream."""
 MOST_WORDS = 1 << 24
-"""Bytes of both after which it is ended: nothing useful is said at such length."""
+"""Bytes of both streams after which rsync is ended.
+
+No useful message is that long.
+"""
 LOOK_SECONDS = 0.3
-"""Seconds between two looks at what it has written."""
+"""Seconds between two checks of rsync's output."""
 
 GRACE_SECONDS = 5
-"""Seconds that ssh may live on when rsync has ended, and that processes may take to die."""
+"""Seconds that ssh may run after rsync has ended.
+
+Processes have as long to die.
+"""
 LATE = "it did not end in time"
-"""Why rsync was ended when it was only slow."""
+"""Reason for ending an rsync that was only slow."""
 
 _REMARK = re.compile(r"rsync: connection unexpectedly closed|rsync error: ")
 _AUDIT = re.compile(r"CVE-2026-(?:537[89]\d|538\d\d|704[56]\d)")
@@ -45,12 +54,15 @@ _TRUNCATED = 1 << 20
 
 
 class NoRsync(Exception):
-    """There is no rsync that may be used; str() is one line for the administrator."""
+    """Missing or unsafe rsync; str() is one line for the administrator."""
 
 
 @dataclass(frozen=True)
 class Ran:
-    """How rsync ended: its exit `status`, the first of what it printed and said, and why we ended it, if we did."""
+    """Result of rsync.
+
+    It has the exit `status`, the start of the output and error output, and the reason if we ended rsync.
+    """
 
     status: int
     printed: str
@@ -61,10 +73,12 @@ class Ran:
 def require_rsync(
     for_hostile: bool, documents: Path = Path("/usr/share/doc/rsync"), packaged: Path = Path("/usr/bin/rsync")
 ) -> str:
-    """Return the path of rsync. Raises NoRsync if there is none, or it may not meet a hostile machine and must.
+    """Return the path of rsync.
 
-    Distributions close holes without changing the version, so an old version whose package's changelog in `documents`
-    (or rpm's) names the fixes will do.
+    Raises NoRsync if there is none, or if it must be safe against a hostile machine and is not.
+
+    Distributions fix vulnerabilities without changing the version, so an old version is accepted when its package's
+    changelog in `documents` (or rpm's) names the fixes.
     """
     path = shutil.which("rsync")
     if path is None:
@@ -72,7 +86,7 @@ def require_rsync(
     if not for_hostile:
         return path
     version = _version(path)
-    # A changelog speaks for the distribution's own program, and for no other that comes first on the path.
+    # The changelog describes the distribution's own program, not another rsync that comes first on the path.
     if version >= SAFE or (Path(path).resolve() == packaged and _AUDIT.search(_changelog(documents))):
         return path
     shown = ".".join(map(str, version)) or "of an unknown version"
@@ -84,7 +98,7 @@ def require_rsync(
 
 def _version(path: str) -> tuple[int, ...]:
     done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=False)
-    # macOS's own answers "openrsync: protocol version 29, rsync version 2.6.9 compatible".
+    # The rsync of macOS answers "openrsync: protocol version 29, rsync version 2.6.9 compatible".
     found = re.match(r"rsync +version v?(\d+)\.(\d+)\.(\d+)", done.stdout)
     return tuple(int(part) for part in found.groups()) if found else ()
 
@@ -101,23 +115,31 @@ def _changelog(documents: Path) -> str:
 
 
 def remote_shell(words: Iterable[str]) -> str:
-    """Return `words`, a command that reaches a machine, as the text of rsync's option --rsh, with its own quotes."""
+    """Return `words`, a command that reaches a machine, as text for rsync's --rsh.
+
+    The text has rsync's own quoting.
+    """
     return " ".join("'" + word.replace("'", "''") + "'" for word in words)
 
 
 def without_remarks(said: str) -> str:
-    """Return what the other side `said`, without rsync's own remark that it ended, unless that is all."""
+    """Return the other side's messages in `said` without rsync's final remark.
+
+    The remark stays if it is the only message.
+    """
     lines = said.splitlines()
     return "\n".join([line for line in lines if not _REMARK.match(line)] or lines)
 
 
 def reason(said: str) -> str:
-    """Return in one printable line why rsync failed, of what was `said`."""
+    """Return in one printable line why rsync failed, from its messages `said`."""
     return one_line(without_remarks(said), 200) or "no reason given"
 
 
 def with_status(words: list[str], file: Path) -> list[str]:
-    """Return `words` so that the exit status is written to `file`: rsync passes on that of its remote shell by chance.
+    """Return `words` extended to write the exit status to `file`.
+
+    rsync does not reliably pass on the status of its remote shell.
 
     When rsync has an error it sends its children a signal, which must not come before the status.
     """
@@ -125,19 +147,24 @@ def with_status(words: list[str], file: Path) -> list[str]:
 
 
 def bounded(command: list[str], file_bytes: int, memory_bytes: int = 1 << 30) -> list[str]:
-    """Return `command` so that no file that it writes, and none of its processes, may grow beyond these sizes."""
-    # macOS knows no bound on memory. POSIX counts files in blocks of 512 bytes, and shells memory in KiB.
+    """Return `command` with limits on the size of its files and its memory.
+
+    `file_bytes` limits each file that it writes, `memory_bytes` each of its processes.
+    """
+    # macOS has no limit on memory. POSIX counts files in blocks of 512 bytes, and shells count memory in KiB.
     script = 'ulimit -c 0; ulimit -f "$1" || exit; ulimit -v "$2" 2>/dev/null; shift 2; exec "$@"'
     return ["sh", "-c", script, "sh", str(-(-file_bytes // 512)), str(memory_bytes // 1024), *command]
 
 
 def run(command: list[str], folder: Path, deadline: float, watch: Callable[[], str] = lambda: "") -> Ran:
-    """Run `command`, an rsync, in `folder` until it ends, time.monotonic() passes `deadline`, or `watch` objects.
+    """Run the rsync `command` in `folder` until it ends or exceeds a limit.
+
+    The limits are time.monotonic() passing `deadline`, and `watch`.
 
     `watch` is called every LOOK_SECONDS or more and returns why rsync must be ended, else an empty text. When this
-    returns, no process of it is left that could still write.
+    function returns, no process of the command is left that could still write.
     """
-    # Its settings by environment, like RSYNC_RSH, are not ours; messages are read, so they must be in English.
+    # Environment variables like RSYNC_RSH must not change our options, and messages must be in English to be parsed.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
     environment |= {"LC_ALL": "C.UTF-8"}
     with subprocess.Popen(
@@ -168,7 +195,7 @@ def _follow(
     with selectors.DefaultSelector() as selector:
         for stream in kept:
             selector.register(stream, selectors.EVENT_READ)
-        # Until both are closed, which is when the last of its processes has ended.
+        # Both pipes are closed when the last of the processes has ended.
         while selector.get_map():
             for key, _ in selector.select(LOOK_SECONDS):
                 data = os.read(key.fd, 1 << 16)
@@ -179,7 +206,7 @@ def _follow(
             now = time.monotonic()
             if leave_at:
                 if now > leave_at + GRACE_SECONDS:
-                    break  # Even an ended process may hold the pipes, while its file system does not answer.
+                    break  # Even an ended process may hold the pipes while its file system does not answer.
                 if now > leave_at:
                     _end(process)
                 continue
@@ -194,7 +221,7 @@ def _follow(
             if stopped:
                 leave_at = now
             elif os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
-                # ssh may have to say how it ended, but a machine that is silent shall not keep it.
+                # ssh may still have to report how it ended, but a silent machine must not delay this for long.
                 leave_at = now + GRACE_SECONDS
     _end(process)
     try:
@@ -206,8 +233,8 @@ def _follow(
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    # The group: rsync receives in a second process, and ssh is a third. Once it is waited for, its number may be
-    # another's.
+    # The signal goes to the group: rsync receives in a second process, and ssh is a third. Once the process is waited
+    # for, its number may be another's.
     if process.returncode is None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
