@@ -1,7 +1,7 @@
-"""Streams the home of each machine to a file on the controller, over ssh with the pinned key only.
+"""Copy the home of each machine to the controller over ssh with the pinned key.
 
-A machine is its user's and may be hostile: what it sends is kept as bytes, bounded in size and time; what it says on
-its error stream is shown in a bounded, printable line.
+A machine belongs to its user and may be hostile: its data is kept as bytes, limited in size and time, and its error
+stream is shown in a printable line of limited length.
 """
 
 from __future__ import annotations
@@ -26,19 +26,22 @@ from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
 from .tar_check import CHUNK, DamagedArchive, count_members
 
 NO_HOME = 44
-"""Exit status by which our command says that there is no home."""
+"""Exit status of the command on the machine when there is no home."""
 NO_SUDO = 45
 KEPT_FREE = 1 << 30
-"""Bytes of the controller's disk that a backup leaves free."""
+"""Free bytes that a backup leaves on the controller's disk."""
 LOOK_EVERY = 64 << 20
-"""Bytes after which the free disk is looked at again."""
+"""Bytes after which the free disk space is measured again."""
 ERROR_BYTES = 4096
-"""Bytes of a machine's error stream that are kept."""
+"""Bytes that are kept of a machine's error stream."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """Bytes and seconds that one backup may take; `connect` seconds for the connection."""
+    """Limits of one backup in bytes and seconds.
+
+    `connect` is the limit for the connection, in seconds.
+    """
 
     bytes: int
     seconds: float
@@ -47,7 +50,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Saved:
-    """What became of a machine's home: `status` is saved, nothing_to_save, or failed with the `reason`."""
+    """Result for a machine's home.
+
+    `status` is saved, nothing_to_save, or failed with the `reason`.
+    """
 
     user: str
     status: str
@@ -59,13 +65,16 @@ class Saved:
 
 
 class BackupFailed(Exception):
-    """A home that was not saved; str() is the reason in one line."""
+    """Failed backup of a home; str() is the reason in one line."""
 
 
 def save_all(
     machines: list[Machine], private_key_file: str, home: str, directory: Path, limits: Limits, forks: int
 ) -> list[Saved]:
-    """Save the homes of all `machines`, `forks` at a time, and return the results in their order."""
+    """Save the homes of all `machines`, `forks` at a time.
+
+    The results have the order of the machines.
+    """
     tally = Tally.of("homes", (machine.user for machine in machines), "saved")
 
     def one(machine: Machine) -> Saved:
@@ -73,13 +82,16 @@ def save_all(
         tally.end(machine.user, saved.status != "failed")
         return saved
 
-    # Threads: each waits for its own ssh, which does the work.
+    # Threads are enough, because each waits for its own ssh process, which does the work.
     with ThreadPoolExecutor(max_workers=forks) as pool:
         return list(pool.map(one, machines))
 
 
 def save(machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits) -> Saved:
-    """Save one machine's home to `directory`/<user>/<UTC time>.tar.gz and return what became of it."""
+    """Save one machine's home to `directory`/<user>/<UTC time>.tar.gz.
+
+    Returns the result.
+    """
     start = time.monotonic()
     try:
         if not machine.address:
@@ -102,7 +114,7 @@ def save(machine: Machine, private_key_file: str, home: str, directory: Path, li
 def ssh_command(machine: Machine, private_key_file: str, home: str, connect_timeout: int) -> list[str]:
     """Return the command that writes the home's archive to its standard output."""
     place = shlex.quote(home)
-    # sudo that fails must not look like a home that is not there.
+    # A failed sudo must not look like a missing home.
     remote = (
         f"sudo -n true || exit {NO_SUDO}; sudo -n test -e {place} || exit {NO_HOME}; "
         f"exec sudo -n tar --one-file-system --numeric-owner --format=gnu -C {place} -czf - ."
@@ -129,17 +141,20 @@ def _save(
             return None
         _judge(machine, status, stderr_text)
         members = count_members(partial, deadline)
-        # A link, not a rename: a backup made in the same second is not replaced.
+        # Unlike a rename, a link does not replace a backup made in the same second.
         os.link(partial, path)
     finally:
         partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
-            folder.rmdir()  # of one without any backup: an empty folder would look like one
+            folder.rmdir()  # an empty folder would look like a backup
     return path, members
 
 
 def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, deadline: float) -> tuple[int, bytes]:
-    """Run `command`, write what it prints to `output`, and return its exit status and the start of its error stream."""
+    """Run `command` and write its output to `output`.
+
+    Returns its exit status and the start of its error stream.
+    """
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
     ) as ssh:
@@ -156,7 +171,7 @@ def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, de
 
 
 class _Bounded:
-    """A file that takes only so many bytes, and none that would fill the disk; raises BackupFailed."""
+    """File with a limit on its bytes and on disk use; raises BackupFailed."""
 
     def __init__(self, output: IO[bytes], folder: Path, largest: int) -> None:
         self._output, self._folder, self._largest = output, folder, largest
@@ -175,7 +190,10 @@ class _Bounded:
 
 
 def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float) -> bytes:
-    """Copy `stdout` to `output` to its end and return the first bytes of `stderr`; raises BackupFailed at a limit."""
+    """Copy `stdout` to `output` and return the first bytes of `stderr`.
+
+    `stdout` is copied to its end. Raises BackupFailed at a limit.
+    """
     stderr_text = b""
     with selectors.DefaultSelector() as selector:
         for stream in (stdout, stderr):
@@ -196,13 +214,13 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: floa
 
 
 def _judge(machine: Machine, status: int, stderr_text: bytes) -> None:
-    """Raise BackupFailed unless the exit status of ssh says that the home was sent."""
+    """Raise BackupFailed unless ssh's exit status reports a complete transfer."""
     text = stderr_text.decode("utf-8", "replace")
     reason = one_line(text, 200) or "no reason given"
     if status == NO_CONNECTION:
         raise BackupFailed(why_no_connection(machine, text))
     if status == NO_SUDO:
         raise BackupFailed(f"{machine.admin_user} may not use sudo there ({reason})")
-    # 1: a file changed while it was read, as notebooks in use do.
+    # Status 1 means that a file changed while it was read, as notebooks in use do.
     if status not in (0, 1):
         raise BackupFailed(f"tar ended with status {status} there ({reason})")

@@ -1,7 +1,9 @@
-"""Whether an archive of a home is whole: gzip from end to end, and every member of the tar within. Nothing is unpacked.
+"""Check that the archive of a home is complete without unpacking it.
 
-The archive was written by a machine that is its user's, so it is read as bytes, block by block: a member's name goes
-nowhere, and no header can ask for memory.
+The gzip data is read from end to end, with every member of the tar within.
+
+The archive was written by a machine that belongs to its user, so it is read as bytes, block by block: no member's name
+is used as a path, and no header can request memory.
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ _GZIP_WINDOW = 16 + zlib.MAX_WBITS
 
 
 class DamagedArchive(ValueError):
-    """An archive that is not whole; str() says what is wrong with it."""
+    """Incomplete or damaged archive; str() is the reason."""
 
 
 def count_members(path: Path, deadline: float, clock: Callable[[], float] = time.monotonic) -> int:
-    """Return how many members the .tar.gz at `path` has, having read all of it.
+    """Return the number of members of the .tar.gz at `path`, after reading all of it.
 
     `deadline` is on `clock`. Raises DamagedArchive, also when the time is over, and OSError.
     """
@@ -37,13 +39,13 @@ def count_members(path: Path, deadline: float, clock: Callable[[], float] = time
             if clock() > deadline:
                 raise DamagedArchive("reading it again took too long")
             if inflater.eof:
-                # Another gzip member, or zeros that fill the last block.
+                # The next bytes are another gzip member, or zeros that fill the last block.
                 if not pending.strip(b"\0"):
                     pending = b""
                     continue
                 inflater = zlib.decompressobj(_GZIP_WINDOW)
             try:
-                # Bounded output: a small archive can be of a terabyte of zeros.
+                # The output is limited, because a small archive can hold a terabyte of zeros.
                 walker.feed(inflater.decompress(pending, CHUNK))
             except zlib.error as error:
                 raise DamagedArchive(f"it is no whole gzip file ({error})") from None
@@ -54,7 +56,10 @@ def count_members(path: Path, deadline: float, clock: Callable[[], float] = time
 
 
 class _Walker:
-    """Walks over the 512-byte blocks of a tar in GNU's format, which says each member's size in its header."""
+    """Parser of the 512-byte blocks of a tar in GNU's format.
+
+    Each header has the size of its member.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
@@ -63,7 +68,7 @@ class _Walker:
         self._is_ended = False
 
     def feed(self, data: bytes) -> None:
-        """Take the next bytes."""
+        """Parse the next bytes."""
         if self._is_ended:
             return
         skipped = min(self._skip, len(data))
@@ -96,10 +101,10 @@ class _Walker:
         self._members += member.type not in _DATA_TYPES
 
     def finish(self) -> int:
-        """Return the number of members, once all bytes were fed."""
+        """Return the number of members after all bytes were parsed."""
         if not self._is_ended:
             raise DamagedArchive("the tar within ends in the middle")
         if not self._members:
-            # The home's own folder is always a member.
+            # The archive always has the home's own folder as a member.
             raise DamagedArchive("it is empty")
         return self._members

@@ -1,4 +1,7 @@
-"""Writes files that hold secrets: private, whole, and only when they differ. Used by the action plugin url_cards."""
+"""Write secret files that are private, complete, and only changed if different.
+
+Runs on the controller.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +13,14 @@ from ..passwords import files
 
 
 def write_private(contents: dict[Path, bytes], notes: list[str], check_mode: bool = False) -> bool:
-    """Give each file, all of one folder, its bytes and mode 0600, the folder 0700; return whether something differed.
+    """Write each file with mode 0600 and return whether something differed.
 
-    All are written beside their places before the first takes its place, so that none is ever half a file, and a full
-    disk changes none. In `check_mode` nothing is written. What others could read is said in `notes`.
-    Raises ValueError in a line.
+    All files are in one folder, which gets mode 0700.
+
+    New files are written beside the old ones before the first is replaced, so that no file is ever incomplete, and a
+    full disk changes none. In `check_mode` nothing is written. Access that others had is reported in `notes`.
+
+    Raises ValueError with one line.
     """
     folder = next(iter(contents)).parent
     before = len(notes)

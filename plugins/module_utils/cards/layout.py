@@ -1,6 +1,6 @@
-"""Cards that users log in with: what stands on them, where on which page, and as a table. Pure functions.
+"""Define login cards for users: their text, their place on a page, and a table.
 
-Used by the action plugins url_cards and fleet_names on the controller. Standard library only.
+Pure functions, standard library only. Runs on the controller.
 """
 
 from __future__ import annotations
@@ -14,23 +14,32 @@ from dataclasses import dataclass
 from ..common.names import shown
 
 PER_PAGE = (1, 2, 3, 4, 5, 6, 8, 10)
-"""How many cards a page may carry: those that divide it into equal parts of a usable shape."""
-PAPERS = {"a4": "a4", "us-letter": "us-letter", "letter": "us-letter"}
-"""What people say, and what typst calls it."""
-ORDERS = ("stack", "page")
-"""`stack`: the piles of a cut pack, one laid on the next, are in order; `page`: each page is in order."""
-LOGO_FORMATS = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
-"""What typst can show, by the ending of the file's name."""
-TITLE_LIMIT, TEXT_LIMIT = 80, 600
-"""Characters; what fits a card depends on its size, and is found out when it is set."""
+"""Permitted numbers of cards on a page.
 
-# A spreadsheet takes these for the beginning of a formula, or what follows for a number, and shows something else.
+They divide the page into equal parts of a usable shape.
+"""
+PAPERS = {"a4": "a4", "us-letter": "us-letter", "letter": "us-letter"}
+"""Paper sizes by their usual names, with typst's names for them."""
+ORDERS = ("stack", "page")
+"""Orders of the cards.
+
+With `stack`, the piles of a cut pack, laid on each other, are in order; with `page`, each page is in order.
+"""
+LOGO_FORMATS = (".svg", ".png", ".jpg", ".jpeg", ".gif", ".webp")
+"""File name extensions of the pictures that typst can show."""
+TITLE_LIMIT, TEXT_LIMIT = 80, 600
+"""Maximum lengths in characters.
+
+The room on a card depends on its size, and typesetting shows whether the text fits.
+"""
+
+# A spreadsheet takes these for the start of a formula or for a number, and shows another text.
 _FORMULA_OR_NUMBER = re.compile(r"[=+\-@].*|[0-9.,]+(?:[eE][0-9]+)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
 class Card:
-    """One user's card; `phrase` is a secret, which repr() does not show."""
+    """Card of one user; `phrase` is a secret, which repr() does not show."""
 
     user: str
     url: str
@@ -41,11 +50,13 @@ class Card:
 
 
 def pages(count: int, per_page: int, order: str = "stack") -> list[list[int | None]]:
-    """Return for each page which of `count` cards, counted from 0, lies in which of its `per_page` places.
+    """Return the card in each place of each page.
+
+    The `count` cards are numbered from 0, and a page has `per_page` places.
 
     In the order `stack`, place s of page p carries card s * (number of pages) + p. Cut through the whole pack, each
-    place becomes a pile, and the piles, one laid under the other, are in order; None, an empty place, comes only at
-    the very end of them.
+    place becomes a pile, and the piles, one laid under the other, are in order; None, an empty place, comes only at the
+    very end of them.
     """
     number = -(-count // per_page)
 
@@ -57,10 +68,10 @@ def pages(count: int, per_page: int, order: str = "stack") -> list[list[int | No
 
 
 def table(cards: list[Card]) -> str:
-    """Return the cards as CSV: user, url and pass phrase, each exactly as it is.
+    """Return the cards as CSV: user, url and pass phrase, each unchanged.
 
-    What begins like a formula is not changed: the phrases are the administrator's own, and a changed one opens nothing.
-    spreadsheet_notes names the cards concerned.
+    A text that begins like a formula is not changed: the phrases are the administrator's own, and a changed phrase
+    opens nothing. spreadsheet_notes names the cards concerned.
     """
     stream = io.StringIO(newline="")
     writer = csv.writer(stream, lineterminator="\n")
@@ -70,7 +81,10 @@ def table(cards: list[Card]) -> str:
 
 
 def spreadsheet_notes(cards: list[Card]) -> list[str]:
-    """Return at most one line: whose phrases a spreadsheet would not take for text."""
+    """Return at most one line with the users whose phrases are not text.
+
+    A spreadsheet would take these phrases for a formula or a number.
+    """
     users = [card.user for card in cards if _FORMULA_OR_NUMBER.fullmatch(card.phrase)]
     if not users:
         return []
@@ -81,7 +95,10 @@ def spreadsheet_notes(cards: list[Card]) -> list[str]:
 
 
 def summary(count: int, per_page: int, order: str, files: list[str]) -> list[str]:
-    """Return lines for people: how many cards on how many pages, in which `files`, and how to print and cut them."""
+    """Return a summary of the cards, with advice on printing and cutting them.
+
+    It has the numbers of cards and pages, and the names of the `files`.
+    """
     number = -(-count // per_page)
     lines = [
         f"{count} {'card' if count == 1 else 'cards'} on {number} {'page' if number == 1 else 'pages'}",
@@ -97,7 +114,10 @@ def summary(count: int, per_page: int, order: str, files: list[str]) -> list[str
 
 
 def setting_problem(name: str, value: object) -> str | None:
-    """Return what is wrong with the setting `name`, one of SETTINGS, in a line, or None."""
+    """Return the problem of the setting `name` in a line, or None.
+
+    `name` is one of SETTINGS.
+    """
     problem = SETTINGS[name](value)
     return f"{name}={shown(value)}: {problem}" if problem else None
 
@@ -153,4 +173,4 @@ SETTINGS: dict[str, Callable[[object], str | None]] = {
     "cards_template": _path_problem,
     "cards_fonts": _path_problem,
 }
-"""The settings of cards: each with what says what is wrong with a value, or None."""
+"""Settings of the cards, each with the function that checks a value."""

@@ -1,8 +1,10 @@
-"""Sets cards as a PDF with typst, in this process: no secret is written anywhere, and no program is started.
+"""Typeset cards as a PDF with typst in this process.
 
-The template is given data, cards.json and the QR codes, as files in memory; nothing of them becomes part of its source.
-It may use pictures that lie beside it. Fonts are those that typst brings, and those of a folder, never the system's,
-so that the same input gives the same bytes everywhere. Used by the action plugin url_cards.
+No secret is written to a file, and no program is started. Runs on the controller.
+
+The template gets the data, cards.json and the QR codes, as files in memory; none of them becomes part of its source. It
+may use pictures in its own folder. Fonts come from typst and from a given folder, never from the system, so that the
+same input gives the same bytes everywhere.
 """
 
 from __future__ import annotations
@@ -21,31 +23,46 @@ import typst
 from . import layout
 
 _STANDARD = "a-2u"
-"""PDF/A-2u: typst then refuses what no font can show, instead of printing an empty box, and every text can be found."""
+"""PDF standard of the output, PDF/A-2u.
+
+With it typst refuses text that no font can show, instead of printing an empty box, and all text can be searched.
+"""
 _TIMESTAMP = datetime(2000, 1, 1, tzinfo=UTC)
-"""A fixed one, so that equal cards are equal files."""
+"""Fixed timestamp that makes equal cards equal files."""
 _MAIN = "main.typ"
-"""Under this name typst expects the file in memory that is to be set."""
+"""Name that typst expects for the main file in memory."""
 _ERROR = re.compile(
     r"^error: (?P<message>.+?)$(?:\n +┌─ (?P<place>[^\n]+))?(?P<rest>(?:\n(?!error: ).*)*)", re.MULTILINE
 )
 _HINT = re.compile(r"^ *= hint: (.+)$", re.MULTILINE)
 _MOST_ERRORS = 5
 _LARGEST_LOGO = 3_000_000
-"""Bytes; a logo of that size, on every page, is for no printer."""
+"""Maximum size of a logo in bytes.
+
+A larger logo, on every page, is too much for a printer.
+"""
 
 
 _LONGEST_PHRASE = 200
-"""Characters; nobody types more from a card, and typst's time grows with their square."""
+"""Maximum length of a pass phrase in characters.
+
+Nobody types more from a card, and typst's time grows with the square of the length.
+"""
 
 
 class CardsError(ValueError):
-    """Cards that cannot be set; str() has one line, or a few, each of what is wrong and where."""
+    """Error in typesetting cards.
+
+    str() has one line for each problem with its place.
+    """
 
 
 @dataclass(frozen=True)
 class Look:
-    """What the cards look like; `fonts` is a folder of more fonts, `logo` a picture, either may be None."""
+    """Appearance of the cards.
+
+    `fonts` is a folder of more fonts, `logo` a picture, either may be None.
+    """
 
     title: str
     text: str
@@ -61,13 +78,13 @@ class Look:
 class _Files:
     template: bytes
     logo: list[int] | None
-    """Its bytes: in memory, typst takes only text for a file."""
+    """Bytes of the logo as numbers: in memory, typst takes only text for a file."""
 
 
 def set_cards(cards: list[layout.Card], look: Look) -> tuple[bytes, list[str]]:
     """Return the PDF of `cards`, and typst's warnings, a line each.
 
-    Raises CardsError, whose words hold no pass phrase, whatever the template does.
+    Raises CardsError, whose text holds no pass phrase, whatever the template does.
     """
     fixed = _read(look)
     if long := [card.user for card in cards if len(card.phrase) > _LONGEST_PHRASE]:
@@ -80,9 +97,12 @@ def set_cards(cards: list[layout.Card], look: Look) -> tuple[bytes, list[str]]:
 
 
 def qr_code(url: str) -> bytes:
-    """Return the QR code of `url` as SVG without a margin, which the template has to leave (four of its squares)."""
+    """Return the QR code of `url` as SVG without a margin.
+
+    The template must leave the margin (four squares of the code).
+    """
     stream = io.BytesIO()
-    # Level M mends a smudge of 15 %.
+    # Level M corrects a smudge of 15 %.
     segno.make(url, error="m", micro=False, boost_error=False).save(
         stream, kind="svg", border=0, xmldecl=False, omitsize=True
     )
@@ -90,7 +110,10 @@ def qr_code(url: str) -> bytes:
 
 
 def _read(look: Look) -> _Files:
-    """Return the files of `look`; raises CardsError."""
+    """Return the files of `look`.
+
+    Raises CardsError.
+    """
     if look.fonts and not look.fonts.is_dir():
         raise CardsError(f"cards_fonts {look.fonts} is no folder")
     try:
@@ -136,7 +159,7 @@ def _compiled(cards: list[layout.Card], look: Look, fixed: _Files) -> tuple[byte
     except typst.TypstError:
         raise
     except RuntimeError as error:
-        # A complaint about a damaged file beside the template fails in turn, for typst would show a line of it.
+        # typst would show a line of a damaged file beside the template, and this second failure hides the message.
         raise CardsError(f"{look.template}, or a file that it uses: {_masked(str(error), cards)}") from None
     if not isinstance(pdf, bytes):
         raise CardsError(f"{look.template}: makes no pages")
@@ -144,9 +167,10 @@ def _compiled(cards: list[layout.Card], look: Look, fixed: _Files) -> tuple[byte
 
 
 def _explanation(cards: list[layout.Card], look: Look, fixed: _Files, error: typst.TypstError) -> str:
-    """Return in words why `cards` could not be set, found out with letters in the place of every pass phrase.
+    """Return why `cards` could not be typeset.
 
-    So typst's words about it, and whatever the template prints, can hold none.
+    A second run has letters in the place of every pass phrase, so neither typst's messages nor the template's output
+    can contain one.
     """
     try:
         _compiled([_harmless(card) for card in cards], look, fixed)
@@ -182,7 +206,10 @@ def _masked(text: str, cards: list[layout.Card]) -> str:
 
 
 def _lines(error: typst.TypstError, template: Path) -> list[str]:
-    """Return typst's errors as lines of file, line and column, what is wrong, and its hints."""
+    """Return typst's errors as lines with place, problem and hints.
+
+    The place is file, line and column.
+    """
     lines = []
     for found in _ERROR.finditer(error.diagnostic):
         message = re.sub(r"^PDF/A-\w+ error: |^panicked with: ", "", found["message"])
@@ -194,7 +221,10 @@ def _lines(error: typst.TypstError, template: Path) -> list[str]:
 
 
 def _place(location: str | None, template: Path) -> str:
-    """Return a place in typst's words, <file>:<line>:<column>, with the path of the file as people know it."""
+    """Return a place as <file>:<line>:<column>, typst's form.
+
+    The path of the file is the one that people know.
+    """
     if not location:
         return str(template)
     name, colon, position = location.partition(":")

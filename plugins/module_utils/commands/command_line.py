@@ -1,7 +1,9 @@
-"""Whether a command line fits its command: -l for machines that exist, -e for names to be made or removed.
+"""Check that a command line fits its playbook.
 
-Called by the inventory plugin, the first part of ours that runs in any command. Ansible by itself skips a play on
-localhost under -l, and ends with status 0 as if all were well. Reads playbooks, touches nothing.
+A command takes -l for existing machines, and -e for names of machines to create or delete.
+
+Runs on the controller, from the inventory plugin, the first part of ours that runs in any command. Ansible by itself
+skips a play on localhost under -l, and ends with status 0. The module reads playbooks and changes nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from ansible.inventory.manager import split_host_pattern
 from ..common import names as probcomp_names
 
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
-"""Commands that do without AWS, and shall not wait for it where it is out of reach."""
+"""Commands that need no AWS, and must not wait for it when it is unreachable."""
 
 _WITHOUT_LIMIT = {
     "ami_bake.yml": ("it makes a machine of its own", ""),
@@ -29,19 +31,23 @@ _WITHOUT_LIMIT = {
     "share_logs.yml": ("it copies all logs that were fetched", "-l alice fetch_logs.yml fetches hers alone"),
     "stack_list.yml": ("it lists everybody's machines", "-l alice fleet_check.yml looks at hers alone"),
 }
-"""Why a command takes no -l, and which one may be meant by who gives it one."""
+"""Reasons why a command takes no -l, each with the command to use instead."""
 
 DEFAULTS = Path("group_vars/all/defaults.yml")
-"""Ours, beside a source of the inventory. Ansible reads its folder in the order of names, and the last file wins."""
+"""Path of our defaults, in the folder of an inventory source.
+
+Ansible reads the folder in the order of names, and the last file wins.
+"""
 
 _IMPORT_KEYS = ("ansible.builtin.import_playbook", "import_playbook")
 _DEEPEST_IMPORT = 5
 
 
 def our_playbooks(arguments: object, root: Path) -> list[Path]:
-    """Return those of the command's `arguments` that are playbooks of ours: in `root` or in its `playbooks` folder.
+    """Return our playbooks among the command's `arguments`.
 
-    For a command other than ansible-playbook (ad-hoc: a pattern as text; ansible-inventory: none) the list is empty.
+    They are in `root` or in its `playbooks` folder. For a command other than ansible-playbook (ad-hoc: a pattern as
+    text; ansible-inventory: none) the list is empty.
     """
     if not isinstance(arguments, list | tuple):
         return []
@@ -51,7 +57,7 @@ def our_playbooks(arguments: object, root: Path) -> list[Path]:
 
 
 def first_hosts(playbook: Path) -> str | None:
-    """Return `hosts` of the first play that runs when `playbook` runs; None when that cannot be told."""
+    """Return `hosts` of the first play that runs with `playbook`, None if unknown."""
     hosts = first_play(playbook).get("hosts")
     if isinstance(hosts, list) and len(hosts) == 1:
         hosts = hosts[0]
@@ -59,7 +65,10 @@ def first_hosts(playbook: Path) -> str | None:
 
 
 def takes_names(playbook: Path) -> bool:
-    """Tell whether `playbook` wants its machines named by -e: not when its first play says that none are required."""
+    """Return whether `playbook` needs machine names by -e.
+
+    It does unless its first play says that no names are required.
+    """
     tasks = first_play(playbook).get("tasks")
     listed = tasks if isinstance(tasks, list) else []
     checks = [task.get("fleet_names") for task in listed if isinstance(task, dict)]
@@ -67,11 +76,11 @@ def takes_names(playbook: Path) -> bool:
 
 
 def first_play(playbook: Path, depth: int = 0) -> dict[str, Any]:
-    """Return the first play that runs when `playbook` runs, empty when that cannot be told."""
+    """Return the first play that runs with `playbook`, empty if unknown."""
     try:
         plays = yaml.safe_load(playbook.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
-        return {}  # Ansible says better what is wrong with a playbook that cannot be read.
+        return {}  # Ansible gives a better error for a playbook that cannot be read.
     first = plays[0] if isinstance(plays, list) and plays else None
     if not isinstance(first, dict):
         return {}
@@ -82,7 +91,10 @@ def first_play(playbook: Path, depth: int = 0) -> dict[str, Any]:
 
 
 def overridden_settings(source: Path) -> list[Path]:
-    """Return the files of settings beside the inventory's `source` that our defaults override, for their names."""
+    """Return the settings files beside `source` that our defaults override by name.
+
+    `source` is an inventory source.
+    """
     defaults = source.parent / DEFAULTS
     if not defaults.is_file():
         return []
@@ -94,19 +106,28 @@ def overridden_settings(source: Path) -> list[Path]:
 
 
 def starts_on_localhost(playbooks: Iterable[Path]) -> bool:
-    """Tell whether the first of `playbooks` begins on the controller: it makes or removes machines, or only reports."""
+    """Return whether the first of `playbooks` begins on the controller.
+
+    Such a playbook creates or deletes machines, or only reports.
+    """
     first = next(iter(playbooks), None)
     return first is not None and first_hosts(first) == "localhost"
 
 
 def needs_account(playbooks: Iterable[Path]) -> bool:
-    """Tell whether what runs, `playbooks` or another program, needs to know the machines that exist."""
+    """Return whether the running program needs the list of existing machines.
+
+    The program is one of `playbooks` or another command.
+    """
     names = {playbook.name for playbook in playbooks}
     return not names or not names <= NEED_NO_ACCOUNT
 
 
 def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
-    """Return the error message when `limit` (-l) is given to, or missing for, a command of ours; else None."""
+    """Return the error message for a wrong or missing `limit` (-l), else None.
+
+    The check covers our own commands.
+    """
     for playbook in playbooks:
         hosts = first_hosts(playbook)
         if hosts == "localhost" and limit and not takes_names(playbook):
@@ -126,9 +147,9 @@ def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
 
 
 def unknown_names(limit: str | None, hosts: Iterable[str], groups: Iterable[str]) -> str | None:
-    """Return the error message when -l names something that is neither in `hosts` nor in `groups`; else None.
+    """Return the error message for unknown names in -l, else None.
 
-    Files (@...), wildcards, slices and regular expressions are Ansible's to judge.
+    A known name is in `hosts` or in `groups`. Ansible checks files (@...), wildcards, slices and regular expressions.
     """
     known = {*hosts, *groups, "localhost"}
     names = [pattern.lstrip("!&") for pattern in split_host_pattern(limit or "") if not pattern.startswith(("@", "~"))]

@@ -1,6 +1,7 @@
-"""What may be said of machines that are to be made: the given settings, and rosters. Texts in, problems in words out.
+"""Check settings and rosters for new machines.
 
-Used by the action plugin fleet_names before any template sees a value. Standard library only.
+The functions take texts and return problems as text. They run on the controller, before any template evaluates a value.
+Standard library only.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from ..common import names
 from ..logs import destination
 
 TEXT_LIMIT = 256
-"""Longest value of a tag (AWS)."""
+"""Maximum length of a tag's value (AWS)."""
 FOR_LIFE = ("ami", "network", "volume_size")
-"""Settings that a machine keeps: AWS would replace it, and its disk, to change them."""
+"""Settings that are fixed for a machine's lifetime.
+
+To change them AWS would replace the machine and its disk.
+"""
 ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
 SETTINGS = (
     *("user", "users", "base", "low", "high", "roster"),
@@ -30,7 +34,7 @@ SETTINGS = (
     *layout.SETTINGS,
     *destination.SETTINGS,
 )
-"""What the commands take by -e."""
+"""Settings that the commands accept by -e."""
 
 _ROSTER_BYTES = 1_000_000
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
@@ -44,19 +48,22 @@ _VOLUME_GIB = (8, 16384)
 
 @dataclass
 class Roster:
-    """People read from a CSV file: settings by user, and what is wrong with the file, one line each."""
+    """Users of a CSV file: settings by user, and the file's problems, one line each."""
 
     settings: dict[str, dict[str, str]] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
 
 def has_template(value: object) -> bool:
-    """Tell whether Ansible would run something in `value`, given by -e."""
+    """Return whether Ansible would evaluate a template in `value`, given by -e."""
     return isinstance(value, str) and any(mark in value for mark in _TEMPLATE_MARKS)
 
 
 def setting_problem(name: str, value: object) -> str | None:
-    """Return what is wrong with the given setting, or None; names that are none of ours are not judged."""
+    """Return the problem of the given setting, or None.
+
+    Names that are not our settings are not checked.
+    """
     check = {
         "instance": _instance_problem,
         "ami": _image_problem,
@@ -80,13 +87,19 @@ def setting_problem(name: str, value: object) -> str | None:
 
 
 def misspelt_setting(name: str) -> str | None:
-    """Return what is wrong with the name of a setting that looks like one of ours; other names may be a role's."""
+    """Return the problem of a setting whose name resembles one of ours.
+
+    Other names may belong to a role.
+    """
     meant = [] if name in SETTINGS else difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.8)
     return f"{names.shown(name)} is no setting: did you mean {meant[0]}=?" if meant else None
 
 
 def read_roster(path: Path) -> Roster:
-    """Read the roster at `path`: UTF-8 CSV with a header of ROSTER_COLUMNS, of which only `user` is required."""
+    """Read the roster at `path`, a UTF-8 CSV file.
+
+    It has a header of ROSTER_COLUMNS, of which only `user` is required.
+    """
     roster = Roster()
     shown = names.shown(str(path))
     try:
@@ -169,7 +182,7 @@ def _network_problem(value: object) -> str | None:
 
 
 def _zone_problem(value: object) -> str | None:
-    # Only that nothing in it can be run: whether it is a zone is said by those who need one (zone_name, preflight).
+    # The check only ensures that the value has nothing to evaluate: zone_name and preflight check whether it is a zone.
     return None if isinstance(value, str) else "must be text: quote it"
 
 
@@ -197,7 +210,7 @@ def _text_problem(value: object) -> str | None:
         return "must be text: quote it"
     if len(value) > TEXT_LIMIT:
         return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
-    # What a tag of a load balancer's parts may hold, as botocore's model of elbv2 has it: they get the stack's tags.
+    # The stack's tags also go to the load balancer's parts, so they follow botocore's model of elbv2.
     odd = next((one for one in value if unicodedata.category(one)[0] not in "LNZ" and one not in _TAG_SIGNS), None)
     return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
 

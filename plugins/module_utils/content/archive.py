@@ -1,6 +1,6 @@
-"""Unpacks a tar archive into an empty folder, after looking at every member: what it holds stays inside that folder.
+"""Unpack a tar archive into an empty folder after checking every member.
 
-Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
+All members stay inside that folder. Runs on the machine, as the user's account. Standard library only, Python 3.10.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from ..machine.accounts import MachineError
 from .download import looks_like_a_page
 
 LINK = "link:"
-"""Begins the fingerprint of a symbolic link; the rest is its target. Other fingerprints are a file's sha256."""
+"""Prefix of a symbolic link's fingerprint, followed by the link's target.
+
+Other fingerprints are a file's sha256.
+"""
 FOLDER = "folder"
-"""The fingerprint of a folder."""
+"""Fingerprint of a folder."""
 
 _MOST_MEMBERS = 200_000
 _PART = 1 << 20
@@ -29,7 +32,10 @@ _BLOCK = tarfile.BLOCKSIZE
 
 
 def bare_checksum(text: str) -> str:
-    """Return the digits of `sha256:...`, "" of "". Raises MachineError."""
+    """Return the digits of `sha256:...`, and "" for "".
+
+    Raises MachineError.
+    """
     if not text:
         return ""
     match = re.fullmatch(r"(?:sha256:)?([0-9a-f]{64})", text.strip().lower())
@@ -39,9 +45,10 @@ def bare_checksum(text: str) -> str:
 
 
 def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
-    """Unpack the file `archive` into the empty folder `target`; return the fingerprint of each path in it.
+    """Unpack `archive` into the empty folder `target` and return all fingerprints.
 
-    `largest` bounds the unpacked bytes. Raises MachineError; `target` then holds a part that is of no use.
+    The fingerprints are by path. `largest` limits the unpacked bytes. Raises MachineError; `target` then holds an
+    incomplete copy that must not be used.
     """
     with archive.open("rb") as stream:
         if looks_like_a_page(stream):
@@ -54,21 +61,25 @@ def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise MachineError(f"content: not a whole tar archive: {_first_line(error)}") from None
     except OSError as error:
-        # gzip and bz2 report damaged data so; errors of the disk have a number.
+        # gzip and bz2 report damaged data as an OSError without a number; disk errors have one.
         if error.errno is not None:
             raise
         raise MachineError(f"content: not a whole tar archive: {error}") from None
 
 
 def _first_line(error: Exception) -> str:
-    """Return the first line: for a file of no known kind tarfile lists every kind that it is not."""
+    """Return the first line of an error.
+
+    For a file of unknown format tarfile lists every format that it tried.
+    """
     return str(error).partition("\n")[0].rstrip(":")
 
 
 def _check_end(tar: tarfile.TarFile, largest: int) -> None:
-    """Refuse an archive without its end mark: tarfile takes damage in the middle for the end.
+    """Raise MachineError for an archive without its end mark.
 
-    Reading on to the end of the file checks the sum of a compressed one.
+    tarfile takes damage in the middle for the end. Reading on to the end of the file checks the checksum of a
+    compressed one.
     """
     stream = tar.fileobj
     if stream is None:
@@ -84,7 +95,7 @@ def _check_end(tar: tarfile.TarFile, largest: int) -> None:
 
 
 class _Unpacking:
-    """One archive on its way into a folder."""
+    """Unpacking of one archive into a folder."""
 
     def __init__(self, target: Path, largest: int) -> None:
         self._target = target
@@ -105,7 +116,10 @@ class _Unpacking:
         return self._paths
 
     def _make_way(self, path: str, member: tarfile.TarInfo) -> None:
-        """Refuse a member under a file or a link, or a second of one name; make the folders above it."""
+        """Create the folders above a member.
+
+        A member below a file or a link, or a second member of one name, is refused.
+        """
         if self._paths.get(path, FOLDER) != FOLDER or (path in self._paths and not member.isdir()):
             raise MachineError(f"content: the archive holds {path!r} twice")
         parts = path.split("/")
@@ -134,13 +148,13 @@ class _Unpacking:
             raise tarfile.ReadError(f"{path} cannot be read")
         with data:
             fingerprint = self._put_file(data, member.mode, path)
-        # The time that the author saw; a user's later change then shows in a listing.
+        # The file keeps the author's time, so that a user's later change shows in a listing.
         os.utime(self._target / path, (int(member.mtime), int(member.mtime)))
         return fingerprint
 
     def _put_link(self, member: tarfile.TarInfo, path: str) -> str:
         leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
-        # ".." after a name could climb out by way of another link.
+        # ".." after a name could leave the folder through another link.
         climbs_late = "/../" in member.linkname.lstrip("./") + "/"
         if member.linkname.startswith("/") or leads_to == ".." or leads_to.startswith("../") or climbs_late:
             raise MachineError(f"content: the archive's link {path!r} leads outside of it")
@@ -162,7 +176,10 @@ class _Unpacking:
 
 
 def _checked_name(name: str) -> str:
-    """Return a member's name as a plain relative path, "" for the folder itself. Raises MachineError."""
+    """Return a member's name as a plain relative path.
+
+    The result is "" for the folder itself. Raises MachineError.
+    """
     if name.startswith("/"):
         raise MachineError(f"content: the archive has the absolute name {name!r}")
     parts = [part for part in name.split("/") if part not in ("", ".")]

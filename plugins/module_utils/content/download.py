@@ -1,6 +1,7 @@
-"""Fetches the content archive: bounded in size and time, tried again where that can help, certificates checked.
+"""Download the content archive with limits on size and time.
 
-Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
+Failed attempts are repeated when another attempt can succeed, and certificates are checked. Runs on the machine, as the
+user's account. Standard library only, Python 3.10.
 """
 
 from __future__ import annotations
@@ -20,16 +21,16 @@ from ..machine.accounts import MachineError
 from ..output.text import redact_url
 
 _SILENCE = 30
-"""Seconds without a byte after which a try has failed."""
+"""Seconds without data after which an attempt has failed."""
 _PAUSES = (1, 3, 9)
-"""Seconds before each further try."""
+"""Seconds to wait before each further attempt."""
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PART = 1 << 20
 
 
 @dataclass(frozen=True)
 class Download:
-    """What arrived, and how the server names this version of it."""
+    """Downloaded archive with the server's identifiers of this version."""
 
     sha256: str
     etag: str
@@ -37,14 +38,14 @@ class Download:
 
 
 class _TryAgain(Exception):
-    """A failure that another try may mend; str() says what failed."""
+    """Failure that another attempt may avoid; str() is the reason."""
 
 
 def download(url: str, target: Path, known: tuple[str, str], largest: int, seconds: float) -> Download | None:
-    """Fetch `url` into the file `target`; return None when the server says that `known` is still its version.
+    """Download `url` to the file `target`, or return None for a known version.
 
-    `known` is etag and date of the installed version, empty to fetch in any case; `largest` is in bytes.
-    Raises MachineError.
+    `known` is etag and date of the installed version, empty to download in any case; None means that the server still
+    has that version. `largest` is in bytes. Raises MachineError.
     """
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise MachineError(f"content: {redact_url(url)} is no http or https address")
@@ -111,6 +112,9 @@ def _save(response: http.client.HTTPResponse, target: Path, largest: int, deadli
 
 
 def looks_like_a_page(stream: BinaryIO) -> bool:
-    """Tell whether a file begins as an HTML page does: what servers send for a login or a wrong address."""
+    """Return whether a file begins like an HTML page.
+
+    Servers send such a page for a login or a wrong URL.
+    """
     start = stream.read(512).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     return start.startswith((b"<!doctype html", b"<html"))

@@ -1,9 +1,10 @@
-"""Lays content into a home: what is new, what the user changed and keeps, what goes. Files only, no network.
+"""Install content into a home and keep what the user changed.
 
-Imported by the module content_deploy; runs on the machine, as the user's account. Standard library only, 3.10.
+The module handles files only, without network access. It runs on the machine, as the user's account. Standard library
+only, Python 3.10.
 
-A fingerprint is as in probcomp_content_archive. The notes of what was laid down map each path to the fingerprints that
-it may have as ours: one, two while an installation is under way, none for a path where the user had a file of her own.
+A fingerprint is as in probcomp_content_archive. The record of installed files maps each path to the fingerprints that
+it may have as ours: one, two during an installation, none for a path where the user had a file of her own.
 """
 
 from __future__ import annotations
@@ -21,26 +22,32 @@ from pathlib import Path
 from .archive import FOLDER, LINK
 
 STAGING_PREFIX = ".content-arriving-"
-"""Begins the name of the folder in a home where an archive is unpacked first."""
+"""Prefix of the folder in a home in which an archive is unpacked first."""
 
 Notes = Mapping[str, list[str]]
 
 
 @dataclass
 class Plan:
-    """What becomes of each path."""
+    """Action for each path of the content and of the record."""
 
     new: list[str] = field(default_factory=list)
-    """Not in the home yet, or no longer: what a user deleted comes back, so that a spoilt notebook can be had again."""
+    """Paths that are missing in the home, or that the user deleted.
+
+    A deleted file comes back, so that a user can restore a damaged notebook.
+    """
     updated: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
-    """Changed by the user: nothing is laid over these."""
+    """Paths that the user changed, which are not overwritten."""
     removed: list[str] = field(default_factory=list)
-    """Of an earlier version, not in this one, and never changed."""
+    """Paths of an earlier version, absent in this one, that the user never changed."""
 
 
 def fingerprint(path: Path) -> str | None:
-    """Return the fingerprint of `path`, None when nothing is there; "other" for what is no file, link or folder."""
+    """Return the fingerprint of `path`, or None when it does not exist.
+
+    The result is "other" for anything but a file, a link or a folder.
+    """
     try:
         mode = path.lstat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -59,12 +66,15 @@ def fingerprint(path: Path) -> str | None:
 
 
 def missing(home: Path, paths: Iterable[str]) -> list[str]:
-    """Return those of `paths` that are not in `home`."""
+    """Return those of `paths` that are missing in `home`."""
     return [path for path in paths if not os.path.lexists(home / path)]
 
 
 def make_plan(home: Path, content: Mapping[str, str], notes: Notes) -> Plan:
-    """Compare `content` (path to fingerprint) and `notes` of what was laid down before with what is in `home`."""
+    """Compare `content` and the record `notes` with the files in `home`.
+
+    `content` maps paths to fingerprints; `notes` is the record of earlier installations.
+    """
     plan = Plan()
     for path, wanted in content.items():
         found = fingerprint(home / path)
@@ -83,7 +93,7 @@ def make_plan(home: Path, content: Mapping[str, str], notes: Notes) -> Plan:
 
 
 def _can_be_made(home: Path, path: str) -> bool:
-    """Tell whether everything above `path` is a folder, or leads to one, or is not there yet."""
+    """Return whether every parent of `path` is or leads to a folder, or is missing."""
     for above in [*(home / path).parents][:-1]:
         if os.path.lexists(above):
             return above.is_dir()
@@ -91,7 +101,10 @@ def _can_be_made(home: Path, path: str) -> bool:
 
 
 def install(home: Path, staging: Path, plan: Plan, content: Mapping[str, str], notes: Notes) -> None:
-    """Carry out `plan` with the unpacked archive in `staging`. Each file is replaced at once, never half written."""
+    """Carry out `plan` with the unpacked archive in `staging`.
+
+    Each file is replaced atomically and is never incomplete.
+    """
     for path in (*plan.new, *plan.updated):
         target = home / path
         if content[path] == FOLDER:
@@ -103,7 +116,7 @@ def install(home: Path, staging: Path, plan: Plan, content: Mapping[str, str], n
         (home / path).unlink(missing_ok=True)
     folders = (path for path, ours in notes.items() if FOLDER in ours and path not in content)
     for path in sorted(folders, reverse=True):
-        # The user's own files in a folder keep it.
+        # A folder with the user's own files stays.
         with contextlib.suppress(OSError):
             (home / path).rmdir()
 
@@ -114,20 +127,23 @@ def _move(source: Path, target: Path) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        # The user keeps this folder on another file system.
+        # The user may keep this folder on another file system.
         partial = target.with_name(f"{STAGING_PREFIX}{target.name}"[:255])
         shutil.copy2(source, partial, follow_symlinks=False)
         partial.replace(target)
 
 
 def new_notes(content: Mapping[str, str], notes: Notes, plan: Plan) -> dict[str, list[str]]:
-    """Return the notes after `plan` was carried out."""
+    """Return the record after `plan` was carried out."""
     kept = set(plan.kept)
     return {path: list(notes.get(path, [])) if path in kept else [wanted] for path, wanted in content.items()}
 
 
 def notes_while_installing(content: Mapping[str, str], notes: Notes, plan: Plan) -> dict[str, list[str]]:
-    """Return notes that are right however far `plan` was carried out when the power fails."""
+    """Return a record that is valid at every stage of `plan`.
+
+    It holds however far the plan was carried out when the power fails.
+    """
     pending = new_notes(content, notes, plan)
     paths = dict.fromkeys((*notes, *pending))
     return {path: list(dict.fromkeys((*notes.get(path, ()), *pending.get(path, ())))) for path in paths}

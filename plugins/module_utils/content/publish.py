@@ -1,7 +1,6 @@
-"""Puts a content archive where machines take it from, and reads it back as a machine would.
+"""Upload a content archive to S3 and download it as a machine would.
 
-Imported by the module content_publish, on the controller. Puts one object into S3 and reads; writes nothing else but
-temporary files.
+Runs on the controller. It puts one object into S3 and reads; apart from that it writes only temporary files.
 """
 
 from __future__ import annotations
@@ -28,32 +27,37 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
 
 MIB = 1 << 20
 LARGEST_PUT = 5 << 30
-"""Bytes that S3 takes in one request (https://docs.aws.amazon.com/general/latest/gr/s3.html)."""
+"""Maximum size in bytes of one S3 request.
+
+Source: https://docs.aws.amazon.com/general/latest/gr/s3.html
+"""
 _KINDS = {b"\x1f\x8b": "application/gzip", b"BZh": "application/x-bzip2", b"\xfd7zXZ": "application/x-xz"}
 _PLAIN = "application/x-tar"
 _MISSING = frozenset({"404", "NoSuchKey", "NotFound"})
 _FORBIDDEN = frozenset({"403", "AccessDenied", "Forbidden"})
 _EVERYBODY = "http://acs.amazonaws.com/groups/global/AllUsers"
-"""The group of an ACL that needs no credentials
-(https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#specifying-grantee)."""
+"""ACL group that needs no credentials.
+
+Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/acl-overview.html#specifying-grantee
+"""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """An archive that machines would accept."""
+    """Archive that machines accept."""
 
     path: Path
     sha256: str
     size: int
-    """Bytes."""
+    """Size in bytes."""
     files: int | None
-    """How many it holds; None when it was not counted."""
+    """Number of files in the archive; None when they were not counted."""
 
 
 def check_archive(path: Path, largest: int, largest_unpacked: int, known: str = "") -> Archive:
-    """Return what is in the file `path` after the checks that machines make; sizes in bytes.
+    """Return the archive in `path` after the checks that machines make.
 
-    A file with the sha256 `known` was checked before, and is only read. Raises MachineError.
+    Sizes are in bytes. A file with the sha256 `known` was checked before, and is only read. Raises MachineError.
     """
     name = path.name
     try:
@@ -76,7 +80,10 @@ def check_archive(path: Path, largest: int, largest_unpacked: int, known: str = 
 
 
 def _unpacked(path: Path, folder: Path, largest: int) -> dict[str, str]:
-    """Return what `unpack` does; its errors speak of this file, not of the content that a machine gets."""
+    """Return the result of `unpack`, with errors about this local file.
+
+    Its own errors describe the content that a machine gets.
+    """
     try:
         return unpack(path, folder, largest)
     except MachineError as error:
@@ -85,29 +92,32 @@ def _unpacked(path: Path, folder: Path, largest: int) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class ContentTarget:
-    """Where the archive lies: an object of S3, and the address at which machines find it."""
+    """Target of the upload: an S3 object and the URL from which machines download it."""
 
     s3: Any
-    """boto3's client."""
+    """S3 client of boto3."""
     anonymous: Any
-    """Another, without credentials."""
+    """S3 client of boto3 without credentials."""
     object: S3Object
     url: str
     largest: int
-    """Bytes that machines take."""
+    """Maximum archive size, in bytes, that machines accept."""
     seconds: float
-    """How long reading it may take."""
+    """Maximum time for reading the archive, in seconds."""
 
     def version(self) -> str | None:
-        """Return the sha256 noted with the object; "" when none is noted, None without object.
+        """Return the sha256 in the object's metadata.
 
-        Raises MachineError when there is no such bucket, or S3 does not tell these credentials what lies there.
+        The result is "" for an object without one and None without an object.
+
+        Raises MachineError when the bucket does not exist, or when S3 does not show these credentials the object.
         """
         try:
             head = self.s3.head_object(Bucket=self.object.bucket, Key=self.object.key)
         except ClientError as error:
             if error_code(error) in _FORBIDDEN:
-                # So answers S3 also for a missing object, to who may not list the bucket: nothing is put unseen.
+                # S3 gives the same answer for a missing object to credentials that may not list the bucket, so nothing
+                # is uploaded.
                 raise MachineError(
                     f"nothing was put: these credentials may not see whether anything lies in {self.object}: they need "
                     f"s3:GetObject on {self.object.arn} and s3:ListBucket on arn:aws:s3:::{self.object.bucket}"
@@ -124,20 +134,22 @@ class ContentTarget:
             self.s3.head_bucket(Bucket=bucket)
         except ClientError as error:
             if error_code(error) not in (*_MISSING, "NoSuchBucket"):
-                return  # It is there; what may be done with it, the next request tells.
+                return  # The bucket exists; the next request shows which access is allowed.
             raise MachineError(
                 f"there is no bucket {bucket}: correct content_url (or content_bucket), or make it: aws s3 mb s3://{bucket}"
             ) from None
 
     def acl_to_keep(self, is_taken: bool) -> str:
-        """Return the ACL that a put must give for machines to read as before, "" where none is needed.
+        """Return the ACL that keeps an uploaded archive readable by machines.
 
-        S3 gives every new object a private ACL, so one that lies there (`is_taken`) and is public by its ACL alone
-        would be replaced by one that nobody can fetch. Raises MachineError when machines could not read what is put,
-        or it cannot be told how they read what lies there; where that cannot be told otherwise, reading back tells.
+        The result is "" where no ACL is needed. S3 gives every new object a private ACL, so an existing object
+        (`is_taken`) that is public by its ACL alone would be replaced by an object that nobody can download.
+
+        Raises MachineError when machines could not read the uploaded archive, or when it is unknown how they read the
+        existing one. Where only a download can show this, the download after the upload does.
         """
         if urllib.parse.urlsplit(self.url).query:
-            return ""  # A signed address needs neither policy nor ACL.
+            return ""  # A signed URL needs neither policy nor ACL.
         policy = self._policy()
         if policy is not None and self.object.is_admitted_by(policy):
             return ""
@@ -151,14 +163,20 @@ class ContentTarget:
         return ""
 
     def _policy(self) -> str | None:
-        """Return the bucket's policy, "" when it has none, None when it may not be read."""
+        """Return the bucket's policy.
+
+        The result is "" when it has none, and None when it may not be read.
+        """
         try:
             return str(self.s3.get_bucket_policy(Bucket=self.object.bucket)["Policy"])
         except ClientError as error:
             return "" if error_code(error) == "NoSuchBucketPolicy" else None
 
     def is_public(self) -> bool:
-        """Tell whether S3 gives what lies there to everybody, by policy or by ACL, as the bucket's settings have it."""
+        """Return whether the existing object is public by policy or by ACL.
+
+        The bucket's settings are taken into account.
+        """
         try:
             self.anonymous.head_object(Bucket=self.object.bucket, Key=self.object.key)
         except ClientError as error:
@@ -186,15 +204,19 @@ class ContentTarget:
         return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.object.policy}"
 
     def read(self) -> str:
-        """Return the sha256 of what a machine gets at the address. Raises MachineError."""
+        """Return the sha256 of the file that a machine downloads from the URL.
+
+        Raises MachineError.
+        """
         with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
             arrived = download(self.url, Path(folder) / "archive", ("", ""), self.largest, self.seconds)
         return arrived.sha256 if arrived else ""
 
     def put(self, archive: Archive, acl: str = "") -> None:
-        """Put the archive, with its version. S3 refuses it should it arrive other than it was checked.
+        """Upload the archive with its version.
 
-        `acl` is the canned ACL that it gets, "" for S3's own choice.
+        S3 refuses an archive that differs from the checked one. `acl` is the canned ACL of the object, "" for S3's
+        default.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         metadata = {"sha256": archive.sha256, "published": now, "name": urllib.parse.quote(archive.path.name)}
@@ -208,7 +230,7 @@ class ContentTarget:
                     Body=stream,
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(archive.sha256)).decode(),
                     ContentType=next((kind for magic, kind in _KINDS.items() if start.startswith(magic)), _PLAIN),
-                    # A cache between bucket and machines has to ask whether it is still the newest.
+                    # A cache between bucket and machines must ask whether its copy is still the newest.
                     CacheControl="no-cache",
                     Metadata=metadata,
                     **({"ACL": acl} if acl else {}),
@@ -217,7 +239,7 @@ class ContentTarget:
             if error_code(error) not in _FORBIDDEN:
                 raise
             if acl:
-                # Also what Block Public Access answers to a new public ACL.
+                # Block Public Access gives this answer to a new public ACL too.
                 raise MachineError(
                     f"nothing was put: what lies in {self.object} is public by its ACL alone, and these credentials "
                     f"may not put another with that ACL: they need s3:PutObject and s3:PutObjectAcl on "
@@ -228,7 +250,7 @@ class ContentTarget:
             ) from None
 
     def prove(self, archive: Archive) -> None:
-        """Raise MachineError unless a machine gets this archive at the address."""
+        """Raise MachineError unless a machine can download this archive from the URL."""
         try:
             found = self.read()
         except MachineError as error:
@@ -244,9 +266,10 @@ class ContentTarget:
 
 
 def publish(archive: Archive, target: ContentTarget, found: str | None, pinned: str, check_mode: bool) -> bool:
-    """Bring `archive` to the target unless it is there; return whether it had to be put. Raises MachineError.
+    """Upload `archive` unless the target has it, and return whether it was uploaded.
 
-    `found` is the version that lies there. `pinned` is the only sha256 that machines accept, "" for any.
+    Raises MachineError. `found` is the version of the existing object. `pinned` is the only sha256 that machines
+    accept, "" for any.
     """
     if pinned not in ("", archive.sha256):
         raise MachineError(

@@ -1,6 +1,7 @@
-"""Where content_url takes its file from: bucket and key, by the forms that addresses of S3 have. Pure functions.
+"""Parse content_url into bucket and key by the forms of S3 URLs.
 
-Imported by the module content_publish, on the controller. Standard library only.
+Pure functions, standard library only. Runs on the controller.
+
 Forms: https://docs.aws.amazon.com/AmazonS3/latest/userguide/VirtualHosting.html and WebsiteEndpoints.html.
 """
 
@@ -19,13 +20,15 @@ _HOST = re.compile(
     r"(?:(?P<bucket>[a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.)?"
     r"s3(?:-(?:accelerate|fips|website))?(?:[.-](?:dualstack\.)?[a-z0-9-]+)?\.amazonaws\.com(?:\.cn)?"
 )
-"""s3.amazonaws.com, s3.eu-west-1..., s3-eu-west-1..., s3-website.eu-west-1..., s3.dualstack.eu-west-1..., with or
-without a bucket before it."""
+"""Pattern of S3 host names with or without a leading bucket.
+
+Examples: s3.amazonaws.com, s3.eu-west-1..., s3-eu-west-1..., s3-website.eu-west-1..., s3.dualstack.eu-west-1...
+"""
 
 
 @dataclass(frozen=True)
 class S3Object:
-    """An object of S3."""
+    """Object in S3."""
 
     bucket: str
     key: str
@@ -35,19 +38,20 @@ class S3Object:
 
     @property
     def arn(self) -> str:
-        """How policies name it."""
+        """Return the ARN of the object, as policies have it."""
         return f"arn:aws:s3:::{self.bucket}/{self.key}"
 
     @property
     def policy(self) -> str:
-        """The policy of the bucket by which machines may read the object, on one line."""
+        """Return a bucket policy on one line that lets machines read the object."""
         statement = {"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": self.arn}
         return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
     def is_admitted_by(self, policy: str) -> bool:
-        """Tell whether a statement of the bucket's `policy` (JSON) lets everybody read the object, on no condition.
+        """Return whether a statement of `policy` lets everybody read the object.
 
-        False is also said of what this does not understand. Whether another statement denies it is not looked at.
+        `policy` is the bucket's, in JSON, and the statement must have no condition. The result is also False for a
+        statement that this function does not understand. It does not check whether another statement denies access.
         """
         statements = json.loads(policy).get("Statement", []) if policy else []
         return any(self._admits(statement) for statement in _listed(statements))
@@ -67,9 +71,11 @@ class S3Object:
 
 
 def parse_content_url(url: str, bucket: str = "", key: str = "") -> S3Object:
-    """Return where `url` takes its file from; `bucket` and `key`, given both, say it of an address that is not S3's.
+    """Return the S3 object of `url`.
 
-    Raises MachineError with what to set.
+    `bucket` and `key`, both given, name the object of a URL that is not of S3.
+
+    Raises MachineError with the setting to change.
     """
     if not url:
         raise MachineError("no content_url is set in group_vars/all: the address at which machines find the content")
@@ -103,7 +109,10 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _fits(text: str, pattern: str) -> bool:
-    """Tell whether `text` is what the `pattern` of a policy means, where * and ? stand for any characters."""
+    """Return whether `text` matches the `pattern` of a policy.
+
+    In a pattern * stands for any characters and ? for any one character.
+    """
     parts = (".*" if part == "*" else "." if part == "?" else re.escape(part) for part in pattern)
     return re.fullmatch("".join(parts), text, re.DOTALL) is not None
 

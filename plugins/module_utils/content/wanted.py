@@ -1,6 +1,6 @@
-"""Which content is wanted in a home, and whether what is installed there is that.
+"""Compare the content that is required in a home with the installed content.
 
-Used by the modules content_deploy and role_drift; runs on the machine. Python 3.10 and its standard library only.
+Runs on the machine. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from .download import download
 from .install import missing
 
 MIB = 1 << 20
-"""Bytes in a unit of the options about sizes."""
+"""Bytes per unit of the size options."""
 
 
 @dataclass(frozen=True)
 class Wish:
-    """The module's options, checked."""
+    """Validated options of the module."""
 
     url: str
     checksum: str
@@ -32,17 +32,26 @@ class Wish:
 
     @property
     def source(self) -> str:
-        """The address without what changes from one signed address of the same archive to the next."""
+        """Return the URL without its variable parts.
+
+        A signed URL of the same archive changes from one signature to the next.
+        """
         return redact_url(self.url)
 
 
 def is_current(wish: Wish, note: dict[str, Any]) -> bool:
-    """Tell, without the network, that what is installed is what is wished for; False when that cannot be told."""
+    """Return, without network access, whether the required content is installed.
+
+    The result is False when the installed content is unknown.
+    """
     return bool(wish.checksum) and note.get("version") == wish.checksum and not note.get("under_way")
 
 
 def known_version(wish: Wish, note: dict[str, Any], nothing_missing: bool) -> tuple[str, str]:
-    """Return the etag and date that make a server answer "not modified"; empty when the archive is needed anyhow."""
+    """Return the etag and date that make a server answer "not modified".
+
+    They are empty when the archive is needed in any case.
+    """
     is_same = note.get("source") == wish.source and wish.checksum in ("", note.get("version"))
     if not (is_same and nothing_missing) or note.get("under_way"):
         return ("", "")
@@ -50,7 +59,10 @@ def known_version(wish: Wish, note: dict[str, Any], nothing_missing: bool) -> tu
 
 
 def would_change(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path) -> bool:
-    """Tell for check mode whether the archive would be laid down, leaving home and notes as they are."""
+    """Return for check mode whether the archive would be installed.
+
+    Home and record stay unchanged.
+    """
     note = read_note(note_file)
     if not note.get("version") or run_as(account, lambda: missing(home, note["files"]), wish.timeout, "looking"):
         return True

@@ -1,7 +1,7 @@
-"""What on a machine differs from what a role leaves there. Each check returns its differences, one short line for each.
+"""Compare a machine with the state that a role leaves on it.
 
-Used by the module role_drift; runs on the machine as root and changes nothing. Python 3.10 and its standard library
-only.
+Each check returns its differences, one short line for each. Runs on the machine as root and changes nothing. Python
+3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -25,13 +25,19 @@ from ..machine.python_record import is_current, wanted_note
 _PROGRAM_SECONDS = 60
 _HOME_SECONDS = 30
 _LARGEST_FILE = 1 << 20
-"""Bytes of a file that is compared; the roles' own are far smaller."""
+"""Maximum size in bytes of a compared file.
+
+The roles' own files are far smaller.
+"""
 
 Check = Callable[[Any], list[str]]
 
 
 def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
-    """Wait until cloud-init is done, for at most `timeout` seconds. Its own errors are not ours."""
+    """Wait at most `timeout` seconds for the end of cloud-init.
+
+    cloud-init's own errors are ignored.
+    """
     if shutil.which("cloud-init") is None:
         return []
     try:
@@ -42,20 +48,23 @@ def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def packages(wanted: list[str]) -> list[str]:
-    """Compare the packages that dpkg knows as installed."""
+    """Compare the required packages with those that dpkg reports as installed."""
     known = _run(["dpkg-query", "-W", "-f", "${Package} ${db:Status-Status}\n", *wanted], _PROGRAM_SECONDS)
     lines = known.stdout.decode(errors="replace").splitlines()
     return [f"package {name}: not installed" for name in wanted if f"{name} installed" not in lines]
 
 
 def files(wanted: list[Mapping[str, Any]]) -> list[str]:
-    """Compare root's own files: `path`, and `sha256`, `mode` (octal digits) and `line` where they are given."""
+    """Compare root's own files.
+
+    The keys are `path`, and optionally `sha256`, `mode` (octal digits) and `line`.
+    """
     return [f"{item['path']}: {difference}" for item in wanted if (difference := _file_difference(item))]
 
 
 def _file_difference(wanted: Mapping[str, Any]) -> str:
     try:
-        # Without O_NONBLOCK a pipe of that name would hold us for ever.
+        # Without O_NONBLOCK a pipe of that name would block for ever.
         descriptor = os.open(wanted["path"], os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return "missing"
@@ -84,15 +93,16 @@ def account(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def hostname(wanted: str) -> list[str]:
-    """Compare the name that the machine has now, and the one that it gets at its next boot."""
+    """Compare the machine's current host name and its host name after the next boot."""
     kept = Path("/etc/hostname").read_text(encoding="utf-8", errors="replace").strip()
     return [] if socket.gethostname() == kept == wanted else ["other host name"]
 
 
 def record(wanted: Mapping[str, Any]) -> list[str]:
-    """Compare files with the sums that the role wrote down when it last succeeded, with the same `settings`.
+    """Compare files with the checksums that the role recorded at its last success.
 
-    The file `path` is as sha256sum writes it, after a line with a hash sign and the settings.
+    The `settings` must be the recorded ones too. The file `path` is as sha256sum writes it, after a line with a hash
+    sign and the settings.
     """
     path = Path(wanted["path"])
     if not path.exists():
@@ -105,13 +115,13 @@ def record(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def python_environment(wanted: Mapping[str, Any]) -> list[str]:
-    """Compare the list of Python packages that was installed into an environment."""
+    """Compare the list of Python packages installed in an environment."""
     note = wanted_note(wanted["requirements"], wanted["python"], wanted["system_site_packages"])
     return [] if is_current(wanted["path"], note) else [f"{wanted['path']}: other list of packages"]
 
 
 def content(wanted: Mapping[str, Any]) -> list[str]:
-    """Compare the content of a home with the archive, which is asked for over the network."""
+    """Compare the content of a home with the archive, over the network."""
     options = dict(wanted)
     owner = _account(options.pop("owner"))
     options["checksum"] = bare_checksum(options["checksum"])
@@ -120,7 +130,10 @@ def content(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def installer(wanted: Mapping[str, Any]) -> list[str]:
-    """Tell whether the content's installer has to run: once per version, or `force`d."""
+    """Return whether the content's installer must run.
+
+    It runs once per version, or when `force`d.
+    """
     version = read_note(NOTES / "content.json").get("version")
     if not version or (read_note(NOTES / "content_install.json").get("version") == version and not wanted["force"]):
         return []
@@ -141,13 +154,13 @@ CHECKS: dict[str, Check] = {
     "content": content,
     "installer": installer,
 }
-"""By the name of what a role expects."""
+"""Check functions by the name of the expected item."""
 
 
 def differences(expected: Mapping[str, Any]) -> list[str]:
-    """Return what differs from `expected`, which has a value for some of CHECKS.
+    """Return the differences from `expected`, which has values for some of CHECKS.
 
-    What cannot be looked at counts as different: the role itself then fails, and says it in its own words.
+    A check that fails counts as a difference: the role itself then fails with its own message.
     """
     found = []
     for kind, value in expected.items():
@@ -166,7 +179,10 @@ def _account(name: str) -> pwd.struct_passwd:
 
 
 def _run(command: list[str], seconds: float) -> subprocess.CompletedProcess[bytes]:
-    """Return how a program ended, with what it printed. Raises subprocess.TimeoutExpired."""
+    """Return the exit status and output of a program.
+
+    Raises subprocess.TimeoutExpired.
+    """
     return subprocess.run(
         command,
         stdin=subprocess.DEVNULL,

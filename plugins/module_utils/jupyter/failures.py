@@ -21,7 +21,7 @@ REPAIRS = {
     "open": "set_password.yml",
     "kernel": "restart_jupyter.yml",
 }
-"""Repair command for each kind of failure.
+"""Playbook that repairs each kind of failure.
 
 A kind without an entry needs a person.
 """

@@ -1,7 +1,7 @@
-"""What our modules need on a machine: work done as the user's account, and root's own notes about it.
+"""Run work as the user's account on a machine and keep root's records.
 
-A home belongs to its user, who may plant a link where root would write. So whatever is done in a home is done as its
-account, in a child process that has given up root. Imported by modules; Python 3.10 and its standard library only.
+A home belongs to its user, who may plant a link where root would write. Work in a home therefore runs as its account,
+in a child process that has given up root. Runs on the machine. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -22,18 +22,21 @@ from typing import Any, NoReturn
 from ..common.files import locked_within, write_whole
 
 NOTES = Path("/var/lib/probcomp")
-"""Root's folder of notes: what was installed, and from what. Its files tell later runs what is left to do."""
+"""Root's folder of records about installed versions and their sources.
+
+Later runs read from its files which steps remain.
+"""
 
 _LARGEST_ANSWER = 64 * 1024 * 1024
-"""Bytes that a child may hand back."""
+"""Maximum bytes in a child's answer."""
 
 
 class MachineError(RuntimeError):
-    """Something that cannot be done; str() is one line for the administrator."""
+    """Error on a machine; str() is one line for the administrator."""
 
 
 def find_account(name: str) -> pwd.struct_passwd | None:
-    """Return the account `name`, or None when there is none."""
+    """Return the account `name`, or None when it does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError:
@@ -41,7 +44,7 @@ def find_account(name: str) -> pwd.struct_passwd | None:
 
 
 def environment_of(account: pwd.struct_passwd) -> dict[str, str]:
-    """Return what a login would set, and nothing of root's own environment."""
+    """Return the environment that a login would set, without root's own variables."""
     return {
         "HOME": account.pw_dir,
         "USER": account.pw_name,
@@ -53,7 +56,10 @@ def environment_of(account: pwd.struct_passwd) -> dict[str, str]:
 
 
 def process_as(account: pwd.struct_passwd) -> dict[str, Any]:
-    """Return the settings of `subprocess` for a program that runs as `account`, without input, all output together."""
+    """Return the `subprocess` options for a program that runs as `account`.
+
+    The program has no input, and its output and error output are one stream.
+    """
     return {
         "stdin": subprocess.DEVNULL,
         "stdout": subprocess.PIPE,
@@ -66,9 +72,10 @@ def process_as(account: pwd.struct_passwd) -> dict[str, Any]:
 
 
 def run_as(account: pwd.struct_passwd, work: Callable[[], Any], seconds: float, what: str) -> Any:
-    """Return what `work` returns when it runs as `account` in a child process. The answer must be fit for JSON.
+    """Return the result of `work`, run as `account` in a child process.
 
-    `what` names the work in errors. Raises MachineError: that of the work, or when it takes longer than `seconds`.
+    The result must be serialisable as JSON. `what` names the work in errors. Raises MachineError from the work, or when
+    it takes longer than `seconds`.
     """
     readable, writable = os.pipe()
     child = os.fork()
@@ -108,7 +115,7 @@ def _work_and_exit(account: pwd.struct_passwd, work: Callable[[], Any], what: st
     except OSError as error:
         where = f": {error.filename}" if error.filename and str(error.filename) not in what else ""
         result = {"error": f"{what} failed: {error.strerror or error}{where}"}
-    except BaseException as error:  # Whatever it was, this process must end here and not go on as a second module.
+    except BaseException as error:  # After any error this process must end here and not continue as a second module.
         result = {"error": f"{what} failed: {type(error).__name__}: {error}"}
     try:
         with os.fdopen(answer_to, "wb") as stream:
@@ -118,7 +125,10 @@ def _work_and_exit(account: pwd.struct_passwd, work: Callable[[], Any], what: st
 
 
 def _read_all(stream: int, deadline: float) -> bytes | None:
-    """Return what comes until the other side closes, None when that lasts past `deadline` (of time.monotonic)."""
+    """Return all data until the other side closes, or None after `deadline`.
+
+    `deadline` is on time.monotonic.
+    """
     answer = b""
     while len(answer) < _LARGEST_ANSWER:
         ready, _, _ = select.select([stream], [], [], max(0.0, deadline - time.monotonic()))
@@ -132,7 +142,7 @@ def _read_all(stream: int, deadline: float) -> bytes | None:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """Return the note in the file `path`; empty when there is none or it cannot be understood."""
+    """Return the record in the file `path`, empty when it is missing or invalid."""
     try:
         note = json.loads(path.read_bytes())
     except (FileNotFoundError, ValueError):
@@ -141,16 +151,18 @@ def read_note(path: Path) -> dict[str, Any]:
 
 
 def write_note(path: Path, note: dict[str, Any]) -> None:
-    """Write `note` to the file `path`, whole or not at all, also when the machine loses power."""
+    """Write `note` to the file `path` atomically, also in case of a power failure."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     write_whole(path, json.dumps(note, indent=1).encode())
 
 
 @contextlib.contextmanager
 def one_at_a_time(path: Path, seconds: float, what: str) -> Iterator[None]:
-    """Hold the lock file `path`: work whose administrator was cut off goes on, and a rerun must not disturb it.
+    """Hold the lock file `path`.
 
-    Raises MachineError when another holds it for longer than `seconds`.
+    Work continues on the machine after the administrator's connection is lost, and a second run must not disturb it.
+
+    Raises MachineError when another process holds it for longer than `seconds`.
     """
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     with path.open("w") as lock:
@@ -160,7 +172,10 @@ def one_at_a_time(path: Path, seconds: float, what: str) -> Iterator[None]:
 
 
 def last_words(text: str, lines: int = 5, limit: int = 400) -> str:
-    """Return the last lines of a program's output as one printable line of at most `limit` characters."""
+    """Return the last lines of a program's output as one printable line.
+
+    The line has at most `limit` characters.
+    """
     without_commands = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text)
     kept = [" ".join(line.split()) for line in without_commands.splitlines() if line.strip()][-lines:]
     joined = "".join(c if c.isprintable() else "?" for c in " / ".join(kept))

@@ -1,8 +1,10 @@
-"""What must not be in an image of a machine: found, removed, and looked for once more. Runs as root on the machine.
+"""Find and remove files that an image of a machine must not contain.
 
-Whatever makes a machine one of a kind, or lets somebody in, would be the same on all machines made of the image. What
-the roles installed stays, and their notes of it, so that a new machine has little left to do. `Root` takes another
-folder than / for tests. Python 3.10 and its standard library only.
+A second search shows what is left. Runs as root on the machine.
+
+Files that identify a machine or grant access to it would be the same on all machines made from the image. Software that
+the roles installed stays, with the roles' records of it, so that a new machine needs few further steps. `Root` takes
+another folder than / for tests. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ FROM_HOMES = {
     "logs": (".iventure_logs/*", ".ipython/profile_*/log", ".npm/_logs"),
     "caches": (".cache", ".ansible"),
 }
-"""What goes from every home, by what it is; patterns below the home."""
+"""Patterns of files to remove from every home, by kind."""
 
 FROM_SYSTEM = {
     "host keys": ("etc/ssh/ssh_host_*",),
@@ -48,31 +50,37 @@ FROM_SYSTEM = {
         *("var/log/journal/*", "var/log/**/*.gz", "var/log/**/*.xz", "var/log/**/*.[0-9]", "var/log/**/*.old"),
         *("var/crash/*", "var/lib/systemd/coredump/*", "var/spool/mail/*", "var/mail/*"),
     ),
-    # Ours, and the notes of how far its journal was fetched, which are of no use to another journal.
+    # These are our logs and the records of the journal's fetched part, which are of no use to another journal.
     "the fleet's logs": ("var/log/probcomp/*", "var/lib/probcomp/logs"),
     "work under way": ("var/lib/probcomp/*.lock", "var/lib/probcomp/jupyter_restart_pending"),
     "package lists": ("var/lib/apt/lists/*_*", "var/lib/apt/lists/partial/*", "var/cache/apt/*.bin"),
     "temporary files": ("tmp/*", "tmp/.[!.]*", "var/tmp/*", "var/tmp/.[!.]*"),
 }
-"""What goes from the rest of the system, by what it is."""
+"""Patterns of files to remove from the rest of the system, by kind."""
 
 IN_USE = re.compile(r"systemd-private-|ansible|\.(X11|XIM|ICE|font)-unix")
-"""Temporary files that go by themselves: of services when they stop, of the very module that cleans when it ends."""
+"""Temporary files that their owners remove.
+
+Services remove theirs when they stop, and the cleaning module removes its own when it ends.
+"""
 SEARCHED = (
     *("ssh keys", "histories", "Jupyter's password", "Jupyter's secrets", "host keys", "cloud-init's state"),
     "the fleet's logs",
 )
-"""What is looked for once more; the others may come back while the machine runs."""
+"""Kinds of files in the second search.
+
+Other kinds may reappear while the machine runs.
+"""
 
 
 @dataclass(frozen=True)
 class Root:
-    """The file system that is cleaned."""
+    """File system to clean."""
 
     path: Path = Path("/")
 
     def homes(self) -> list[Path]:
-        """Return the homes of people and of root, whether or not their account still exists."""
+        """Return the homes of people and of root, even without an existing account."""
         found = {self.path / "root"}
         for line in self._lines("etc/passwd"):
             fields = line.split(":")
@@ -83,13 +91,16 @@ class Root:
         return sorted(home for home in found if home.is_dir() and home != self.path)
 
     def clean(self) -> dict[str, int]:
-        """Remove all of it; return how many things of each kind went. Raises OSError."""
+        """Remove all these files and return the number of each kind.
+
+        Raises OSError.
+        """
         gone: dict[str, int] = {}
         for kind, path in self._all(FROM_HOMES, FROM_SYSTEM):
             if not IN_USE.match(path.name):
                 _remove(path)
                 gone[kind] = gone.get(kind, 0) + 1
-        # Those that are open, or that their programs do not make again, keep their place and owner.
+        # Open logs, and logs that their programs do not create again, keep their place and owner.
         for log in _files(self.path / "var/log"):
             if log.stat().st_size:
                 os.truncate(log, 0)
@@ -98,7 +109,7 @@ class Root:
         return gone
 
     def left(self) -> list[str]:
-        """Return what should be gone and is there, as texts for people."""
+        """Return files that should be gone but still exist, as texts for people."""
         found = [f"{kind}: {path}" for kind, path in self._all(FROM_HOMES, FROM_SYSTEM) if kind in SEARCHED]
         if (self.path / "etc/machine-id").read_bytes().strip():
             found.append("the machine's id")
@@ -115,13 +126,14 @@ class Root:
             yield from ((kind, path) for path in _matching(self.path, patterns))
 
     def _forget_identity(self) -> None:
-        # Empty, and not missing: then the first boot makes an id, and does nothing else that a first boot may do.
+        # An empty file makes the first boot create an id without the other steps that a first boot may take; a missing
+        # file would not.
         (self.path / "etc/machine-id").write_bytes(b"")
         bus = self.path / "var/lib/dbus/machine-id"
         if bus.exists() and not bus.is_symlink():
             bus.unlink()
             bus.symlink_to("/etc/machine-id")
-        # In place: it may be a mount.
+        # The file is written in place because it may be a mount.
         (self.path / "etc/hostname").write_text("localhost\n", encoding="ascii")
 
     def _lines(self, name: str) -> list[str]:
@@ -131,7 +143,10 @@ class Root:
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> Iterator[Path]:
-    """Yield what is in `folder` under one of the patterns; nothing that a link in a home would reach elsewhere."""
+    """Yield the entries of `folder` that match one of the patterns.
+
+    Nothing outside is reached through a link in a home.
+    """
     top = folder.resolve()
     for pattern in patterns:
         for path in sorted(folder.glob(pattern)):

@@ -1,6 +1,6 @@
-"""How a machine's Jupyter stands: the hash of its password, and its service.
+"""Manage the Jupyter service of a machine and read its password hash.
 
-Used by the modules jupyter_password and role_drift; runs on the machine. Python 3.10 and its standard library only.
+Runs on the machine. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from typing import Any
 from .accounts import NOTES, MachineError, run_as
 
 CONFIG = Path(".jupyter/jupyter_server_config.json")
-"""Where Jupyter takes the hash from, below its account's home."""
+"""Path of the file with Jupyter's password hash, below its account's home."""
 HOME_SECONDS = 30
-"""Seconds that reading or writing one file may take; a home can hang."""
+"""Seconds allowed for reading or writing one file, because a home can hang."""
 OTHER_HASHES = (("PasswordIdentityProvider", "hashed_password"), ("ServerApp", "password"))
-"""Settings that would win over the one we write."""
+"""Settings that take precedence over the one we write."""
 PENDING = NOTES / "jupyter_restart_pending"
-"""Root's note that a hash was written and Jupyter has not answered with it yet."""
+"""Root's record of a new hash with which Jupyter has not answered yet."""
 _LARGEST_CONFIG = 1 << 20
 _SYSTEMCTL_SECONDS = 90
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
-    """Return Jupyter's settings in the file `path`: empty without one, None when no JSON object can be read there.
+    """Return Jupyter's settings in the file `path`.
 
-    Runs as the user.
+    The settings are empty without a file, and None when the file holds no readable JSON object. Runs as the user.
     """
     try:
-        # Without O_NONBLOCK a pipe of that name would hold us for ever.
+        # Without O_NONBLOCK a pipe of that name would block for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     except FileNotFoundError:
         return {}
@@ -56,7 +56,10 @@ def read_config(path: Path) -> dict[str, Any] | None:
 
 
 def hash_in(config: dict[str, Any] | None) -> str:
-    """Return the hash that Jupyter takes from `config`; empty when there is none, or another setting would win."""
+    """Return the hash that Jupyter takes from `config`.
+
+    The hash is empty when there is none or when another setting takes precedence.
+    """
     config = config or {}
     if any(isinstance(config.get(section), dict) and name in config[section] for section, name in OTHER_HASHES):
         return ""
@@ -66,7 +69,10 @@ def hash_in(config: dict[str, Any] | None) -> str:
 
 
 def is_private(path: Path) -> bool:
-    """Tell whether none but its owner can read the file `path`. Runs as the user."""
+    """Return whether only its owner can read the file `path`.
+
+    Runs as the user.
+    """
     try:
         return not path.stat().st_mode & 0o077
     except FileNotFoundError:
@@ -74,14 +80,17 @@ def is_private(path: Path) -> bool:
 
 
 class Service:
-    """The unit of Jupyter."""
+    """Systemd unit of Jupyter."""
 
     def __init__(self, name: str, port: int, timeout: int) -> None:
         self._name, self._timeout = name, timeout
         self._url = f"http://127.0.0.1:{port}/api"
 
     def is_well(self) -> bool:
-        """Tell whether it runs and will run after a reboot. Raises MachineError when there is no such unit."""
+        """Return whether the unit runs and will run after a reboot.
+
+        Raises MachineError when there is no such unit.
+        """
         state = self._state()
         wanted = {"ActiveState": "active", "UnitFileState": "enabled", "NeedDaemonReload": "no"}
         return all(state[name] == value for name, value in wanted.items())
@@ -95,12 +104,15 @@ class Service:
         return state
 
     def start(self, anew: bool) -> None:
-        """Enable it, start it (`anew`: also when it runs) and wait until it answers. Raises MachineError."""
+        """Enable and start the unit and wait until it answers.
+
+        With `anew` a running unit is restarted. Raises MachineError.
+        """
         if self._state()["NeedDaemonReload"] == "yes":
             self._systemctl("daemon-reload")
             anew = True
         self._systemctl("enable", "--quiet", self._name)
-        # Starts that failed before count against the unit's limit. Refused for a unit that never ran.
+        # Earlier failed starts count against the unit's limit. systemd refuses the reset for a unit that never ran.
         with contextlib.suppress(MachineError):
             self._systemctl("reset-failed", self._name)
         self._systemctl("restart" if anew else "start", self._name)
@@ -118,7 +130,7 @@ class Service:
             time.sleep(0.3)
 
     def _answers(self) -> bool:
-        # Straight to the machine itself, whatever proxy its environment names.
+        # The request goes directly to the machine itself, whatever proxy its environment names.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
             with opener.open(self._url, timeout=5) as response:
@@ -135,7 +147,7 @@ class Service:
 
 
 def look(account: pwd.struct_passwd, service: Service) -> dict[str, Any]:
-    """Return the machine's hash, and whether nothing but a comparison of it is left to do."""
+    """Return the machine's hash, and whether only its comparison remains to be done."""
     path = Path(account.pw_dir) / CONFIG
     found = run_as(account, lambda: [hash_in(read_config(path)), is_private(path)], HOME_SECONDS, f"reading {path}")
     return {"hash": found[0], "is_well": bool(found[1]) and not PENDING.exists() and service.is_well()}

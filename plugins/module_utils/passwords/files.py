@@ -1,7 +1,9 @@
-"""Password files of the users on the controller, `jupyter-passwords/<user>.passwd`: read, checked and made.
+"""Read, check and create password files of the users on the controller.
 
-The first line of a file is the password. What is wrong with a file is told in one line; the password never is.
-Used by modules and plugins that run on the controller. Standard library only, but for the words, which passlib ships.
+The files are `jupyter-passwords/<user>.passwd`, and the first line of a file is the password. A problem with a file is
+reported in one line, which never contains the password.
+
+Runs on the controller. Standard library only, except for the word list, which passlib ships.
 """
 
 from __future__ import annotations
@@ -19,20 +21,32 @@ from pathlib import Path
 from ..common.files import write_beside
 
 WORDS_IN_PHRASE = 5
-"""Words in a pass phrase that we make: 5 of the 7,776 of the EFF's long list are 64.6 bits. Jupyter does not limit the
-attempts at a login, so this must hold against a guesser on the network; it is also short enough to type from a card."""
+"""Number of words in a new pass phrase.
+
+5 of the 7,776 words of the EFF's long list are 64.6 bits. Jupyter does not limit login attempts, so the phrase must
+resist guessing over the network; it is also short enough to type from a card.
+"""
 
 Decrypt = Callable[[bytes], bytes]
-"""From the bytes of a file that ansible-vault encrypted to the plain ones; ValueError when the password is wrong."""
+"""Function that decrypts the bytes of a file encrypted by ansible-vault.
+
+It raises ValueError when the password is wrong.
+"""
 
 _VAULT_MARK = b"$ANSIBLE_VAULT;"
 _VAULT_SECONDS = 60
 _LARGEST_FILE = 65536
-"""Bytes; a password file that is larger is some other file."""
+"""Maximum size of a password file in bytes.
+
+A larger file is not a password file.
+"""
 
 
 class PasswordFileError(ValueError):
-    """A password file that cannot be used; str() is one line of which file, what is wrong with it and what to do."""
+    """Unusable password file.
+
+    str() is one line with the file, its problem and what to do.
+    """
 
     def __init__(self, path: Path, what: str, fix: str) -> None:
         super().__init__(f"{path}: {what}: {fix}")
@@ -41,7 +55,7 @@ class PasswordFileError(ValueError):
 
 
 def password_file(directory: str | Path, user: str) -> Path:
-    """Return where the password of `user` is kept in `directory`."""
+    """Return the path of the password file of `user` in `directory`."""
     return Path(directory) / f"{user}.passwd"
 
 
@@ -54,9 +68,10 @@ def read_password(
 ) -> str:
     """Return the password in the file `path`.
 
-    `minimum_length` counts characters. A file or folder that others can read is given mode 0600 or 0700, unless
-    `mend` is false; either is said in `notes`. `decrypt` (see vault_decrypter) is used for
-    files that ansible-vault encrypted.
+    `minimum_length` counts characters. A file or folder that others can read is given mode 0600 or 0700, unless `mend`
+    is false; `notes` gets a line in both cases. `decrypt` (see vault_decrypter) is used for files that ansible-vault
+    encrypted.
+
     Raises PasswordFileError.
     """
     path = Path(path)
@@ -85,9 +100,11 @@ def read_password(
 
 
 def new_phrase(minimum_length: int = 0) -> str:
-    """Return a new pass phrase of WORDS_IN_PHRASE random words, or of more until it has `minimum_length` characters.
+    """Return a new pass phrase of WORDS_IN_PHRASE or more random words.
 
-    passlib.pwd.genphrase does the same, but that module cannot be imported where setuptools no longer brings
+    Words are added until it has `minimum_length` characters.
+
+    passlib.pwd.genphrase does the same, but that module cannot be imported where setuptools no longer includes
     pkg_resources; its word list can be read without it.
     """
     words = phrase_words()
@@ -98,7 +115,10 @@ def new_phrase(minimum_length: int = 0) -> str:
 
 
 def phrase_words() -> list[str]:
-    """Return the words of which phrases are made: lower-case letters (and four times a hyphen), no two alike."""
+    """Return the word list for pass phrases, without duplicates.
+
+    A word has lower-case letters, and four words have a hyphen.
+    """
     text = resources.files("passlib").joinpath("_data/wordsets/eff_long.txt").read_text(encoding="ascii")
     words = sorted(set(text.split()))
     if math.log2(len(words)) * WORDS_IN_PHRASE < 60:
@@ -107,13 +127,15 @@ def phrase_words() -> list[str]:
 
 
 def write_new_password(path: Path, password: str) -> bool:
-    """Write `password` to a new file `path` of mode 0600; return False, and write nothing, when there is one already.
+    """Write `password` to a new file `path` of mode 0600.
 
-    The file appears under its name only when whole: an interrupted run leaves no half a password. Raises OSError.
+    If the file exists already, the function writes nothing and returns False.
+
+    The file appears under its name only when complete: an interrupted run leaves no partial password. Raises OSError.
     """
     partial = write_beside(path, f"{password}\n".encode(), 0o600)
     try:
-        # A link fails when the name is taken, also by a run at the same moment; a rename would replace that file.
+        # A link fails when the name exists, even if another run created it just now; a rename would replace that file.
         os.link(partial, path)
     except FileExistsError:
         return False
@@ -123,12 +145,12 @@ def write_new_password(path: Path, password: str) -> bool:
 
 
 def keep_private(item: Path, mode: int, notes: list[str], mend: bool = True) -> None:
-    """Take from others what access they have to `item` by giving it `mode`, and say so in `notes`.
+    """Set `mode` on `item` to remove others' access and add a line to `notes`.
 
-    Without `mend` it is only said. Raises PasswordFileError when the mode cannot be changed.
+    Without `mend` only the line is added. Raises PasswordFileError when the mode cannot be changed.
     """
     found = stat.S_IMODE(item.stat().st_mode)
-    # "." is the folder that somebody works in: its mode is not ours to change.
+    # "." is the folder in which a person works, so its mode stays unchanged.
     if not found & 0o077 or item.resolve() == Path.cwd():
         return
     note = f"{item} could be read by others (mode {found:04o})"
@@ -143,10 +165,12 @@ def keep_private(item: Path, mode: int, notes: list[str], mend: bool = True) -> 
 
 
 def vault_decrypter(vault_password_file: str | None) -> Decrypt | None:
-    """Return what decrypts files of ansible-vault with the password in a file (or said by a script), None without one.
+    """Return a function that decrypts ansible-vault files, None without a password.
 
-    The program ansible-vault does the work: a module cannot import Ansible's own library, of which it sees a part only.
-    The returned function raises ValueError when the password cannot be had or does not fit.
+    The vault password is in a file, or is the output of a script.
+
+    The program ansible-vault does the work: a module can import only a part of Ansible's own library. The returned
+    function raises ValueError when the password is unavailable or wrong.
     """
     if not vault_password_file:
         return None

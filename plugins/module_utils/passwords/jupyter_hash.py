@@ -1,6 +1,6 @@
-"""Jupyter's password hashes, made and checked on the controller; the password itself never goes to a machine.
+"""Create and check Jupyter's password hashes on the controller.
 
-Used by the action plugin jupyter_password. Needs passlib with argon2-cffi.
+The password itself never goes to a machine. Needs passlib with argon2-cffi.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from typing import Any
 
 from passlib.hash import argon2
 
-# What jupyter_server.auth.passwd uses.
+# jupyter_server.auth.passwd uses these parameters.
 _MEMORY_KIB, _ROUNDS, _LANES = 10240, 10, 8
 _MOST = 4
-"""Times Jupyter's own figures that we spend on a hash from a machine: its user may have written any."""
+"""Maximum cost of a machine's hash, as a multiple of Jupyter's own parameters.
+
+The machine's user may have written any parameters.
+"""
 
 _PATTERN = re.compile(
     r"argon2:(?P<hash>\$argon2id\$v=19\$m=(?P<memory>\d{1,7}),t=(?P<rounds>\d{1,4}),p=(?P<lanes>\d{1,3})"
@@ -30,9 +33,9 @@ def make_hash(password: str) -> str:
 
 
 def is_hash_of(found: str, password: str) -> bool:
-    """Tell whether `found`, which a machine says is its hash, is one of `password`.
+    """Return whether `found`, the hash that a machine reports, is one of `password`.
 
-    False also for every hash that is malformed, of another kind, or would cost much more than Jupyter's own.
+    The result is also False for a hash that is malformed, of another kind, or much more expensive than Jupyter's own.
     """
     match = _PATTERN.fullmatch(found)
     if match is None:
@@ -43,12 +46,15 @@ def is_hash_of(found: str, password: str) -> bool:
     try:
         return _quietly(argon2.verify, password, match["hash"])
     except ValueError:
-        # Figures that argon2 itself refuses, like zero rounds.
+        # argon2 itself refuses these parameters, for example zero rounds.
         return False
 
 
 def _quietly(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call passlib, which looks at an attribute that argon2-cffi warns about; Ansible would show that to the user."""
+    """Call passlib without its deprecation warning.
+
+    passlib reads an attribute for which argon2-cffi warns, and Ansible would show the warning to the user.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         return function(*arguments)
