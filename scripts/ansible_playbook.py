@@ -1,7 +1,8 @@
-"""ansible-playbook, which also takes `-e base=ws low=1 high=40` without quotes.
+"""Run ansible-playbook, and accept `-e base=ws low=1 high=40` without quotes.
 
-Called by .venv/bin/ansible-playbook, whose last lines scripts/setup writes. Words name=value that follow the value of
-an -e get an -e each; everything else reaches Ansible as it was typed. Touches nothing itself.
+The last lines of .venv/bin/ansible-playbook, written by scripts/setup, run this script. Words name=value that follow
+the value of an -e get an -e each; every other argument reaches Ansible as it was typed. The script itself changes
+nothing.
 """
 
 from __future__ import annotations
@@ -12,15 +13,16 @@ import sys
 from collections.abc import Sequence
 
 _NAME_AND_VALUE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
-# Behind letters of options that take no value, as in -Ce.
+# An -e may follow letters of options that take no value, as in -Ce.
 _SHORT = re.compile(r"-[CDJKbkv]*e(.*)", re.DOTALL)
 _LONG = "--extra-vars"
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
-    """Return `arguments` of ansible-playbook with an -e before each bare name=value that follows the value of an -e.
+    """Return `arguments` with an -e before each bare name=value after an -e's value.
 
-    Each becomes JSON, in which a value stays what it is: of name=value Ansible would split blanks and unquote quotes.
+    Each pair becomes JSON, which keeps the value unchanged: for name=value Ansible would split blanks and remove
+    quotes.
     """
     done: list[str] = []
     words = iter(arguments)
@@ -41,17 +43,23 @@ def joined(arguments: Sequence[str]) -> list[str]:
 
 
 def _attached(word: str) -> str | None:
-    """Return what stands behind an -e in the same `word`, empty if its value is the next word; None for other words."""
+    """Return the text after an -e in the same `word`.
+
+    The text is empty if the value is the next word, and None for other words.
+    """
     if short := _SHORT.fullmatch(word):
         return short[1]
     name, equals, value = word.partition("=")
-    # argparse takes any beginning of a long option.
+    # argparse accepts any prefix of a long option.
     return equals + value if len(name) > len("--") and _LONG.startswith(name) else None
 
 
 def main() -> None:
-    """Run Ansible's own ansible-playbook with the arguments of this process; ends with its exit status."""
-    # Imported here: the tests of `joined` need no Ansible.
+    """Run Ansible's own ansible-playbook with the arguments of this process.
+
+    It ends with the exit status of ansible-playbook.
+    """
+    # The import is here because the tests of `joined` need no Ansible.
     from ansible.cli.playbook import main as ansible_playbook
 
     ansible_playbook([sys.argv[0], *joined(sys.argv[1:])])

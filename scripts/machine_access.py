@@ -1,8 +1,8 @@
-"""How a machine is reached by ssh: read from the inventory and group_vars, checked, and put into ssh's words.
+"""Read a machine's ssh access from the inventory and group_vars, and check it.
 
-Used by machine_login.py, machine_files.py (put, get) and ssh_config.py. The expressions are those that every playbook
-uses (group_vars/users.yml), evaluated once more and not written a second time. What EC2 and its tags tell is checked
-before it becomes an argument. Reads only; nothing here connects to a machine.
+The result has the form of ssh's options. The expressions are those that every playbook uses (group_vars/users.yml),
+evaluated again and not written a second time. Values of EC2 and its tags are checked before they become arguments. The
+module only reads and connects to no machine.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ssh.pinned_options 
 
 ROOT = Path(__file__).resolve().parents[1]
 
-# Key: what it is called here; value: an expression over the names in group_vars.
+# Each key is the name in this module, each value an expression over the names in group_vars.
 _EXPRESSIONS = {
     "state": "probcomp_state",
     "address": "ansible_host | default('')",
@@ -44,7 +44,7 @@ _NOT_RUNNING = {
     "stopping": "is stopping: once it has, ansible-playbook -l {user} stack_start.yml starts it",
     "pending": "is starting: try again in a minute",
 }
-# A kept connection is not checked against the pin again. Every wait is bounded.
+# A kept connection is not checked against the pinned key again, and every wait needs a limit.
 _OWN_OPTIONS = (
     ("ControlPath", "none"),
     ("ForwardX11", "no"),
@@ -56,15 +56,19 @@ _OWN_OPTIONS = (
 
 
 class Refused(ValueError):
-    """A command that is not carried out; str() is one line: what, whose machine, what to do."""
+    """Refused command.
+
+    str() is one line: the problem, the user of the machine, what to do.
+    """
 
 
 @dataclass(frozen=True)
 class Access:
-    """A machine and the way to it.
+    """Machine with its ssh access.
 
-    `options` are settings of ssh, name and value as ssh_config(5) writes them. `address` is where it is now, and may be
-    empty when it does not run; `host` is where ssh_config looks for it. `account` and `home` are Jupyter's on it.
+    `options` are settings of ssh, name and value as ssh_config(5) writes them. `address` is the current one, and may be
+    empty when the machine does not run; `host` is the name or address for ssh_config. `account` and `home` are
+    Jupyter's on the machine.
     """
 
     user: str
@@ -77,7 +81,10 @@ class Access:
     home: str
 
     def ssh(self, *options: str) -> list[str]:
-        """Return the ssh command up to its options' end; `options` come after ours, of which ssh takes the first."""
+        """Return the ssh command up to the end of its options.
+
+        `options` come after ours, and ssh takes the first value of an option.
+        """
         return ["ssh", *(word for name, value in self.options for word in ("-o", f"{name}={value}")), *options]
 
     def require_connection(self) -> None:
@@ -97,9 +104,11 @@ class Access:
 
 
 def access(user: str, told: Mapping[str, object]) -> Access:
-    """Return the way to the machine of `user`, of which the inventory `told` the values named in _EXPRESSIONS.
+    """Return the access to the machine of `user` from the inventory's values.
 
-    Raises Refused for values that cannot be: tags and addresses come from outside.
+    `told` has the values named in _EXPRESSIONS.
+
+    Raises Refused for invalid values: tags and addresses come from outside.
     """
     values = {name: _line(user, name, told[name]) for name in _EXPRESSIONS}
     address, admin = values["address"], values["admin_user"]
@@ -134,14 +143,17 @@ def access(user: str, told: Mapping[str, object]) -> Access:
 
 
 def way_to(user: str) -> Access:
-    """Return the way to the machine of `user`, who must have one that can be connected to now; raises Refused."""
+    """Return the access to a machine of `user` that is ready for connections.
+
+    Raises Refused without such a machine.
+    """
     found = access(user, told(user)[user])
     found.require_connection()
     return found
 
 
 def quoted(path: str) -> str:
-    """Return `path` as ssh_config(5) takes a file's name: quoted, and without a meaning for the percent sign."""
+    """Return `path` quoted for ssh_config(5), with percent signs escaped."""
     try:
         return quoted_path(path)
     except ValueError as error:
@@ -149,10 +161,10 @@ def quoted(path: str) -> str:
 
 
 def told(user: str | None) -> dict[str, dict[str, str]]:
-    """Ask the inventory for the values of one user's machine, or of all machines; by user.
+    """Read the values of one user's machine, or of all machines, from the inventory.
 
-    It is the inventory that commands use: of ansible.cfg, or of ANSIBLE_INVENTORY in a rehearsal. Raises Refused when
-    it cannot be read or holds no such machine. Leaves the working directory as it was.
+    The result is by user. It is the inventory that commands use: of ansible.cfg, or of ANSIBLE_INVENTORY in a
+    rehearsal. Raises Refused when it cannot be read or holds no such machine. The working directory stays as it was.
     """
     if user is not None:
         try:
@@ -161,7 +173,7 @@ def told(user: str | None) -> dict[str, dict[str, str]]:
             raise Refused(str(error)) from None
     caller = os.open(".", os.O_RDONLY)
     try:
-        os.chdir(ROOT)  # Before Ansible is imported: it reads ansible.cfg of the working directory, once.
+        os.chdir(ROOT)  # Ansible, imported later, reads ansible.cfg of this directory only once.
         return _told(user)
     finally:
         os.fchdir(caller)
@@ -169,7 +181,8 @@ def told(user: str | None) -> dict[str, dict[str, str]]:
 
 
 def _told(user: str | None) -> dict[str, dict[str, str]]:
-    # As in Ansible's own guide to its Python API. Imported here: it takes half a second, which a wrong name need not.
+    # The code follows Ansible's own guide to its Python API. The import is here because it takes half a second, which a
+    # wrong name need not cost.
     from ansible import constants, context
     from ansible.errors import AnsibleError
     from ansible.inventory.manager import InventoryManager
@@ -179,13 +192,13 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
     from ansible.template import Templar, trust_as_template
     from ansible.vars.manager import VariableManager
 
-    # The inventory plugin looks for the -l of the command line, and answers names that do not exist.
+    # The inventory plugin reads -l from the command line and reports unknown names.
     context.CLIARGS = ImmutableDict(subset=user, args=())
     expressions = {"zone": "zone", **_EXPRESSIONS}
     expression = "{{ {" + ", ".join(f"'{name}': {text}" for name, text in expressions.items()) + "} }}"
     found: dict[str, dict[str, str]] = {}
     try:
-        # Ansible's own loader, which reads what belongs to a collection, takes over from Python's.
+        # Ansible's own loader, which reads files of a collection, replaces Python's.
         for name in [name for name in sys.modules if name.partition(".")[0] == "ansible_collections"]:
             del sys.modules[name]
         init_plugin_loader()
@@ -209,7 +222,10 @@ def _told(user: str | None) -> dict[str, dict[str, str]]:
 
 
 def _common_options(user: str, text: str) -> list[tuple[str, str]]:
-    """Return the settings in `text`, ansible_ssh_common_args: -o Name=value, over and over."""
+    """Return the settings in `text`, the value of ansible_ssh_common_args.
+
+    It has the form -o Name=value, repeated.
+    """
     options = shlex.split(text)
     pairs = [word.partition("=") for word in options[1::2]]
     if len(options) % 2 or set(options[::2]) - {"-o"} or not all(name.isalnum() and value for name, _, value in pairs):

@@ -1,8 +1,9 @@
-"""put and get: rsync to and from the home of Jupyter's account on a user's machine, with its pinned host key only.
+"""Copy files to and from Jupyter's home on a machine by rsync (put and get).
 
-Called by the scripts of these names. rsync runs there as Jupyter's account, so that what is put belongs to it and no
-more than it may read is got. The machine is its user's and may be hostile: what comes from it are regular files and
-folders of the caller's, whatever the machine says they are. Writes nothing but what get fetches.
+ssh accepts the pinned host key only. rsync runs there as Jupyter's account, so that uploaded files belong to it and
+only files that it may read are downloaded. The machine belongs to its user and may be hostile: all received entries are
+regular files and folders of the caller's, whatever type the machine reports. The script writes only the files that get
+fetches.
 """
 
 from __future__ import annotations
@@ -46,12 +47,12 @@ FROM_MACHINE = (
     "--no-acls",
     "--no-xattrs",
     "--no-super",
-    # The whole list first, so that the checks of names see all of it.
+    # The complete file list comes first, so that the name checks see all of it.
     "--no-inc-recursive",
-    # Neither setuid nor executable, and as private as the caller's umask says.
+    # Files are neither setuid nor executable, and as private as the caller's umask.
     "--chmod=D=rwx,F=rw",
 )
-"""rsync's options for files and folders alone: no links, devices, owners or permissions."""
+"""Rsync options for files and folders alone: no links, devices, owners or modes."""
 TO_MACHINE = (
     "--recursive",
     "--times",
@@ -62,16 +63,19 @@ TO_MACHINE = (
     "--no-owner",
     "--no-group",
 )
-"""rsync's options for files as they are here, but owned by the account that writes them there."""
+"""Rsync options for unchanged files owned by the writing remote account."""
 _BAND = 4096
-"""Bytes of error output that are looked at together when a line has no end."""
+"""Bytes of error output that are checked together when a line has no end."""
 _MOST_HELD = 100
-"""Lines of error output that are kept back, once ssh has begun to tell of another host key."""
+"""Lines of error output that are held back after ssh reports another host key."""
 
 
 @dataclass(frozen=True)
 class Transfer:
-    """What put or get was asked for; an empty `target` is the home there, or the folder that one is in."""
+    """Request to put or get.
+
+    An empty `target` is the home there, or the current folder here.
+    """
 
     user: str
     sources: tuple[str, ...]
@@ -80,10 +84,12 @@ class Transfer:
 
 
 def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) -> Transfer:
-    """Return what the arguments of `verb`, put or get, mean; `is_here` says file, folder or nothing of a path here.
+    """Return the parsed arguments of `verb`, put or get.
 
-    The last of several paths is the target. What could be a forgotten target is refused (Refused), not guessed: with
-    cp's rule `put alice *.ipynb` would overwrite the last of them.
+    `is_here` returns file, folder or nothing for a path here.
+
+    The last of several paths is the target. A possibly forgotten target is refused (Refused) and not guessed: with cp's
+    rule `put alice *.ipynb` would overwrite the last of them.
     """
     given, options = list(words), []
     if "--" in given:
@@ -118,9 +124,13 @@ def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) ->
 
 
 def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
-    """Return the rsync command that is put or get. Our options come last, so that none before them undoes them."""
+    """Return the rsync command of put or get.
+
+    Our options come last, so that no earlier option undoes them.
+    """
     shell = access.ssh("-T", "-o", "ClearAllForwardings=yes", "-o", "LogLevel=ERROR")
-    # rsync hands this to the shell there. The administrator's own folder may be closed to the account: env leaves it.
+    # rsync passes this path to the remote shell. The account may not be able to read the administrator's own folder, so
+    # env changes it.
     path = ["sudo", "-n", "-u", access.account, "--", "env", "-C", access.home, "rsync"]
     options = [
         *transfer.rsync_options,
@@ -132,7 +142,7 @@ def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
         f"--rsh={remote_shell(shell)}",
     ]
     there = f"[{access.address}]:" if ":" in access.address else f"{access.address}:"
-    # A path that is neither absolute nor begins with ./ could be taken for an option, or for a place on some host.
+    # A path that is neither absolute nor begins with ./ could be taken for an option or for a path on another host.
     if verb == "put":
         places = [*map(_plain, transfer.sources), there + _plain(transfer.target)]
     else:
@@ -141,13 +151,13 @@ def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
 
 
 def run(words: Sequence[str], access: Access) -> int:
-    """Run the command `words`, which talks to a machine, and return its exit status.
+    """Run the command `words`, which connects to a machine; return its exit status.
 
-    Its error stream is made fit for a terminal, and ssh's page about another host key becomes a line.
+    Its error stream is made printable, and ssh's page about another host key becomes a line.
     """
-    # Its settings by environment could take back ours, like RSYNC_OLD_ARGS.
+    # Environment variables such as RSYNC_OLD_ARGS could undo our options.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # rsync gets it too, cleans up, and ends.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # rsync gets the signal too, cleans up, and ends.
     held: list[str] = []
     try:
         with subprocess.Popen(
@@ -172,7 +182,10 @@ def run(words: Sequence[str], access: Access) -> int:
 
 
 def main(verb: str, words: Sequence[str]) -> int:
-    """Do `verb`, put or get, with its arguments; returns the exit status, which is rsync's once that has begun."""
+    """Run `verb`, put or get, with its arguments, and return the exit status.
+
+    The status is rsync's once rsync has started.
+    """
     if not words or words[0] in ("-h", "--help"):
         print(USAGE[verb], file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
@@ -187,7 +200,7 @@ def main(verb: str, words: Sequence[str]) -> int:
 
 
 def what_is(path: str) -> str:
-    """Return "folder", "file" or "nothing", whichever `path` is on this computer."""
+    """Return "folder", "file" or "nothing" for `path` on this computer."""
     if os.path.isdir(path):  # noqa: PTH112 (Path would forget a slash at the end, and refuses no name any more)
         return "folder"
     return "file" if os.path.lexists(path) else "nothing"

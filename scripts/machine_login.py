@@ -1,6 +1,7 @@
-"""login: ssh to a user's machine, at its current address and with its pinned host key only.
+"""Log in to a user's machine by ssh with its pinned host key only (login).
 
-Called by scripts/login. Becomes ssh, as the administrator's account of the machine; ssh says the rest.
+The script connects to the machine's current address. It becomes ssh, as the administrator's account of the machine; ssh
+prints everything else.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ usage: scripts/login [ssh options] USER [command...]
   scripts/login alice uptime                one command; its exit status is this one's
   scripts/login -t alice sudo -iu jupyter   ssh's own options stand before the user
   scripts/login -N -L 9000:localhost:8888 alice"""
-# As ssh's manual has them, less those by which another machine, account or configuration would be taken.
+# These are the flags in ssh's manual, except those that would select another machine, account or configuration.
 _SSH_FLAGS = frozenset("46ACNTXYafgknqstvxy")
 _SSH_WITH_VALUE = frozenset("BDEJLRWbceimo")
 
 
 @dataclass(frozen=True)
 class Login:
-    """What login was asked for."""
+    """Request to log in."""
 
     user: str
     ssh_options: tuple[str, ...]
@@ -36,7 +37,10 @@ class Login:
 
 
 def arguments(words: Sequence[str]) -> Login:
-    """Return what the arguments of login mean; raises Refused."""
+    """Return the parsed arguments of login.
+
+    Raises Refused.
+    """
     options: list[str] = []
     rest = list(words)
     while rest and rest[0].startswith("-"):
@@ -55,13 +59,16 @@ def arguments(words: Sequence[str]) -> Login:
 
 
 def command(access: Access, login: Login) -> list[str]:
-    """Return the ssh command that is login."""
-    # After -- ssh takes no option for its own; without it, one behind the address would be.
+    """Return the ssh command of login."""
+    # After -- ssh takes no word as its option; without it, a word after the address could become one.
     return [*access.ssh(*login.ssh_options), "--", access.address, *login.command]
 
 
 def main(words: Sequence[str]) -> int:
-    """Become ssh; returns an exit status only when that is refused, or for help."""
+    """Replace this process by ssh.
+
+    It returns an exit status only for a refused command or for help.
+    """
     if not words or words[0] in ("-h", "--help"):
         print(USAGE, file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
@@ -82,7 +89,10 @@ def _become(command: list[str]) -> NoReturn:
 
 
 def _wants_value(word: str) -> bool:
-    """Tell whether the value of ssh's option `word` (-t, -vL9000:...) is the next word; raises Refused for others."""
+    """Return whether the value of ssh's option `word` is the next word.
+
+    Examples are -t and -vL9000:.... Raises Refused for other words.
+    """
     for place, letter in enumerate(word[1:], start=2):
         if letter in _SSH_WITH_VALUE:
             return place == len(word)

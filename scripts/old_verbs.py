@@ -1,8 +1,7 @@
-"""stack and fleet: the verbs of the former shell scripts, each translated into the Ansible command that it is now.
+"""Translate the verbs of the former shell scripts stack and fleet to Ansible.
 
-Called by the scripts of these names: `stack VERB USER ...` for one machine, `fleet VERB BASE LOW HIGH ...` for BASE-LOW
-to BASE-HIGH and no others. Checks the names, prints the command as it can be typed, and becomes it. Touches nothing
-itself.
+Syntax: `stack VERB USER ...` for one machine, `fleet VERB BASE LOW HIGH ...` for BASE-LOW to BASE-HIGH and no others.
+The script checks the names, prints the command as it can be typed, and becomes it. It changes nothing itself.
 """
 
 from __future__ import annotations
@@ -28,15 +27,19 @@ SCRIPTS: tuple[Script, ...] = ("stack", "fleet")
 
 
 class Refused(ValueError):
-    """A command line that is not translated; str() is one line: what, and what to do."""
+    """Refused command line.
+
+    str() is one line: the problem, and what to do.
+    """
 
 
 @dataclass(frozen=True)
 class Verb:
-    """What a verb became.
+    """Translation of a verb.
 
-    `playbook` may differ between the scripts ({script}). `names` says how it is told of machines: -e for those to be
-    made or removed, -l for those that exist, none if it takes no names. `settings` may follow the names, in this order.
+    `playbook` may differ between the scripts ({script}). `names` is the option that passes the machines: -e for those
+    to be created or deleted, -l for existing ones, none if it takes no names. `settings` may follow the names, in this
+    order.
     """
 
     playbook: str
@@ -64,14 +67,14 @@ VERBS = {
     "list": Verb("stack_list.yml", "none", "who has what; no names"),
     "burn-rate": Verb("burn_rate.yml", "none", "dollars now; no names"),
 }
-"""The verbs of both scripts, in the order of a workshop."""
+"""Verbs of both scripts, in the order of a workshop."""
 SAME = {
     "set-password": "set-passwords",
     "create-password": "create-passwords",
     "card": "cards",
     "fetch-log": "fetch-logs",
 }
-"""Other words for a verb: the old stack script spoke of one."""
+"""Alternative verbs: the old stack script handled one machine."""
 
 _NAMES = {"stack": "USER", "fleet": "BASE LOW HIGH"}
 _EXAMPLES = {
@@ -80,7 +83,7 @@ _EXAMPLES = {
 }
 _SETTING = re.compile(r"([a-z_][a-z0-9_]*)=(.*)", re.DOTALL)
 _BARE = re.compile(r"[A-Za-z0-9_.:/,@%+-]+")
-# Those of ansible-playbook whose value is often the next word.
+# These options of ansible-playbook often have their value in the next word.
 _WITH_VALUE = frozenset(["-f", "--forks", "-i", "--inventory", "-t", "--tags", "--skip-tags"])
 _LIMIT = re.compile(r"-v*l.*|--lim(it?)?(=.*)?", re.DOTALL)
 _EXTRA_VARS = re.compile(r"-v*e|--extra")
@@ -88,7 +91,10 @@ _NAMING = frozenset(["user", "users", "base", "low", "high", "roster"])
 
 
 def translate(script: Script, words: Sequence[str]) -> list[str]:
-    """Return the ansible-playbook command for the arguments `words` of `script`; raises Refused."""
+    """Return the ansible-playbook command for the arguments `words` of `script`.
+
+    Raises Refused.
+    """
     given, *rest = words
     name = SAME.get(given, given)
     verb = VERBS.get(name)
@@ -120,14 +126,17 @@ def translate(script: Script, words: Sequence[str]) -> list[str]:
 
 
 def as_typed(command: Sequence[str], folder: Path, has_playbook_command: bool) -> str:
-    """Return `command` as it can be typed in `folder`, with or without an ansible-playbook on the search path."""
+    """Return `command` as it can be typed in `folder`.
+
+    `has_playbook_command` is whether an ansible-playbook is on the search path.
+    """
     words = list(command) if has_playbook_command else [".venv/bin/ansible-playbook", *command[1:]]
     line = shlex.join(words)
     return line if folder == ROOT else f"(cd {shlex.quote(str(ROOT))} && {line})"
 
 
 def usage(script: Script) -> str:
-    """Return the help: the table of verbs."""
+    """Return the help, a table of verbs."""
     width = max(len(f"{verb} {' '.join(_shown_settings(VERBS[verb]))}") for verb in VERBS)
     lines = [f"usage: scripts/{script} VERB {_NAMES[script]} [...] [name=value...] [options of ansible-playbook]"]
     lines += [f"  scripts/{script} {example}" for example in _EXAMPLES[script]]
@@ -139,7 +148,10 @@ def usage(script: Script) -> str:
 
 
 def main(script: Script, words: Sequence[str]) -> int:
-    """Print the command and become it; returns an exit status only for help and for what is refused."""
+    """Print the command and become it.
+
+    It returns an exit status only for help and for a refused command line.
+    """
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage(script), file=sys.stdout if words else sys.stderr)
         return 0 if words else 2
@@ -178,7 +190,10 @@ def _shown_settings(verb: Verb) -> list[str]:
 
 
 def _extra(words: Sequence[str]) -> list[str]:
-    """Return `words` as ansible-playbook takes them: name=value becomes -e, options and their values stay."""
+    """Return `words` in ansible-playbook's form.
+
+    name=value becomes -e; options and their values stay.
+    """
     done: list[str] = []
     rest = list(words)
     while rest:
@@ -187,7 +202,7 @@ def _extra(words: Sequence[str]) -> list[str]:
         if _LIMIT.fullmatch(word) or (found and found[1] in _NAMING):
             raise Refused(f"{probcomp_names.shown(word)}: the names say already which machines: leave it out")
         if _EXTRA_VARS.match(word):
-            # Among them could be another name, and the last one counts.
+            # The extra variables could include another name, and the last one counts.
             raise Refused(f"{probcomp_names.shown(word)}: give settings as name=value, without -e")
         if word in _WITH_VALUE and rest:
             done += [word, rest.pop(0)]
@@ -201,10 +216,13 @@ def _extra(words: Sequence[str]) -> list[str]:
 
 
 def _assignment(name: str, value: str) -> str:
-    """Return what -e takes so that `name` gets `value` whole; raises Refused for a value that cannot be."""
+    """Return the argument of -e that gives `name` the whole `value`.
+
+    Raises Refused for an invalid value.
+    """
     if problem := extra_vars.setting_problem(name, value):
         raise Refused(problem)
-    # -e splits at blanks and takes quotes for its own; JSON carries any text.
+    # -e splits at blanks and interprets quotes; JSON keeps any text.
     return f"{name}={value}" if _BARE.fullmatch(value) else json.dumps({name: value}, ensure_ascii=False)
 
 

@@ -1,6 +1,7 @@
-"""Writes roles/<role>/README.md from meta/argument_specs.yml, so that what a role takes is written down once.
+"""Write roles/<role>/README.md from meta/argument_specs.yml.
 
-`role_readmes.py` writes, `role_readmes.py --check` only names those that are out of date, with exit status 1.
+A role's options are thus written down once. `role_readmes.py` writes, `role_readmes.py --check` only names outdated
+files, with exit status 1.
 """
 
 from __future__ import annotations
@@ -16,23 +17,29 @@ ROLES = Path(__file__).resolve().parents[1] / "roles"
 
 
 def plain(text: str) -> str:
-    """Return a description of Ansible's (C(code), V(value), O(option)) as Markdown on one line."""
+    """Return an Ansible description as Markdown on one line.
+
+    It may contain C(code), V(value) and O(option).
+    """
     return " ".join(re.sub(r"\b[CVO]\(([^)]*)\)", r"`\1`", text).split()).replace("|", r"\|")
 
 
 def sentences(description: str | list[str]) -> str:
-    """Return a description, a text or a list of texts, as one."""
+    """Return a description, which is a text or a list of texts, as one text."""
     return " ".join(plain(part) for part in ([description] if isinstance(description, str) else description))
 
 
 def as_code(value: object) -> str:
-    """Return a default value as code in a table's cell."""
+    """Return a default value as code in a table cell."""
     text = value if isinstance(value, str) and value else yaml.safe_dump(value, default_flow_style=True, width=1000)
     return "`" + " ".join(text.removesuffix("...\n").split()).replace("|", r"\|") + "`"
 
 
 def readme(role: str, specs: dict[str, Any]) -> str:
-    """Return the README of `role`, whose entry points and options are `specs` (the value of argument_specs)."""
+    """Return the README of `role`.
+
+    `specs` is the value of argument_specs, with entry points and options.
+    """
     main = specs["main"]
     lines = [f"# {role}", "", f"{plain(main['short_description'])}.", ""]
     if "description" in main:
@@ -50,7 +57,7 @@ def readme(role: str, specs: dict[str, Any]) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with --check compare, the README of every role; return the exit status."""
+    """Write, or with --check compare, every role's README; return the exit status."""
     stale = []
     for folder in sorted(path for path in ROLES.iterdir() if path.is_dir()):
         text = readme(folder.name, yaml.safe_load((folder / "meta/argument_specs.yml").read_text())["argument_specs"])

@@ -1,8 +1,8 @@
-"""ssh_config: a configuration file for people who prefer plain ssh, with a block for each machine.
+"""Write an ssh configuration file with a block for each machine (ssh_config).
 
-Called by scripts/ssh_config. Writes <state_dir>/ssh_config, whole or not at all, and nothing when it would say the
-same. The settings are those of every connection (group_vars/users.yml); the machine is looked for by its ssh name, so
-that a stop and start, after which stack_start.yml puts the name right, need no new file.
+It is for people who prefer plain ssh. The script writes <state_dir>/ssh_config atomically, and only if the contents
+change. The settings are those of every connection (group_vars/users.yml); ssh connects to the machine by its ssh name,
+so that a stop and start, after which stack_start.yml corrects the name, need no new file.
 """
 
 from __future__ import annotations
@@ -27,23 +27,32 @@ _HEAD = (
     "# Written by scripts/ssh_config, which overwrites it. One block for each machine, with its pinned host key only."
 )
 _MODE = 0o600
-"""ssh refuses, below ~/.ssh/config, a file that others could have written."""
+"""Mode of the file.
+
+ssh refuses a file included by ~/.ssh/config that others could have written.
+"""
 _MOST_PROBLEMS = 10
 
 
 def block(access: Access) -> str:
-    """Return the lines for one machine, named by its user."""
+    """Return the lines for one machine, named after its user."""
     settings = [("HostName", access.host), *access.options]
     return "\n".join([f"Host {access.user}", *(f"    {name} {value}" for name, value in settings)])
 
 
 def text(machines: Iterable[Access]) -> str:
-    """Return the whole file; machines that cannot be found by anything, for they are stopped, are left out."""
+    """Return the whole file.
+
+    Stopped machines without a name or address are left out.
+    """
     return "\n\n".join([_HEAD, *(block(access) for access in machines if access.host)]) + "\n"
 
 
 def write(path: Path, content: str) -> bool:
-    """Write `content` to `path` and return True, or False when it was there; raises OSError."""
+    """Write `content` to `path` and return whether the file changed.
+
+    Raises OSError.
+    """
     if path.is_file() and path.read_text(encoding="utf-8") == content:
         return False
     write_whole(path, content.encode(), _MODE)
@@ -51,7 +60,7 @@ def write(path: Path, content: str) -> bool:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Write the file and say how it is used; returns the exit status."""
+    """Write the file, print how it is used, and return the exit status."""
     if arguments:
         print(USAGE)
         return 0 if set(arguments) <= {"-h", "--help"} else 2
@@ -72,7 +81,7 @@ def main(arguments: Sequence[str]) -> int:
             raise Refused("no machine is left, nothing was written")
         path = Path(next(iter(told.values()))["state_dir"]) / "ssh_config"
         is_new = write(path, text(machines))
-        # For a shell's $(...); what is for people goes beside it.
+        # Standard output is for a shell's $(...); text for people goes to standard error.
         print(path, flush=True)
         for line in (
             f"{len(shown)} machine{'' if len(shown) == 1 else 's'}{'' if is_new else ', as before'}",

@@ -1,7 +1,8 @@
-"""Prints one line `N passed, N failed (N unit, ...)`, the closing line of `make test`.
+"""Print `N passed, N failed (N unit, ...)`, the closing line of `make test`.
 
-Called with the folder of the tests' reports and the parts that were to run. A part may leave NAME.xml, a JUnit report,
-and leaves NAME.passed when all of it went well. Without that it has failed, even if no test of it could say so.
+The arguments are the folder of the tests' reports and the parts that were to run. A part may leave NAME.xml, a JUnit
+report, and leaves NAME.passed when all of it passed. Without that file the part has failed, even if no test of it
+reported this.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Report:
-    """What a JUnit report counts."""
+    """Counts of a JUnit report."""
 
     tests: int = 0
     failed: int = 0
@@ -22,7 +23,10 @@ class Report:
 
 
 def read(path: Path) -> Report:
-    """Sum the suites of a report. Raises OSError without one, and ElementTree.ParseError where it ends too early."""
+    """Return the sums over the suites of a report.
+
+    Raises OSError without a report, and ElementTree.ParseError for a truncated one.
+    """
     suites = list(ElementTree.parse(path).getroot().iter("testsuite"))  # noqa: S314 (our own runner wrote it)
     tests, failures, errors, skipped = (
         sum(int(suite.get(count, 0)) for suite in suites) for count in ("tests", "failures", "errors", "skipped")
@@ -31,7 +35,7 @@ def read(path: Path) -> Report:
 
 
 def report_of(folder: Path, part: str) -> Report:
-    """Return the part's report, an empty one for a part that left none that can be read."""
+    """Return the part's report, empty if the part left no readable report."""
     try:
         return read(folder / f"{part}.xml")
     except (OSError, ElementTree.ParseError):
@@ -39,9 +43,12 @@ def report_of(folder: Path, part: str) -> Report:
 
 
 def main(folder: Path, parts: list[str]) -> int:
-    """Sum the parts, each of the kind that its name begins with; 1 if anything failed or no test ran."""
+    """Sum the parts by kind and return 1 if anything failed or no test ran.
+
+    The name of a part begins with its kind.
+    """
     reports = {part: report_of(folder, part) for part in parts}
-    # Killed, stopped before its first test, or failed at what is no test.
+    # A part without a failed test may have been killed, stopped before its first test, or failed outside a test.
     lost = [part for part in parts if not reports[part].failed and not folder.joinpath(f"{part}.passed").is_file()]
     kinds: dict[str, int] = {}
     for part, report in reports.items():

@@ -1,4 +1,7 @@
-"""Keeps word of the image that ami_bake.yml makes. Runs on the controller; writes one file in its state directory."""
+"""Record the state of the image that ami_bake.yml makes.
+
+Runs on the controller and writes one file in its state directory.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +17,17 @@ _MACHINE = {name: {"type": "str", "default": ""} for name in ("instance_id", "st
 
 
 class ActionModule(ActionBase):
-    """Begins or goes on with a run, notes its stage, or ends it."""
+    """Action that begins or continues a run, records its stage, or ends it."""
 
     _VALID_ARGS = frozenset({"path", "step", "cancel", "machine", "versions"})
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Carry out one step; fails with one line."""
+        """Carry out one step.
+
+        A failure is reported in one line.
+        """
         super().run(tmp, task_vars)
         _result, options = self.validate_argument_spec(
             argument_spec={
@@ -43,8 +49,8 @@ class ActionModule(ActionBase):
     def _step(self, path: pathlib.Path, options: dict[str, Any]) -> dict[str, Any]:
         is_checking = self._task.check_mode
         if options["step"] == "begin":
-            # A task runs in a child of ansible-playbook, whose life is the run's. Not os.getppid(), which names an
-            # immortal process when ansible-playbook has just been killed.
+            # A task runs in a child of ansible-playbook, and the run lasts as long as that parent. os.getppid() would
+            # name an immortal process when ansible-playbook has just been killed.
             parent = multiprocessing.parent_process()
             process = bake_run.identity((parent and parent.pid) or os.getpid())
             run = bake_run.begin(path, process, write=not is_checking)

@@ -1,7 +1,8 @@
-"""Turns the names given by -e into a checked list of machines.
+"""Convert the names given by -e to a checked list of machines.
 
-Values of -e are code to Ansible: naming them in a template runs what is inside. So this plugin takes them raw from the
-task's variables, and a play templates nothing but what comes back from here. It reads a roster, and writes nothing.
+Values of -e are code to Ansible: a template that names them runs their contents. Therefore this plugin takes them
+unevaluated from the task's variables, and a play evaluates only the plugin's result. It reads a roster, and writes
+nothing.
 """
 
 from __future__ import annotations
@@ -20,14 +21,17 @@ _MOST_PROBLEMS = 30
 
 
 class ActionModule(ActionBase):
-    """Returns `machines`, one entry per machine, and `label`, a name for files about all of them."""
+    """Action that returns `machines`, one entry each, and a `label` for files."""
 
     _VALID_ARGS = frozenset({"names_required", "settings_required", "settings_taken"})
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Check the names and settings in `task_vars`; fails with one line per problem."""
+        """Check the names and settings in `task_vars`.
+
+        A failure has one line per problem.
+        """
         super().run(tmp, task_vars)
         arguments = {
             "names_required": {"type": "bool", "default": True},
@@ -54,7 +58,7 @@ class ActionModule(ActionBase):
 
 
 class Names:
-    """Machines as named by `variables`, or `problems` in words."""
+    """Machines named by `variables`, or `problems` as text."""
 
     def __init__(self, variables: dict[str, Any], required: bool) -> None:
         self.machines: list[dict[str, Any]] = []
@@ -83,13 +87,16 @@ class Names:
             )
 
     def check_settings(self, given: dict[str, Any]) -> None:
-        """Add a problem for each of the settings in `given` (those of -e) that is not well-formed."""
+        """Add a problem for each malformed setting in `given`, those of -e."""
         found = (extra_vars.setting_problem(name, given[name]) for name in sorted(given))
         misspelt = (extra_vars.misspelt_setting(name) for name in sorted(given))
         self.problems.extend(problem for problem in (*found, *misspelt) if problem)
 
     def check_taken(self, given: dict[str, Any], taken: list[str]) -> None:
-        """Add a problem unless `given` (of -e) has one of the settings `taken`, and no name and no other setting."""
+        """Add a problem unless `given` has one of the settings `taken` and no other.
+
+        `given` is of -e. No machine names are allowed either.
+        """
         if ways := [way for way in ("user", "users", "base", "roster") if way in given]:
             self.problems.append(f"{'= and '.join(ways)}= name machines to be made; those that exist are chosen by -l")
         for name in extra_vars.FOR_LIFE:
@@ -172,5 +179,5 @@ class Names:
 
 
 def _plain(text: str) -> str:
-    # Ansible's strings remember that they came by -e and may be run as templates; a copy does not.
+    # Ansible marks strings of -e and may evaluate them as templates; a copy has no such mark.
     return "".join(list(text))

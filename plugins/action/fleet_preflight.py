@@ -1,4 +1,7 @@
-"""Runs the module of this name in Ansible's worker: plugins/modules has its options and what it does."""
+"""Run the module of this name in Ansible's worker.
+
+plugins/modules documents its options and behaviour.
+"""
 
 from __future__ import annotations
 

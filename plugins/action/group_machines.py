@@ -1,7 +1,4 @@
-"""Puts the machines of a play that are in given states into a group, all of them in one task.
-
-Options and behaviour are described in plugins/modules/group_machines.py.
-"""
+"""Put the machines of a play in given states into a group, in one task."""
 
 from __future__ import annotations
 
@@ -20,7 +17,7 @@ _OPTIONS = {
 
 
 class ActionModule(ActionBase):
-    """Groups the hosts of the play."""
+    """Action that groups the hosts of the play."""
 
     _VALID_ARGS = frozenset(_OPTIONS)
     _requires_connection = False

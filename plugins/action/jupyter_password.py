@@ -1,7 +1,6 @@
-"""Controller's side of jupyter_password: reads the password file, compares, and sends a new hash only when needed.
+"""Set a Jupyter password from the controller and send a new hash only if needed.
 
-Options and behaviour are described in plugins/modules/jupyter_password.py. One round trip when nothing is to be done,
-two otherwise.
+The controller's part of jupyter_password reads the password file and compares.
 """
 
 from __future__ import annotations
@@ -18,13 +17,16 @@ _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 
 
 class ActionModule(ActionBase):
-    """Sets a machine's Jupyter password from a file on the controller."""
+    """Action that sets a machine's Jupyter password from a file on the controller."""
 
     _VALID_ARGS = frozenset({"password_file", "minimum_length", *_FOR_THE_MODULE})
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return `changed`, `msg`, and warnings about the password file; fail in one line."""
+        """Return `changed`, `msg`, and warnings about the password file.
+
+        A failure is reported in one line.
+        """
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(
             {
@@ -47,8 +49,8 @@ class ActionModule(ActionBase):
             return result | {"failed": True, "msg": str(error)}
         if notes:
             result["warnings"] = notes
-        # What comes back holds the machine's hash, and the connection would print it at -vvv. The task has no no_log,
-        # so that its errors are seen.
+        # The answer holds the machine's hash, and the connection would print it at -vvv. The task has no no_log, so
+        # that its errors are shown.
         self._connection._play_context.no_log = True
         found = self._execute_module(_MODULE, {**options, "state": "read"}, task_vars=task_vars)
         if found.get("failed"):
@@ -65,7 +67,10 @@ class ActionModule(ActionBase):
 
 
 def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return of a module's answer what people need; the rest, and words with a hash in them, stay here."""
+    """Return the parts of a module's answer that people need.
+
+    The rest, and texts with a hash in them, stay here.
+    """
     kept: dict[str, Any] = {name: answer[name] for name in _SHOWN if name in answer}
     if "$argon2" in str(kept):
         kept |= {"msg": "the machine's answer cannot be shown, it holds its password's hash"}

@@ -1,7 +1,7 @@
-"""Writes a report as a page for people and as data for programs.
+"""Write a report as a page for people and as data for programs.
 
-Options and behaviour are described in plugins/modules/report.py. An action plugin, because files of the controller are
-written by this process in a hundredth of the time that the modules template, copy and file take for them.
+Options and behaviour are described in plugins/modules/report.py. An action plugin writes files of the controller in
+this process, in a hundredth of the time that the modules template, copy and file take for them.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ _ARGUMENTS: dict[str, Any] = {
 
 
 class ActionModule(ActionBase):
-    """Writes the two files of a report."""
+    """Action that writes the two files of a report."""
 
     _VALID_ARGS = frozenset(_ARGUMENTS)
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return where the page is; fail in a line."""
+        """Return the path of the page.
+
+        A failure is reported in one line.
+        """
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(_ARGUMENTS)
         page = pathlib.Path(arguments["directory"]) / f"{arguments['name']}.html"

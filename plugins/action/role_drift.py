@@ -1,7 +1,9 @@
-"""Controller's side of role_drift: compares the password, which never leaves here, and groups the machine by drift.
+"""Group a machine by the roles that have something to do on it.
 
-Options and behaviour are described in plugins/modules/role_drift.py. What the machine answers is data: only roles that
-were asked about become groups.
+The controller's part of role_drift also compares the password, which never leaves the controller.
+
+Options and behaviour are described in plugins/modules/role_drift.py. The machine's answer is data: only roles in the
+request become groups.
 """
 
 from __future__ import annotations
@@ -23,17 +25,20 @@ _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 
 
 class ActionModule(ActionBase):
-    """Finds which roles have something to do on a machine."""
+    """Action that finds the roles with something to do on a machine."""
 
     _VALID_ARGS = frozenset({"roles"})
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return `drifted`, a list of differences by role; fail in one line."""
+        """Return `drifted`, a list of differences by role.
+
+        A failure is reported in one line.
+        """
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec({"roles": {"type": "dict", "required": True}})
         roles: dict[str, dict[str, Any]] = arguments["roles"]
-        # What comes back holds the machine's hash, and the connection would print it at -vvv.
+        # The answer holds the machine's hash, and the connection would print it at -vvv.
         self._connection._play_context.no_log = True
         asked = {role: self._asked(expected) for role, expected in roles.items()}
         answer = self._execute_module(_MODULE, {"roles": asked}, task_vars=task_vars)
@@ -55,7 +60,10 @@ class ActionModule(ActionBase):
         return result | {"changed": False, "drifted": drifted}
 
     def _asked(self, expected: dict[str, Any]) -> dict[str, Any]:
-        """Return what the machine is told of `expected`: no file of the password, and sums in place of templates."""
+        """Return the part of `expected` that is sent to the machine.
+
+        It has no password file, and checksums in place of templates.
+        """
         asked = dict(expected)
         if "password" in asked:
             asked["password"] = {name: asked["password"][name] for name in _FOR_THE_MODULE}
@@ -66,14 +74,17 @@ class ActionModule(ActionBase):
     def _file(self, wanted: dict[str, Any]) -> dict[str, Any]:
         if "template" not in wanted:
             return wanted
-        # The lookup of templates would copy all variables first, which takes longer than all the rest.
+        # The template lookup would copy all variables first, which takes longer than all other steps together.
         template = trust_as_template(self._loader.get_text_file_contents(wanted["template"]))
         text = self._templar.template(template, escape_backslashes=False)
         kept = {name: value for name, value in wanted.items() if name != "template"}
         return {**kept, "sha256": hashlib.sha256(text.encode()).hexdigest()}
 
     def _is_set(self, wanted: dict[str, Any], state: dict[str, Any]) -> bool:
-        """Tell whether the machine's Jupyter runs with the password in the file; False also when it cannot be read."""
+        """Return whether the machine's Jupyter runs with the password in the file.
+
+        The result is also False when the file cannot be read.
+        """
         if not state.get("is_well"):
             return False
         try:
@@ -81,12 +92,12 @@ class ActionModule(ActionBase):
                 wanted["password_file"], wanted["minimum_length"], [], mend=False, decrypt=decrypter(self._loader)
             )
         except files.PasswordFileError:
-            return False  # The role says what is wrong with the file.
+            return False  # The role reports the problem of the file.
         return jupyter_hash.is_hash_of(str(state.get("hash", "")), password)
 
 
 def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the differences that the machine tells of these roles, as bounded lines."""
+    """Return the machine's differences of these roles as lines of limited length."""
     drifted = answer.get("drifted")
     if not isinstance(drifted, dict):
         return {}

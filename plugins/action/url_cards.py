@@ -1,7 +1,7 @@
-"""Sets the cards that users log in with, on the controller, from their password files.
+"""Typeset login cards for users on the controller from their password files.
 
-Options and behaviour are described in plugins/modules/url_cards.py. An action plugin, because it needs the vault
-passwords of the run, and because so no pass phrase leaves the process of ansible-playbook but to the two files.
+Options and behaviour are described in plugins/modules/url_cards.py. An action plugin has the vault passwords of the
+run, and with it a pass phrase leaves the process of ansible-playbook only for the two files.
 """
 
 from __future__ import annotations
@@ -38,14 +38,17 @@ _ARGUMENTS: dict[str, Any] = {
 
 
 class ActionModule(ActionBase):
-    """Writes the cards of users as a PDF and as a table."""
+    """Action that writes the cards of users as a PDF and as a table."""
 
     _VALID_ARGS = frozenset(_ARGUMENTS)
     _requires_connection = False
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return which files were written, and lines for people; fail in a line per problem, with nothing written."""
+        """Return the written files, and lines for people.
+
+        A failure has a line per problem, and then nothing is written.
+        """
         result = super().run(tmp, task_vars)
         _, arguments = self.validate_argument_spec(_ARGUMENTS)
         notes: list[str] = []
@@ -68,7 +71,10 @@ class ActionModule(ActionBase):
         return result | {"changed": changed, "files": files, "lines": lines, "warnings": notes}
 
     def _cards(self, arguments: dict[str, Any], notes: list[str]) -> list[layout.Card]:
-        """Return the cards with the pass phrases of the password files; ValueError has a line for each bad file."""
+        """Return the cards with the pass phrases of the password files.
+
+        ValueError has a line for each bad file.
+        """
         found, problems, missing = [], [], 0
         for card in arguments["cards"]:
             try:
@@ -90,7 +96,10 @@ class ActionModule(ActionBase):
 
 
 def _pdf(cards: list[layout.Card], arguments: dict[str, Any], notes: list[str]) -> bytes:
-    """Return the PDF of `cards`; typst's warnings go to `notes`. Raises ValueError."""
+    """Return the PDF of `cards` and add typst's warnings to `notes`.
+
+    Raises ValueError.
+    """
     try:
         from ansible_collections.probcomp.stack.plugins.module_utils.cards import pdf as probcomp_cards_pdf
     except ImportError as error:
@@ -114,13 +123,16 @@ def _pdf(cards: list[layout.Card], arguments: dict[str, Any], notes: list[str]) 
 
 
 def _path(arguments: dict[str, Any], name: str) -> pathlib.Path | None:
-    """Return the path in a setting, which counts from the root; None for an empty one."""
+    """Return the path in a setting, None for an empty one.
+
+    A relative path starts at the root.
+    """
     given = arguments[name]
     return pathlib.Path(arguments["root"], pathlib.Path(given).expanduser()) if given else None
 
 
 def _stop_at(problems: list[str], last: str = "") -> None:
-    """Raise ValueError with a line for each of `problems`, if there are any, and the line `last`."""
+    """Raise ValueError with a line for each of `problems`, if any, and then `last`."""
     shown = problems[:_MOST_PROBLEMS]
     if rest := len(problems) - len(shown):
         shown.append(f"and {rest} more")

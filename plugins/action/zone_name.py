@@ -1,7 +1,10 @@
-"""Refuses a zone that is no domain name, before anything evaluates it, and with it every name that follows from it.
+"""Refuse a zone that is no domain name before any template evaluates it.
 
-A zone given by -e is code to Ansible, so it is taken raw; one of group_vars or host_vars is the administrator's own,
-and may be a template. Options and behaviour are described in plugins/modules/zone_name.py. Reads variables alone.
+Every name that follows from the zone is refused with it.
+
+A zone given by -e is code to Ansible, so the plugin takes it unevaluated; a zone of group_vars or host_vars is the
+administrator's own, and may be a template. Options and behaviour are described in plugins/modules/zone_name.py. The
+plugin only reads variables.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 
 class ActionModule(ActionBase):
-    """Fails with one line for each wrong zone of the play's hosts."""
+    """Action that fails with one line for each wrong zone of the play's hosts."""
 
     _VALID_ARGS = frozenset[str]()
     _requires_connection = False
@@ -34,7 +37,10 @@ class ActionModule(ActionBase):
 
 
 def _problems_of_hosts(variables: dict[str, Any]) -> list[str]:
-    """Return what is wrong with the zones of the play's hosts; whose it is only where not all have that zone."""
+    """Return the problems of the zones of the play's hosts.
+
+    A problem names its host only where not all hosts have that zone.
+    """
     hosts = variables["ansible_play_hosts"]
     found: dict[str, list[str]] = {}
     for host in hosts:

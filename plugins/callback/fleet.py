@@ -1,6 +1,8 @@
-"""Screen output for people who run forty machines: one line per failure, plain text for plans, a summary at the end.
+"""Print short output for administrators of forty machines.
 
-Set as stdout_callback in ansible.cfg. Writes to the terminal only. With -v it is Ansible's default output.
+It has one line per failure, plain text for plans, and a summary at the end.
+
+ansible.cfg sets it as stdout_callback. It writes to the terminal only. With -v it is Ansible's default output.
 """
 
 from __future__ import annotations
@@ -75,12 +77,12 @@ _SILENT_ACTIONS = (
     *C._ACTION_ALL_INCLUDES,
     "ansible.builtin.validate_argument_spec",
 )
-"""Actions whose tasks are named only when there is something to tell of them."""
+"""Actions whose tasks are named only when they have output."""
 _NAMES_IN_A_LINE = 8
 
 
 class CallbackModule(ShortOutput):
-    """Short output at normal verbosity, the default callback's otherwise."""
+    """Callback with short output at normal verbosity, else the default output."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "stdout"
@@ -112,8 +114,8 @@ class CallbackModule(ShortOutput):
             return
         self._end_task()
         self._last_task_name = task.get_name().strip()
-        # A task with a condition may be skipped everywhere; its name comes with its first result. One without may
-        # take minutes, and people want to know what they wait for.
+        # A task with a condition may be skipped everywhere, so its name comes with its first result. A task without one
+        # may take minutes, and people want to know what the command waits for.
         if not task.when and task.action not in _SILENT_ACTIONS:
             self._print_task_banner(task)
 
@@ -124,7 +126,7 @@ class CallbackModule(ShortOutput):
         if self._last_task_banner == task._uuid:
             return
         self._last_task_banner = task._uuid
-        # Not for a task that only looks in a run that does change things.
+        # The mark is not for a task that only reads in a run that does change things.
         mode = " (check mode)" if task.check_mode and is_check_mode() else ""
         if self._unprinted_play:
             self._display.display(f"\n== {self._unprinted_play}{mode}")
@@ -132,25 +134,28 @@ class CallbackModule(ShortOutput):
         self._display.display(f"- {one_line(self._last_task_name or task.get_name())}")
 
     def _end_task(self) -> None:
-        """Print who was changed by the task that has ended; forty lines of one word would hide what matters."""
+        """Print the machines that the ended task changed.
+
+        Forty lines of one word would hide the important ones.
+        """
         if self._changed_hosts:
             names = listed(sorted(self._changed_hosts, key=by_number), _NAMES_IN_A_LINE)
             self._display.display(f"  changed: {names}", color=C.COLOR_CHANGED)
             self._changed_hosts = []
 
-    # The status line, and which machines it waits for
+    # The status line, and the machines for which it waits
 
     def _begin_status(self, task: Task) -> None:
         if self._status is None:
-            # The folder is Ansible's for this command: private, and removed at its end.
+            # Ansible makes this private folder for the command and removes it at the end.
             folder = pathlib.Path(C.DEFAULT_LOCAL_TMP)
             delay, interval = self.get_option("status_delay"), self.get_option("status_interval")
             self._status = Status(self._display, folder, delay, interval)
-        # Without its role's name, which would leave no room for machines.
+        # The name of the task's role would leave no room for machines.
         self._status.begin((task.name or task.get_name()).strip())
 
     def v2_runner_on_start(self, host: Host, task: Task) -> None:
-        """Remember that the task begins on a machine."""
+        """Record the start of the task on a machine."""
         if self._status:
             self._status.start_host(host.get_name())
         super().v2_runner_on_start(host, task)
@@ -162,7 +167,7 @@ class CallbackModule(ShortOutput):
     # Results
 
     def v2_runner_on_ok(self, result: CallbackTaskResult) -> None:
-        """Print the text of debug, and remember who was changed."""
+        """Print the text of debug, and record changed machines."""
         self._end_host(result)
         self._see(result)
         if not self._is_short:
@@ -170,7 +175,7 @@ class CallbackModule(ShortOutput):
             return
         self._handle_warnings(result.result)
         if "results" in result.result and result.task.loop:
-            return  # The items were printed one by one.
+            return  # The items were already printed one by one.
         if is_message(result):
             self._print_message(result)
         elif result.task.action in C._ACTION_DEBUG:
@@ -179,7 +184,7 @@ class CallbackModule(ShortOutput):
             self._print_task_banner(result.task)
             users = result.result.get("changed_users")
             if speaks_for_all(result) and isinstance(users, list) and all(isinstance(user, str) for user in users):
-                # One call for all that tells whom it changed.
+                # One call for all machines reports the machines that it changed.
                 self._summary.changed_machines.update(users)
                 self._changed_hosts.extend(users)
                 return
@@ -190,7 +195,7 @@ class CallbackModule(ShortOutput):
                 self._changed_hosts.append(result.host.get_name())
 
     def v2_runner_item_on_ok(self, result: CallbackTaskResult) -> None:
-        """Print an item that was changed, by its label."""
+        """Print a changed item by its label."""
         if not self._is_short:
             super().v2_runner_item_on_ok(result)
             return
@@ -206,7 +211,7 @@ class CallbackModule(ShortOutput):
             self._display.display(f"  changed: {whose}", color=C.COLOR_CHANGED)
 
     def v2_runner_on_failed(self, result: CallbackTaskResult, ignore_errors: bool = False) -> None:
-        """Print one line: FAILED, whose machine, why."""
+        """Print one line: FAILED, the machine, the reason."""
         self._end_host(result, is_failed=not ignore_errors)
         self._see(result)
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
@@ -217,11 +222,11 @@ class CallbackModule(ShortOutput):
             return
         self._handle_warnings(result.result)
         if "results" in result.result and result.task.loop:
-            return  # The items were printed one by one.
+            return  # The items were already printed one by one.
         self._print_failure(result, lines, "ignored" if ignore_errors else "FAILED")
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
-        """Print one line for an item that failed."""
+        """Print one line for a failed item."""
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
         if not result.task.ignore_errors:
             self._summary.add_failure(result.host.get_name(), lines[0], speaks_for_all(result))
@@ -233,7 +238,7 @@ class CallbackModule(ShortOutput):
         self._print_failure(result, [f"{label}: {line}" for line in lines], "FAILED")
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:
-        """Print one line: UNREACHABLE, whose machine, why, and what to do."""
+        """Print one line: UNREACHABLE, the machine, the reason, and what to do."""
         self._end_host(result, is_failed=not result.task.ignore_unreachable)
         line = unreachable_line(result.result)
         if not result.task.ignore_unreachable:
@@ -266,10 +271,13 @@ class CallbackModule(ShortOutput):
             for line in printable_lines(str(entry)) or [""]:
                 self._display.display(f"{whose}{line}")
 
-    # What the default output says and nobody needs
+    # Output of the default callback that is not needed
 
     def v2_runner_on_skipped(self, result: CallbackTaskResult) -> None:
-        """Print warnings only; whoever had nothing to do in a play took part in it."""
+        """Print warnings only.
+
+        A machine that had nothing to do in a play took part in it.
+        """
         self._end_host(result)
         self._see(result)
         if not self._is_short:
@@ -280,7 +288,10 @@ class CallbackModule(ShortOutput):
     # The end
 
     def v2_playbook_on_stats(self, stats: AggregateStats) -> None:
-        """Print the summary: the recap in one line, and the machines that failed with the first reason of each."""
+        """Print the summary: a recap in one line, and the failed machines with reasons.
+
+        The reason of a machine is its first one.
+        """
         if self._status:
             self._status.stop()
         self._end_task()

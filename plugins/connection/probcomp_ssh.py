@@ -1,6 +1,6 @@
-"""Connection to the machine of a user: core's ssh, with the address, host key and account of this repository.
+"""Connect to a user's machine with core's ssh and this repository's settings.
 
-group_vars/users.yml selects it. Only ssh is started from here, by core's plugin.
+The settings are address, host key and account. group_vars/users.yml selects the plugin. Core's plugin starts only ssh.
 """
 
 from __future__ import annotations
@@ -115,17 +115,17 @@ _DIGEST_LENGTH = 24
 
 
 class Connection(SSHConnection):
-    """Core's ssh, told where to go and which key to accept."""
+    """Connection of core's ssh with the machine's address and pinned host key."""
 
-    # Core tells a lost connection from a failed command by this name.
+    # Core recognises a lost connection, and not a failed command, by this name.
     transport = "ssh"
 
     def set_options(self, task_keys: Any = None, var_options: Any = None, direct: Any = None) -> None:
-        """Take the variables of the task as they are now, and derive core's options from them."""
+        """Set core's options from the current variables of the task."""
         super().set_options(task_keys=task_keys, var_options=var_options, direct=direct)
         user, host = self.get_option("machine_user"), self.get_option("host")
         if host == user:
-            # A task delegated to a host without an address gets the name in its place.
+            # A task delegated to a host without an address gets the host's name instead.
             host = ""
         accounts = (self.get_option(name) for name in ("account", "tagged_admin_user", "admin_user"))
         account = next(filter(None, accounts), "")

@@ -1,11 +1,14 @@
-"""What is said of options that several modules have: the account, its users' domain, prices.
+"""Document options of several modules: account, users' domain and prices.
 
-The options themselves are in module_utils/common/argument_specs.py; a test of the layout holds one against the other.
+The options themselves are in module_utils/common/argument_specs.py; a test of the layout compares them.
 """
 
 
 class ModuleDocFragment:
-    """Found by its file's name; C(probcomp_account.prices) is the fragment PRICES."""
+    """Fragment, found by its file's name.
+
+    C(probcomp_account.prices) is the fragment PRICES.
+    """
 
     DOCUMENTATION = r"""
 options:

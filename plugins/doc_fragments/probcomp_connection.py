@@ -1,6 +1,7 @@
-"""What is said of options by which modules connect to machines, from the controller and with the pinned key only.
+"""Document options for connecting to machines with the pinned key only.
 
-The options themselves are in module_utils/common/argument_specs.py; a test of the layout holds one against the other.
+The modules run on the controller. The options themselves are in module_utils/common/argument_specs.py; a test of the
+layout compares them.
 """
 
 from textwrap import indent
@@ -31,7 +32,7 @@ pin_file:
   type: path
   required: true
 """
-# A fragment adds whole options, so the machines of the check, of which a machine to connect to is a part, are here too.
+# A fragment adds whole options, so the machines of the check are here too; a machine to connect to is a part of them.
 _CHECKED_MACHINE = rf"""
 user:
   description: Whose machine.
@@ -66,7 +67,10 @@ options:
 
 
 class ModuleDocFragment:
-    """Found by its file's name; C(probcomp_connection.checked) is the fragment CHECKED."""
+    """Fragment, found by its file's name.
+
+    C(probcomp_connection.checked) is the fragment CHECKED.
+    """
 
     DOCUMENTATION = r"""
 options:

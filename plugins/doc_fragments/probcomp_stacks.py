@@ -1,11 +1,11 @@
-"""What is said of options by which modules work on many CloudFormation stacks at a time.
+"""Document options of modules that handle many CloudFormation stacks.
 
-The options themselves are in module_utils/common/argument_specs.py; a test of the layout holds one against the other.
+The options themselves are in module_utils/common/argument_specs.py; a test of the layout compares them.
 """
 
 
 def _stacks(parameters: str, tags: str) -> str:
-    """Document the option C(stacks), with what its parameters and tags mean to the module."""
+    """Document the option C(stacks), with the meaning of parameters and tags."""
     return rf"""
 options:
   stacks:
@@ -40,7 +40,10 @@ options:
 
 
 class ModuleDocFragment:
-    """Found by its file's name; C(probcomp_stacks.changes) is the fragment CHANGES."""
+    """Fragment, found by its file's name.
+
+    C(probcomp_stacks.changes) is the fragment CHANGES.
+    """
 
     DOCUMENTATION = _stacks(
         "Values of the template's parameters, as text.",

@@ -1,11 +1,14 @@
-"""Filters of the playbooks: what needs a loop or a condition over data, kept out of Jinja."""
+"""Define the playbooks' filters.
+
+Steps that need a loop or a condition over data are here and not in Jinja.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
-# A configured module_utils folder is importable from modules only, not from plugins on the controller.
+# Only modules can import from a configured module_utils folder, not plugins on the controller.
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 
 DOCUMENTATION = """
@@ -36,7 +39,10 @@ _value:
 
 
 def network_stack(network: str, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the request for one network's stack, labelled with the network's name in messages."""
+    """Return the request for one network's stack.
+
+    Messages show the network's name.
+    """
     return {
         "name": names.network_stack_name(network),
         "user": network,
@@ -46,7 +52,7 @@ def network_stack(network: str, parameters: Mapping[str, str]) -> dict[str, Any]
 
 
 class FilterModule:
-    """Registers the filters."""
+    """Registry of the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {"probcomp_network_stack": network_stack}

@@ -1,16 +1,19 @@
-"""Filters that say in few lines what a command did to many machines. Each is documented in a file of its own name."""
+"""Define filters that summarise a command's results on many machines.
+
+Each filter is documented in a file with its own name.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-# A configured module_utils folder is importable from modules only, not from plugins on the controller.
+# Only modules can import from a configured module_utils folder, not plugins on the controller.
 from ansible_collections.probcomp.stack.plugins.module_utils.output import host_summary
 
 
 class FilterModule:
-    """Registers the filters."""
+    """Registry of the filters."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {

@@ -1,7 +1,7 @@
-"""Inventory of our machines: one host per EC2 instance whose Name tag is `<user>/instance`.
+"""List our machines: one host per EC2 instance with Name tag `<user>/instance`.
 
-The first part of ours that runs in every command, so it also answers names in -l that do not exist, and an -l that is
-missing or out of place. It only reads, from EC2 and from the playbooks on the command line.
+The plugin is the first part of ours that runs in every command, so it also reports unknown names in -l, and an -l that
+is missing or not allowed. It only reads, from EC2 and from the playbooks on the command line.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ from ansible import context
 from ansible.errors import AnsibleParserError, ExitCode
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
-with contextlib.suppress(ImportError):  # require_aws_sdk reports it.
+with contextlib.suppress(ImportError):  # require_aws_sdk reports a missing library.
     import boto3
     from botocore import exceptions
 
@@ -112,17 +112,20 @@ _FILTERS = [
 
 
 class InventoryModule(AWSInventoryBase):
-    """Reads our machines of one region."""
+    """Inventory of our machines in one region."""
 
     NAME = "probcomp_ec2"
     INVENTORY_FILE_SUFFIXES = ("probcomp_ec2.yml", "probcomp_ec2.yaml")
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
-        """Fill `inventory` from the source at `path`; `cache` is False when a run refreshes its inventory."""
+        """Fill `inventory` from the source at `path`.
+
+        `cache` is False when a run refreshes its inventory.
+        """
         try:
             self._parse(inventory, loader, path, cache)
             if "forks" in context.CLIARGS:
-                # A command that starts workers.
+                # This command starts workers.
                 preload.preload(self.templar)
         except AnsibleParserError as error:
             self._stop(error)
@@ -131,7 +134,7 @@ class InventoryModule(AWSInventoryBase):
         limit = context.CLIARGS.get("subset")
         playbooks = command_line.our_playbooks(context.CLIARGS.get("args"), _ROOT)
         reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
-        # --flush-cache, too, makes the first reading one without cache.
+        # --flush-cache also makes the first reading one without cache.
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
         if not reads_only_playbooks and (message := command_line.misuse(playbooks, limit)):
             raise AnsibleParserError(message)
@@ -139,7 +142,7 @@ class InventoryModule(AWSInventoryBase):
             self.warn(f"{file} has no effect on what {command_line.DEFAULTS.name} sets too: name it local.yml")
         rehearsal = os.environ.get("PROBCOMP_REHEARSAL")
         if rehearsal and not pathlib.Path(rehearsal).is_file():
-            # Otherwise every call waits for an API that is gone.
+            # Without this error every call would wait for an API that is unreachable.
             raise AnsibleParserError(
                 "this shell points at a rehearsal that is down: scripts/rehearsal up and eval again, or a new shell"
             )
@@ -158,13 +161,13 @@ class InventoryModule(AWSInventoryBase):
         inventory.set_variable("all", "probcomp_inventory_error", failure)
         self.populate(machines)
         if not (failure or is_refresh or reads_only_playbooks) and self.get_option("check_limit"):
-            # The machine of ami_bake.yml is for that command alone.
+            # Only ami_bake.yml uses its own machine.
             chosen = [host for host in inventory.hosts if host != names.IMAGE_MACHINE]
             if message := command_line.unknown_names(limit, chosen, inventory.groups):
                 raise AnsibleParserError(message)
 
     def _machines(self, path: str, cache: bool) -> list[dict[str, Any]]:
-        boto3.session.Session(profile_name=self.get_option("profile") or None)  # Raises if there is none of that name.
+        boto3.session.Session(profile_name=self.get_option("profile") or None)  # Unknown profiles fail here.
         if not self.region:
             raise exceptions.NoRegionError
         was_cached, machines = self.get_cached_result(path, cache)
@@ -174,19 +177,22 @@ class InventoryModule(AWSInventoryBase):
         return machines
 
     def get_cache_key(self, path: str) -> str:
-        """Return the cache's key for `path`: another region, endpoint or account must not answer for this one."""
+        """Return the cache key for `path`.
+
+        It keeps the answers of other regions, endpoints and accounts apart.
+        """
         endpoint = self.client("ec2").meta
         parts = (endpoint.region_name, endpoint.endpoint_url, self.get_option("profile"), self.get_option("access_key"))
         digest = hashlib.sha256("\0".join(str(part) for part in (*parts, self._filters())).encode()).hexdigest()[:12]
         return f"{super().get_cache_key(path)}_{digest}"
 
     def _filters(self) -> list[dict[str, Any]]:
-        """Return the filters of the source's file as EC2 takes them."""
+        """Return the filters of the source's file in EC2's form."""
         given = self.templar.template(self.get_option("filters"))
         return [{"Name": str(name), "Values": values} for name, values in sorted(given.items())]
 
     def query(self, client: Any) -> list[dict[str, Any]]:
-        """Return what `client` (EC2) tells of our machines, as the variables of hosts, sorted by user.
+        """Return our machines from `client` (EC2) as host variables, sorted by user.
 
         Raises AnsibleParserError when two machines have one user's name.
         """
@@ -208,7 +214,7 @@ class InventoryModule(AWSInventoryBase):
         return [found[user] for user in sorted(found)]
 
     def populate(self, machines: list[dict[str, Any]]) -> None:
-        """Put `machines` (as query returns them) into the inventory, with their groups."""
+        """Add `machines`, the result of query, to the inventory with their groups."""
         self.inventory.add_group("users")
         for state in _STATES:
             self.inventory.add_group(f"state_{state}")
@@ -216,7 +222,7 @@ class InventoryModule(AWSInventoryBase):
         for variables in machines:
             user = variables["probcomp_user"]
             if user == names.IMAGE_MACHINE:
-                # Nobody's: in no group, so that no command for all users meets it.
+                # This machine belongs to nobody and to no group, so that no command for all users reaches it.
                 self.inventory.add_host(user)
             else:
                 self.inventory.add_host(user, group="users")
@@ -252,13 +258,16 @@ class InventoryModule(AWSInventoryBase):
         return groups
 
     def _do_fail(self, message: str) -> NoReturn:
-        # amazon.aws calls this for what it finds wrong in the options.
+        # amazon.aws calls this function for a problem in the options.
         raise AnsibleParserError(" ".join(message.split()))
 
     def _stop(self, error: AnsibleParserError) -> NoReturn:
-        """End with one line. Core would wrap an error of a plugin into a warning of five lines and a second error."""
+        """End the process with one line.
+
+        Core would wrap an error of a plugin into a warning of five lines and a second error.
+        """
         if not context.CLIARGS:
-            raise error  # Used as a library: ending the process is not ours to do.
+            raise error  # Code that uses this plugin as a library decides itself about the end of the process.
         self.display.error(str(error))
         raise SystemExit(int(ExitCode.GENERIC_ERROR))
 
@@ -270,7 +279,7 @@ def _instances(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _variables(user: str, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
-    """Return a host's variables; plain texts only, so that a cache can keep them."""
+    """Return a host's variables as plain texts, which a cache can keep."""
     variables = {
         "probcomp_user": user,
         "probcomp_instance_id": instance["InstanceId"],

@@ -84,7 +84,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines impo
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    # AnsibleAWSModule reports it.
+    # AnsibleAWSModule reports a missing library.
     BotoCoreError = ClientError = OSError
 
 ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
@@ -121,7 +121,7 @@ def build_report(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         found = build_report(module)

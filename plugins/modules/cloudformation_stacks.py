@@ -151,7 +151,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
 
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore.exceptions import BotoCoreError, ClientError
 
 _PRIORITY = {

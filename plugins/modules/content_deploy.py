@@ -1,7 +1,8 @@
 #!/usr/bin/python
-"""Lays a content archive into a user's home, whole or not at all, and keeps what the user changed.
+"""Install a content archive into a user's home and keep the user's changes.
 
-Runs on the machine as root. Everything in the home is done as its account; root writes only its notes.
+The archive is installed completely or not at all. Runs on the machine as root. All work in the home runs as its
+account; root writes only its own records.
 """
 
 from __future__ import annotations
@@ -131,7 +132,10 @@ _MOST_NAMES = 50
 
 
 def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str, Any] | None:
-    """Return the staging folder, what it holds, and the archive's version; None when nothing is new. Runs as the user.
+    """Download and unpack the archive; return folder, fingerprints and version.
+
+    The folder is the staging folder; the fingerprints are those of its contents. The result is None when the archive
+    has not changed. Runs as the user.
 
     Raises MachineError; nothing is left in the home then.
     """
@@ -157,14 +161,18 @@ def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str
 
 
 def lay_down(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path) -> dict[str, Any]:
-    """Bring `home` to the wished state and return the module's result. Raises MachineError."""
+    """Bring `home` to the requested state and return the module's result.
+
+    Raises MachineError.
+    """
     note = read_note(note_file)
     notes: dict[str, list[str]] = note.get("files", {})
     lost = run_as(account, lambda: missing(home, notes), wish.timeout, "looking at the home")
     if is_current(wish, note) and not lost:
         return {"changed": False, "version": note["version"]}
     known = known_version(wish, note, not lost)
-    # Twice the time and a little: fetching and unpacking have a limit each, and say more when they meet theirs.
+    # Download and unpacking each have their own limit, and report more when they reach it, so this limit is twice the
+    # time and a little.
     fetched = run_as(
         account, lambda: fetch_and_unpack(home, wish, known), 2 * wish.timeout + 60, f"unpacking {wish.source}"
     )
@@ -194,7 +202,10 @@ def lay_down(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: Path
 
 
 def report(plan: Plan, content: Mapping[str, str], version: str, changed: bool) -> dict[str, Any]:
-    """Return the module's result for a plan that was carried out; new folders go without saying, long lists are cut."""
+    """Return the module's result for a plan that was carried out.
+
+    New folders are not listed, and long lists are cut.
+    """
     lists = {name: sorted(paths) for name, paths in vars(plan).items()}
     lists["new"] = [path for path in lists["new"] if content[path] != FOLDER]
     return {

@@ -1,5 +1,8 @@
 #!/usr/bin/python
-"""Runs the installer that came with the content, once per version of the content. Runs on the machine as root."""
+"""Run the content's installer once per version of the content.
+
+Runs on the machine as root.
+"""
 
 from __future__ import annotations
 
@@ -94,15 +97,17 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts im
 
 _LARGEST_LOG = 10 * 1024 * 1024
 _GRACE = 5
-"""Seconds from the request to end to the end."""
+"""Seconds between the request to end and the forced end."""
 _LOOK = 60
-"""Seconds that reading the script may take; a home can hang."""
+"""Seconds allowed for reading the script, because a home can hang."""
 
 
 def run_script(command: list[str], log: Path, seconds: float, **process: Any) -> tuple[int | None, str]:
-    """Run `command` with its output in the file `log`; return its status, None when it was ended, and its last output.
+    """Run `command` with its output in the file `log`.
 
-    What the script left running in the background goes on, unless the script itself had to be ended.
+    Returns its status, None when it was ended, and its last output.
+
+    Processes that the script left in the background continue, unless the script itself had to be ended.
     """
     log.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     deadline = time.monotonic() + seconds
@@ -122,7 +127,7 @@ def run_script(command: list[str], log: Path, seconds: float, **process: Any) ->
             selector.register(output, selectors.EVENT_READ)
             while time.monotonic() < deadline:
                 ended = script.poll() is not None
-                # One part at a time: a script that never pauses must still meet the deadline.
+                # Reading one part at a time makes a script that never pauses meet the deadline too.
                 part = (output.read(1 << 20) or b"") if selector.select(0.2) else b""
                 stream.write(part[: max(0, _LARGEST_LOG - stream.tell())])
                 tail = (tail + part)[-(1 << 14) :]
@@ -135,7 +140,7 @@ def run_script(command: list[str], log: Path, seconds: float, **process: Any) ->
 
 
 def _end(script: subprocess.Popen[bytes]) -> None:
-    """End the script and its children: politely, then by force."""
+    """End the script and its children, first by request and then by force."""
     os.killpg(script.pid, signal.SIGTERM)
     try:
         script.wait(_GRACE)
@@ -145,14 +150,20 @@ def _end(script: subprocess.Popen[bytes]) -> None:
 
 
 def look_at(script: Path) -> dict[str, Any] | None:
-    """Return sum and executability of the script; None when there is none. Runs as the user."""
+    """Return checksum and executability of the script, None without a script.
+
+    Runs as the user.
+    """
     if not script.is_file():
         return None
     return {"sha256": hashlib.sha256(script.read_bytes()).hexdigest(), "executable": os.access(script, os.X_OK)}
 
 
 def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: bool) -> dict[str, Any]:
-    """Do what the module is for and return its result. Raises MachineError."""
+    """Run the installer if needed and return the module's result.
+
+    Raises MachineError.
+    """
     content = read_note(NOTES / "content.json")
     version = content.get("version")
     if not version:

@@ -104,7 +104,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.content.publish imp
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import parse_content_url
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore import UNSIGNED
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -123,7 +123,10 @@ ARGUMENTS = {
 
 
 def where_it_acts(module: AnsibleAWSModule) -> str:
-    """Return the line that says on which account this acts. Raises MachineError when it is not the one configured."""
+    """Return the line that names the AWS account.
+
+    Raises MachineError when it is not the configured account.
+    """
     sts = module.client("sts", config=CLIENT_SETTINGS)
     account = sts.get_caller_identity()["Account"]
     if module.params["account_id"] not in ("", account):
@@ -135,7 +138,7 @@ def where_it_acts(module: AnsibleAWSModule) -> str:
 
 
 def described(archive: Archive) -> str:
-    """Return what the archive is, for people."""
+    """Return a description of the archive for people."""
     files = "" if archive.files is None else f", {archive.files} files"
     size = f"{archive.size / MIB:.1f} MiB" if archive.size >= MIB else f"{archive.size / 1024:.1f} KiB"
     return f"{archive.path.name}: {size}{files}, sha256:{archive.sha256}"

@@ -1,4 +1,4 @@
-"""Makes the password files that are missing. Called by create_passwords.yml; writes only to `directory`."""
+"""Create missing password files on the controller, in `directory` only."""
 
 from __future__ import annotations
 
@@ -93,7 +93,10 @@ def faults(
     mend: bool = True,
     decrypt: Decrypt | None = None,
 ) -> list[str]:
-    """Return a line for each of `users` whose password file in `directory` exists and cannot be used."""
+    """Return a line for each user whose password file cannot be used.
+
+    The check covers those of `users` with an existing file in `directory`.
+    """
     lines = []
     for user in users:
         path = password_file(directory, user)
@@ -107,7 +110,7 @@ def faults(
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleModule(
         argument_spec={
             "users": {"type": "list", "elements": "str", "required": True},

@@ -116,7 +116,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.route53 import 
     wanted_set,
 )
 
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore.exceptions import BotoCoreError, ClientError
 
 _ALIAS = {"dns_name": {"type": "str", "required": True}, "zone_id": {"type": "str", "required": True}}
@@ -142,7 +142,10 @@ ARGUMENTS = {
 
 
 def apply(module: AnsibleAWSModule, zone: Zone, wanted: list[RecordSet]) -> None:
-    """Apply the wanted records and exit the module; raise RecordsError, botocore's errors."""
+    """Apply the wanted records and exit the module.
+
+    Raises RecordsError and botocore's errors.
+    """
     present = module.params["state"] == "present"
     existing = zone.records()
     changes = plan(wanted, existing, present)
@@ -154,7 +157,7 @@ def apply(module: AnsibleAWSModule, zone: Zone, wanted: list[RecordSet]) -> None
         except ClientError as error:
             if not is_outdated(error):
                 raise
-            # One outdated value fails the whole batch: read the records again and retry once.
+            # One outdated value fails the whole batch, so the records are read again and the change is retried once.
             ids = zone.change(plan(wanted, zone.records(), present))
         if not zone.wait(ids, module.params["timeout"]):
             raise RecordsError(f"the records are not on all name servers after {module.params['timeout']} s")

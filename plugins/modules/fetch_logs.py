@@ -1,4 +1,7 @@
-"""Fetches users' logs from their machines. Called by the role `logs`; writes to `directory` only."""
+"""Fetch users' logs from their machines.
+
+Runs on the controller and writes to `directory` only.
+"""
 
 from __future__ import annotations
 
@@ -148,15 +151,15 @@ ARGUMENTS: dict[str, Any] = {
     "forks": {"type": "int", "default": 10},
     "timeout": {"type": "int", "default": 600},
 }
-# The shell of the machine sees it too, and rsync before 3.2.4 does not quote it.
+# The machine's shell sees the path too, and rsync before 3.2.4 does not quote it.
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9_./-]+")
 PLAIN_NAME = re.compile(r"[a-z][a-z0-9_-]*")
 
 
 def problem(parameters: dict[str, Any]) -> str:
-    """Return what is wrong with the module's parameters, or an empty text."""
+    """Return the problem of the module's parameters, or an empty text."""
     try:
-        # A user's name becomes a folder's.
+        # The user's name becomes the name of a folder.
         for machine in parameters["machines"]:
             check_user_name(machine["user"])
     except InvalidName as error:
@@ -175,7 +178,7 @@ def problem(parameters: dict[str, Any]) -> str:
 
 
 def described(fetched: Fetched) -> dict[str, Any]:
-    """Return `fetched` as RETURN has it."""
+    """Return `fetched` in the form that RETURN documents."""
     return {
         "reason": fetched.reason,
         "files": fetched.content.files,
@@ -190,7 +193,7 @@ def described(fetched: Fetched) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     parameters = module.params
     if wrong := problem(parameters):

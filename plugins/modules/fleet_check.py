@@ -1,4 +1,7 @@
-"""Checks that users can work on their machines. Changes nothing."""
+"""Check that users can work on their machines.
+
+The module changes nothing.
+"""
 
 from __future__ import annotations
 
@@ -127,7 +130,7 @@ except ImportError:
 MACHINE = {
     "user": {"type": "str", "required": True},
     "url": {"type": "str", "required": True},
-    # The name of a file is no secret.
+    # The name of a file is not secret.
     "password_file": {"type": "path", "required": True, "no_log": False},
     "ssh": {"type": "dict", "options": SSH_MACHINE},
 }
@@ -149,7 +152,10 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def repair_commands(results: list[Result]) -> list[str]:
-    """Return the commands that mend the failed of `results`, one per kind of repair, each for just its machines."""
+    """Return repair commands for the failed `results`, one per kind of repair.
+
+    Each command is limited to its machines.
+    """
     users: dict[str, list[str]] = {}
     for result in results:
         if result.kind in REPAIRS:
@@ -158,7 +164,10 @@ def repair_commands(results: list[Result]) -> list[str]:
 
 
 def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine], dict[str, Result]]:
-    """Return the machines whose password file can be used, and the results of the others by user."""
+    """Return machines with a usable password file, and results of the others.
+
+    The results are by user.
+    """
     decrypt = vault_decrypter(parameters["vault_password_file"])
     machines, unreadable = [], {}
     for item in parameters["machines"]:
@@ -173,7 +182,7 @@ def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     if IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("aiohttp"), exception=IMPORT_ERROR)
@@ -190,7 +199,7 @@ def main() -> None:
         module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
     connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if item["ssh"]]
     for user, reason in refusals(connections, parameters["private_key_file"], parameters["concurrency"]).items():
-        # What a student meets comes first; ssh is only named when that is well.
+        # A student's failure comes first, and ssh is only checked when Jupyter works.
         if found[user].ok:
             found[user] = replace(found[user], ok=False, kind="ssh", reason=reason)
     results = [found[item["user"]] for item in parameters["machines"]]

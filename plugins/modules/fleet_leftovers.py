@@ -92,7 +92,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_rep
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    # AnsibleAWSModule reports it.
+    # AnsibleAWSModule reports a missing library.
     BotoCoreError = ClientError = OSError
 
 ARGUMENTS: dict[str, Any] = {
@@ -135,7 +135,7 @@ def find_leftovers(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         found = find_leftovers(module)

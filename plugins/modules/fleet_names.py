@@ -1,4 +1,4 @@
-"""Documentation of the action plugin of the same name, which does the work on the controller."""
+"""Document the action plugin of the same name, which runs on the controller."""
 
 from __future__ import annotations
 

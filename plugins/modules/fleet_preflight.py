@@ -192,7 +192,7 @@ MACHINE = {
     "has_password": {"type": "bool", "default": True, "no_log": False},
 }
 DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
-# Ansible takes these names for secrets: files, and the name of a key pair.
+# Ansible takes these names (files and the name of a key pair) for secrets.
 OPEN: dict[str, Any] = {"no_log": False}
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
@@ -218,13 +218,14 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     parameters = module.params
     region, endpoint, connection = get_aws_connection_info(module)
 
     def client(service: str, where: str) -> Any:
-        # Not module.client: an unknown profile or missing region is a problem among others, not the end of the module.
+        # module.client would end the module on an unknown profile or missing region, which is only a problem among
+        # others here.
         options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
         return boto3_inventory_conn(conn_type="client", resource=service, **options)
 

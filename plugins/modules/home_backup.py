@@ -1,4 +1,7 @@
-"""Saves users' homes before their machines are deleted. Called by the role `stack`; writes to `directory` only."""
+"""Save users' homes before their machines are deleted.
+
+Runs on the controller and writes to `directory` only.
+"""
 
 from __future__ import annotations
 
@@ -90,14 +93,14 @@ ARGUMENTS: dict[str, Any] = {
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     parameters = module.params
     if parameters["forks"] < 1:
         module.fail_json(msg="forks must be 1 or more")
     machines = [Machine(**item) for item in parameters["machines"]]
     try:
-        # A user's name becomes a folder's.
+        # The user's name becomes the name of a folder.
         for machine in machines:
             check_user_name(machine.user)
     except InvalidName as error:

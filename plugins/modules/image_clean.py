@@ -1,4 +1,7 @@
-"""Makes a machine fit for an image: reads what is installed, and removes what must be on no second machine."""
+"""Prepare a machine for an image: read versions and remove its private files.
+
+Files that no second machine may have are removed.
+"""
 
 from __future__ import annotations
 
@@ -87,7 +90,10 @@ _WRITERS_OF_LOGS = ["syslog.socket", "rsyslog.service"]
 
 
 def run(*command: str, seconds: int = _SECONDS) -> str:
-    """Return what the command prints. Raises MachineError when it fails or takes longer than `seconds`."""
+    """Return the output of the command.
+
+    Raises MachineError when it fails or takes longer than `seconds`.
+    """
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
     except subprocess.TimeoutExpired:
@@ -99,19 +105,22 @@ def run(*command: str, seconds: int = _SECONDS) -> str:
 
 
 def stop(units: list[str], seconds: int = _SECONDS) -> None:
-    """Stop those of the units that the machine has. Raises MachineError."""
+    """Stop those of the units that exist on the machine.
+
+    Raises MachineError.
+    """
     states = {unit: run("systemctl", "show", "--property=LoadState", "--value", unit).strip() for unit in units}
     if present := [unit for unit, state in states.items() if state == "loaded"]:
         run("systemctl", "stop", *present, seconds=seconds)
 
 
 def versions(venv: Path, packages: list[str]) -> dict[str, str]:
-    """Return what is installed, as far as it can be told."""
+    """Return the installed versions that can be determined."""
     found = {"python": platform.python_version()}
     for line in Path("/etc/os-release").read_text(encoding="utf-8").splitlines():
         if line.startswith("PRETTY_NAME="):
             found["system"] = re.sub(r"[^\w .()/-]", "", line.partition("=")[2])[:64]
-    # By the folder's name: the environment is the user's, and root runs nothing of it.
+    # The folder's name gives the version, because the environment is the user's and root runs nothing in it.
     for folder in venv.glob("lib/python*/site-packages/jupyterlab-*.dist-info"):
         found["jupyterlab"] = folder.name.removeprefix("jupyterlab-").removesuffix(".dist-info")
     found["content"] = str(read_note(NOTES / "content.json").get("version", ""))
@@ -125,9 +134,12 @@ def versions(venv: Path, packages: list[str]) -> dict[str, str]:
 
 
 def settle_packages(seconds: int) -> None:
-    """Let no package be half installed in the image. Raises MachineError."""
+    """Complete package installations so that none is partial in the image.
+
+    Raises MachineError.
+    """
     stop(_UPDATERS, seconds)
-    # dpkg's own lock, which is one of POSIX.
+    # dpkg's own lock is a POSIX lock.
     with _PACKAGE_LOCK.open("w") as lock:
         if not locked_within(lock, seconds, fcntl.lockf):
             raise MachineError(f"packages are still being installed after {seconds} s")
@@ -137,7 +149,10 @@ def settle_packages(seconds: int) -> None:
 
 
 def end_processes(uid: int) -> None:
-    """End all processes of an account, which could write what was just removed."""
+    """End all processes of an account.
+
+    They could write the removed files again.
+    """
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -148,13 +163,19 @@ def end_processes(uid: int) -> None:
 
 
 def stop_writing_logs() -> None:
-    """Have what is logged from now on kept in memory, where it ends with the machine. Raises MachineError."""
+    """Keep further logs in memory only, where they end with the machine.
+
+    Raises MachineError.
+    """
     stop(_WRITERS_OF_LOGS)
     run("journalctl", "--relinquish-var")
 
 
 def clean(account_name: str, lock_timeout: int) -> dict[str, int]:
-    """Remove all that must not be in the image; return how many things went. Raises MachineError and OSError."""
+    """Remove all files that the image must not contain and count them.
+
+    Raises MachineError and OSError.
+    """
     settle_packages(lock_timeout)
     if account := find_account(account_name):
         stop(["jupyter.service"])

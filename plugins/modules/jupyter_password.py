@@ -1,7 +1,9 @@
 #!/usr/bin/python
-"""Reads or sets the hash of a machine's Jupyter password, and has the service run with it. Runs there as root.
+"""Read or set the hash of a machine's Jupyter password and restart the service.
 
-The action plugin of the same name is what tasks use; it keeps the password on the controller.
+Runs on the machine as root.
+
+Tasks use the action plugin of the same name, which keeps the password on the controller.
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_ser
 
 
 def with_hash(config: dict[str, Any] | None, new_hash: str) -> dict[str, Any]:
-    """Return `config` with `new_hash` as the one that counts."""
+    """Return `config` with `new_hash` as the effective hash."""
     result = dict(config or {})
     for section, name in OTHER_HASHES:
         if isinstance(result.get(section), dict):
@@ -104,7 +106,10 @@ def with_hash(config: dict[str, Any] | None, new_hash: str) -> dict[str, Any]:
 
 
 def write_hash(path: Path, new_hash: str) -> None:
-    """Write `new_hash` into the file `path`, whole or not at all, readable by its owner alone. Runs as the user."""
+    """Write `new_hash` to the file `path` atomically, readable by its owner only.
+
+    Runs as the user.
+    """
     path.parent.mkdir(mode=0o700, exist_ok=True)
     config = read_config(path)
     if config is None and not path.is_dir():
@@ -113,7 +118,10 @@ def write_hash(path: Path, new_hash: str) -> None:
 
 
 def set_hash(account: pwd.struct_passwd, service: Service, new_hash: str) -> dict[str, Any]:
-    """Write the hash and have Jupyter answer with it. Raises MachineError."""
+    """Write the hash and wait until Jupyter answers with it.
+
+    Raises MachineError.
+    """
     path = Path(account.pw_dir) / CONFIG
     found = look(account, service)
     is_new = found["hash"] != new_hash

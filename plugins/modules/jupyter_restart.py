@@ -1,5 +1,8 @@
 #!/usr/bin/python
-"""Restarts a machine's Jupyter and waits until it answers. Runs there as root."""
+"""Restart a machine's Jupyter and wait until it answers.
+
+Runs on the machine as root.
+"""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    # AnsibleAWSModule reports it.
+    # AnsibleAWSModule reports a missing library.
     BotoCoreError = ClientError = OSError
 
 ARGUMENTS: dict[str, Any] = {

@@ -1,5 +1,8 @@
 #!/usr/bin/python
-"""Makes a virtual environment and puts a pinned, hashed list of packages into it. Runs on the machine as root."""
+"""Create a virtual environment and install a pinned, hashed list of packages.
+
+Runs on the machine as root.
+"""
 
 from __future__ import annotations
 
@@ -99,13 +102,16 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.python_reco
 )
 
 _WHEELS_OF_THE_SYSTEM = Path("/usr/share/python-wheels")
-"""The pip in it comes with Debian's python3-venv. Run from here once, for uv, it saves unpacking a pip of its own into
-every environment: 4 of 14 CPU seconds per machine."""
+"""Folder with the pip of Debian's python3-venv.
+
+One run of this pip, to install uv, replaces unpacking a separate pip into every environment: 4 of 14 CPU seconds per
+machine.
+"""
 _VENV_SECONDS = 120
 
 
 def stanza(requirements: str, package: str) -> str:
-    """Return the lines of the list that pin `package`: its own, and the hashes on those that follow."""
+    """Return the lines of the list that pin `package`, with the hashes that follow."""
     found = re.search(rf"^{re.escape(package)}==(?:[^\n]*\\\n)*[^\n]*$", requirements, re.MULTILINE)
     if found is None:
         raise MachineError(f"python_environment: the list of packages does not pin {package}")
@@ -113,7 +119,7 @@ def stanza(requirements: str, package: str) -> str:
 
 
 class Environment:
-    """The environment that is wished for."""
+    """Requested environment."""
 
     def __init__(self, options: dict[str, Any], account: pwd.struct_passwd) -> None:
         self._options = options
@@ -127,22 +133,25 @@ class Environment:
         )
 
     def is_current(self) -> bool:
-        """Tell whether this list was put in place."""
+        """Return whether this list is installed."""
         return is_current(str(self._path), self._note)
 
     def make(self) -> None:
-        """Make the environment and install the list. Raises MachineError."""
+        """Create the environment and install the list.
+
+        Raises MachineError.
+        """
         before = read_note(self._note_file)
         if before and any(before[name] != self._note[name] for name in ("python", "system_site_packages")):
-            # Packages for another Python are of no use to this one.
+            # Packages for another Python version cannot be used by this one.
             shutil.rmtree(self._path)
-        # Left away until all is done, so that an interrupted run is seen.
+        # The record stays absent until the end, so that an interrupted run is detected.
         self._note_file.unlink(missing_ok=True)
         self._path.mkdir(mode=0o755, parents=True, exist_ok=True)
         os.chown(self._path, self._account.pw_uid, self._account.pw_gid)
         visible = ["--system-site-packages"] if self._options["system_site_packages"] else []
         self._run([self._options["python"], "-m", "venv", "--without-pip", *visible, str(self._path)], _VENV_SECONDS)
-        # In a folder that only root can write, since root writes it.
+        # Only root can write in this folder, because root writes the list.
         with tempfile.TemporaryDirectory(prefix="probcomp-") as folder:
             Path(folder).chmod(0o755)
             self._install(Path(folder))
@@ -153,16 +162,16 @@ class Environment:
         requirements.write_text(self._options["requirements"], encoding="utf-8")
         bootstrap.write_text(stanza(self._options["requirements"], "uv"), encoding="utf-8")
         python, uv = str(self._path / "bin/python"), self._path / "bin/uv"
-        # The list is complete: what it leaves out on purpose is not to be fetched as a dependency.
+        # The list is complete: packages that it omits on purpose must not be fetched as dependencies.
         common = ["install", "--quiet", "--no-deps", "--only-binary", ":all:", "--require-hashes", "-r"]
         seconds = self._options["timeout"]
         wheels = sorted(_WHEELS_OF_THE_SYSTEM.glob("pip-*.whl"))
         if not wheels:
             raise MachineError("python_environment: the package python3-venv is not installed")
-        # The system's packages are hidden from pip, which would be content with a uv among them.
+        # The system's packages are hidden from pip, which would otherwise accept a uv among them.
         quick = ["--disable-pip-version-check", "--no-cache-dir", "--no-compile", "--ignore-installed"]
         self._run([python, f"{wheels[-1]}/pip", *common, str(bootstrap), *quick], seconds)
-        # Unlike pip, uv looks at the environment's own packages only. Its cache lies beside them for hard links.
+        # Unlike pip, uv uses the environment's own packages only. Its cache is in the same folder for hard links.
         cache = str(self._path / ".cache")
         self._run([str(uv), "pip", *common, str(requirements), "--python", python, "--cache-dir", cache], seconds)
         self._run(["/bin/rm", "-rf", cache, str(self._path / ".lock")], seconds)
@@ -185,7 +194,10 @@ class Environment:
             raise MachineError(f"python_environment: {what} failed with status {done.returncode}: {words}")
 
     def _environment(self) -> dict[str, str]:
-        """Settings go by the environment: an index address may hold a password, which `ps` would show."""
+        """Return settings as environment variables.
+
+        An index URL may hold a password, which `ps` would show.
+        """
         settings = {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_CONFIG": "1", "PIP_CONFIG_FILE": os.devnull}
         if url := self._options["index_url"]:
             settings |= {"PIP_INDEX_URL": url, "UV_DEFAULT_INDEX": url}
@@ -212,7 +224,7 @@ def main() -> None:
         },
         supports_check_mode=True,
     )
-    # Over a thousand lines of hashes: not for the output of -vvv.
+    # The list has over a thousand lines of hashes, too many for the output of -vvv.
     shown = {"module_args": {**module.params, "requirements": "(the list)"}}
     account = find_account(module.params["owner"])
     if account is None and module.check_mode:

@@ -1,7 +1,9 @@
 #!/usr/bin/python
-"""Finds which roles have something to do on a machine, all of them with one look. Runs there as root.
+"""Find the roles that have something to do on a machine, in one request.
 
-The action plugin of the same name is what tasks use: it compares the password, and puts the machine into groups.
+Runs on the machine as root.
+
+Tasks use the action plugin of the same name, which compares the password and puts the machine into groups.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ _OF_THIS_MODULE = frozenset({"after", "password"})
 
 
 def password_state(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Return the hash of the password that the machine has, and whether nothing but its comparison is left to do."""
+    """Return the machine's password hash, and whether only its comparison remains."""
     account = find_account(wanted["owner"])
     if account is not None:
         with contextlib.suppress(MachineError, OSError, subprocess.SubprocessError):
@@ -78,7 +80,10 @@ def password_state(wanted: dict[str, Any]) -> dict[str, Any]:
 
 
 def drift(roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
-    """Return what differs, by role, in the order of `roles`; roles without a difference are not in it."""
+    """Return the differences by role, in the order of `roles`.
+
+    Roles without a difference are left out.
+    """
     found: dict[str, list[str]] = {}
     for role, expected in roles.items():
         checked = {kind: value for kind, value in expected.items() if kind not in _OF_THIS_MODULE}
@@ -93,7 +98,7 @@ def main() -> None:
     module = AnsibleModule(argument_spec={"roles": {"type": "dict", "required": True}}, supports_check_mode=True)
     roles = module.params["roles"]
     unknown = {kind for expected in roles.values() for kind in expected} - CHECKS.keys() - _OF_THIS_MODULE
-    # An address in the options may hold a password.
+    # A URL in the options may hold a password.
     shown = {"module_args": {"roles": sorted(roles)}}
     if unknown:
         module.fail_json(msg=f"role_drift: there is nothing to expect by the name {min(unknown)}", invocation=shown)

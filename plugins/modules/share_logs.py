@@ -1,4 +1,7 @@
-"""Copies the fetched logs to the lab's host. Called by the role `logs`; changes nothing on this computer."""
+"""Copy the fetched logs to the lab's host.
+
+Runs on the controller and changes nothing on it.
+"""
 
 from __future__ import annotations
 
@@ -85,32 +88,38 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-# rsync 3.1 and later writes 10,000 where earlier ones write 10000, and speaks of regular files.
+# rsync 3.1 and later writes 10,000 where earlier versions write 10000, and names regular files.
 FILES = re.compile(r"^Number of (?:regular )?files transferred: ([\d,]+)", re.MULTILINE)
 BYTES = re.compile(r"^Total transferred file size: ([\d,]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Copied:
-    """How many files were copied, or would be, and their size in bytes."""
+    """Number of files that were copied, or would be, and their size in bytes."""
 
     files: int
     bytes: int
 
 
 class ShareFailed(Exception):
-    """Logs that were not all copied; str() is the reason in one line."""
+    """Incomplete copy of the logs; str() is the reason in one line."""
 
 
 class Share:
-    """Copies `directory` to `destination` by the program `rsync`; `config` is a file for ssh or empty."""
+    """Copy of `directory` at `destination`, made by the program `rsync`.
+
+    `config` is a file for ssh or empty.
+    """
 
     def __init__(self, rsync: str, directory: Path, destination: str, config: str, seconds: float) -> None:
         self._rsync, self._directory, self._destination = rsync, directory, destination
         self._config, self._seconds = config, seconds
 
     def copy(self, dry: bool) -> Copied:
-        """Copy what is missing or differs there, with `dry` only look, and return how much. Raises ShareFailed."""
+        """Copy missing and differing files, or with `dry` only count them.
+
+        Returns the number and size. Raises ShareFailed.
+        """
         with tempfile.TemporaryDirectory(prefix="probcomp-share-") as folder:
             status = Path(folder) / "status"
             ran = run(self._command(dry, status), self._directory, time.monotonic() + self._seconds)
@@ -120,7 +129,7 @@ class Share:
         if ran.status:
             what = "no ssh connection to" if ssh_failed else f"rsync ended with status {ran.status} at"
             raise ShareFailed(f"{what} {self._destination} ({reason(ran.said)})")
-        # Its sums, which are as long for ten thousand files as for one, and name none.
+        # rsync's totals are as long for ten thousand files as for one, and contain no file name.
         found = [pattern.search(ran.printed) for pattern in (FILES, BYTES)]
         counts = [int(match[1].replace(",", "")) for match in found if match]
         if len(counts) != len(found):
@@ -149,7 +158,7 @@ class Share:
             "--no-devices",
             "--no-specials",
             "--no-perms",
-            # Whoever shall read the logs there is not for us to say: as that account's umask has it.
+            # The umask of the remote account decides who may read the logs there.
             "--chmod=ugo=rwX",
             f"--exclude=/{INCOMING}/",
             "--timeout=60",

@@ -109,7 +109,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table i
 try:
     from botocore.exceptions import BotoCoreError, ClientError
 except ImportError:
-    # AnsibleAWSModule reports it.
+    # AnsibleAWSModule reports a missing library.
     BotoCoreError = ClientError = OSError
 
 HEADS = (
@@ -204,7 +204,7 @@ def list_machines(module: AnsibleAWSModule) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     try:
         found = list_machines(module)

@@ -1,8 +1,8 @@
-"""Action of the modules that run on the controller: it runs them in Ansible's worker, not in a Python of their own.
+"""Run a controller module in Ansible's worker, without a new Python process.
 
-A module in a process of its own unpacks itself and imports boto3 before it does anything: 0.5 s of processor time.
-The worker is a fork of ansible-playbook, which has boto3 in memory since it read the inventory (preload.py). An
-action plugin is this class under the name ActionModule, in a file with the name of its module.
+A module in its own process unpacks itself and imports boto3 before it does anything: 0.5 s of processor time. The
+worker is a fork of ansible-playbook, which has boto3 in memory since it read the inventory (preload.py). An action
+plugin is this class under the name ActionModule, in a file with the name of its module.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from ansible.module_utils.common import json as module_json
 from ansible.plugins.action import ActionBase
 
 _PROFILE = "legacy"
-"""How arguments and results are written, the one that modules in Python have."""
+"""Serialisation profile of arguments and results, the one of Python modules."""
 _MODULES = "ansible_collections.probcomp.stack.plugins.modules"
 
 
 class ControllerAction(ActionBase):
-    """Runs the module of the task's name here, with what Ansible tells every module."""
+    """Action that runs the task's module here, with the arguments Ansible always adds."""
 
     _supports_check_mode = True
 
@@ -42,7 +42,7 @@ class ControllerAction(ActionBase):
 
 
 def _output(name: str, arguments: dict[str, Any]) -> str:
-    """Return what the module prints."""
+    """Return the module's output."""
     stdout = io.StringIO()
     with _arguments(arguments), contextlib.redirect_stdout(stdout), contextlib.suppress(SystemExit):
         importlib.import_module(f"{_MODULES}.{name}").main()
@@ -51,7 +51,7 @@ def _output(name: str, arguments: dict[str, Any]) -> str:
 
 @contextlib.contextmanager
 def _arguments(arguments: dict[str, Any]) -> Iterator[None]:
-    """Have AnsibleModule find `arguments` as if they had come by its standard input."""
+    """Make AnsibleModule read `arguments` as if they came from standard input."""
     encoder = module_json.get_module_encoder(_PROFILE, module_json.Direction.CONTROLLER_TO_MODULE)
     before = basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE
     basic._ANSIBLE_ARGS = json.dumps({"ANSIBLE_MODULE_ARGS": arguments}, cls=encoder).encode()

@@ -1,7 +1,7 @@
-"""Load in the process that starts Ansible's workers what each worker would load for itself, for every task and machine.
+"""Preload plugins in the process that starts Ansible's workers.
 
 Ansible forks a worker for each task and machine. Filters, tests, connection, shell and become plugins are first needed
-there, so without this each worker imports them, and parses the documentation of their options, anew: about 0.04 s of
+there, so without this each worker imports them, and parses the documentation of their options, again: about 0.04 s of
 processor time.
 """
 
@@ -18,9 +18,12 @@ _CONNECTION = "probcomp_ssh"
 
 
 def preload(templar: Any) -> None:
-    """Load plugins; `templar` evaluates an expression with a filter and a test, which loads all of either kind."""
+    """Load the plugins that workers need.
+
+    `templar` evaluates an expression with a filter and a test, which loads all plugins of both kinds.
+    """
     for loader, name in ((connection_loader, _CONNECTION), (shell_loader, "sh"), (become_loader, "sudo")):
         loader.get(name, class_only=True)
     templar.template(trust_as_template("{{ 'x' | default('') is string }}"))
-    # Otherwise a worker's garbage collection copies this process's memory, page by page.
+    # Without the freeze, a worker's garbage collection copies this process's memory, page by page.
     gc.freeze()

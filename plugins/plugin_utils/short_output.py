@@ -1,4 +1,4 @@
-"""Ansible's default output without what nobody needs; with -v all of it."""
+"""Shorten Ansible's default output; -v shows all of it."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ansible_collections.probcomp.stack.plugins.module_utils.output.text import 
 
 
 class ShortOutput(DefaultCallback):
-    """The default callback, silent at normal verbosity about what is no news."""
+    """Default callback without uninformative lines at normal verbosity."""
 
     @property
     def _is_short(self) -> bool:
         return self._display.verbosity == 0
 
     def _handle_warnings(self, res: Any) -> None:
-        """Print what a module warned of; its words may be a hostile machine's, and core prints them as they are."""
+        """Print a module's warnings in printable form.
+
+        Their text may come from a hostile machine, and core prints it unchanged.
+        """
         for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
             words = entry.get("msg", "") if isinstance(entry, dict) else entry
             self._display.warning(one_line(str(words)))
@@ -35,31 +38,37 @@ class ShortOutput(DefaultCallback):
             super().v2_playbook_on_include(included_file)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
-        """Print nothing: a play on machines that dropped out, or of a kind that nobody has."""
+        """Print nothing.
+
+        The play is for machines that dropped out, or of a kind that does not exist here.
+        """
         if not self._is_short:
             super().v2_playbook_on_no_hosts_matched()
 
     def v2_playbook_on_no_hosts_remaining(self) -> None:
-        """Print nothing: the summary names those that failed."""
+        """Print nothing, because the summary names the failed machines."""
         if not self._is_short:
             super().v2_playbook_on_no_hosts_remaining()
 
     def v2_runner_retry(self, result: CallbackTaskResult) -> None:
-        """Print nothing: waiting is no news."""
+        """Print nothing, because a retry is no result."""
         if not self._is_short:
             super().v2_runner_retry(result)
 
 
 def is_message(result: CallbackTaskResult) -> bool:
-    """Tell whether the result is text that a task of debug prints."""
+    """Return whether the result is the text of a debug task."""
     return result.task.action in C._ACTION_DEBUG and isinstance(result.result.get("msg"), str | list)
 
 
 def is_check_mode() -> bool:
-    """Tell whether the command runs with --check."""
+    """Return whether the command runs with --check."""
     return bool(context.CLIARGS.get("check"))
 
 
 def speaks_for_all(result: CallbackTaskResult) -> bool:
-    """Tell whether the result is about the command as a whole, not about the machine that it was filed under."""
+    """Return whether the result concerns the whole command, not only its machine.
+
+    Ansible files such a result under one machine.
+    """
     return bool(result.task.run_once) or result.host.get_name() == "localhost"

@@ -1,4 +1,7 @@
-"""Files that ansible-vault encrypted, for actions that run where the vault passwords of the run are known."""
+"""Decrypt ansible-vault files with the vault passwords of the run.
+
+For action plugins, to which these passwords are available.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,10 @@ from ansible.parsing.dataloader import DataLoader
 
 
 def decrypter(loader: DataLoader) -> Callable[[bytes], bytes]:
-    """Return a function that decrypts a file's bytes; it raises ValueError when no vault password of this run fits."""
+    """Return a function that decrypts a file's bytes.
+
+    It raises ValueError when no vault password of this run is right.
+    """
 
     def decrypt(data: bytes) -> bytes:
         try:
