@@ -173,7 +173,7 @@ def told(user: str | None) -> dict[str, dict[str, str]]:
             raise Refused(str(error)) from None
     caller = os.open(".", os.O_RDONLY)
     try:
-        os.chdir(ROOT)  # Ansible, imported later, reads ansible.cfg of this directory only once.
+        os.chdir(ROOT)  # Ansible, imported below, reads ansible.cfg of this directory only once.
         return _told(user)
     finally:
         os.fchdir(caller)

@@ -99,7 +99,7 @@ class CallbackModule(ShortOutput):
     # Banners
 
     def v2_playbook_on_play_start(self, play: Play) -> None:
-        """Keep the play's name until one of its tasks has something to show."""
+        """Keep the play's name until one of its tasks has output."""
         if not self._is_short:
             super().v2_playbook_on_play_start(play)
             return

@@ -1,4 +1,7 @@
-"""Report the current cost of all billable resources. Reads only."""
+"""Report the current cost of all billable resources.
+
+The module only reads.
+"""
 
 from __future__ import annotations
 

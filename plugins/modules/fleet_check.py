@@ -199,7 +199,7 @@ def main() -> None:
         module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
     connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if item["ssh"]]
     for user, reason in refusals(connections, parameters["private_key_file"], parameters["concurrency"]).items():
-        # A student's failure comes first, and ssh is only checked when Jupyter works.
+        # A failure that a student meets comes first, so a failed ssh login is only reported when Jupyter works.
         if found[user].ok:
             found[user] = replace(found[user], ok=False, kind="ssh", reason=reason)
     results = [found[item["user"]] for item in parameters["machines"]]

@@ -1,4 +1,7 @@
-"""List the AWS resources of users or networks and their cost. Reads only."""
+"""List the AWS resources of users or networks and their cost.
+
+The module only reads.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Report all problems, needs and costs of a planned fleet. Reads only."""
+"""Report all problems, needs and costs of a planned fleet.
+
+The module only reads.
+"""
 
 from __future__ import annotations
 

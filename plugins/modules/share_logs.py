@@ -172,7 +172,7 @@ class Share:
 
 
 def main() -> None:
-    """Run as a module of Ansible."""
+    """Run the module."""
     module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     destination, config = module.params["destination"], module.params["ssh_config"]
     directory = Path(module.params["directory"])

@@ -140,7 +140,7 @@ def register_rows(found: list[FleetMachine], attention: list[Attention]) -> list
 
 @dataclass
 class Kept:
-    """The result of updating the register; `problem` is the failure in one line."""
+    """Result of updating the register; `problem` is the failure in one line."""
 
     changed: bool = False
     messages: list[str] = field(default_factory=list)

@@ -159,7 +159,8 @@ def _compiled(cards: list[layout.Card], look: Look, fixed: _Files) -> tuple[byte
     except typst.TypstError:
         raise
     except RuntimeError as error:
-        # typst would show a line of a damaged file beside the template, and this second failure hides the message.
+        # typst fails to format its error about a damaged file beside the template, because it would show a line of that
+        # file.
         raise CardsError(f"{look.template}, or a file that it uses: {_masked(str(error), cards)}") from None
     if not isinstance(pdf, bytes):
         raise CardsError(f"{look.template}: makes no pages")

@@ -22,7 +22,7 @@ from .archive import FOLDER, unpack
 from .download import download, looks_like_a_page
 from .s3_object import S3Object
 
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore.exceptions import ClientError
 
 MIB = 1 << 20

@@ -130,7 +130,7 @@ def content(wanted: Mapping[str, Any]) -> list[str]:
 
 
 def installer(wanted: Mapping[str, Any]) -> list[str]:
-    """Return whether the content's installer must run.
+    """Return a difference if the content's installer must run.
 
     It runs once per version, or when `force`d.
     """

@@ -126,8 +126,8 @@ class Root:
             yield from ((kind, path) for path in _matching(self.path, patterns))
 
     def _forget_identity(self) -> None:
-        # An empty file makes the first boot create an id without the other steps that a first boot may take; a missing
-        # file would not.
+        # The file is empty and not missing, because the first boot then creates an id and takes no other first-boot
+        # step.
         (self.path / "etc/machine-id").write_bytes(b"")
         bus = self.path / "var/lib/dbus/machine-id"
         if bus.exists() and not bus.is_symlink():

@@ -54,9 +54,9 @@ def short_names(names: Iterable[str]) -> str:
 
 
 def said_once(lines: Mapping[str, str]) -> list[str]:
-    """Return `machines: line` for each different line of `lines`, a line per machine.
+    """Return `machines: line` for each different line of `lines`.
 
-    The lines follow the order of the first machine of each.
+    `lines` has one line by machine. The result follows the order of the first machine of each line.
     """
     machines: dict[str, list[str]] = {}
     for name in sorted(lines, key=by_number):

@@ -25,7 +25,8 @@ _NARROWEST = 4
 class Column:
     """Column of a table.
 
-    It has a heading and a width below which it is never cut (None: never cut at all). Numbers are aligned to the right.
+    `head` is its heading and `least` the width below which it is never cut (None: never cut at all). With `right` the
+    values are aligned to the right, as for numbers.
     """
 
     head: str
