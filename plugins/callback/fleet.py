@@ -62,7 +62,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common.names import
 from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
 from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
 from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
-from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
 from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import Status
 from ansible_collections.probcomp.stack.plugins.plugin_utils.short_output import (
     ShortOutput,
@@ -252,24 +252,6 @@ class CallbackModule(ShortOutput):
     def _see(self, result: CallbackTaskResult) -> None:
         if not speaks_for_all(result) and result.task.action not in _SILENT_ACTIONS:
             self._summary.seen_machines.add(result.host.get_name())
-
-    def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
-        self._end_task()
-        self._print_task_banner(result.task)
-        whose = "" if speaks_for_all(result) else f" {result.host.get_name()}"
-        color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
-        for line in lines:
-            self._display.display(
-                f"{word}{whose}: {line}", color=color, stderr=self.get_option("display_failed_stderr")
-            )
-
-    def _print_message(self, result: CallbackTaskResult) -> None:
-        message = result.result["msg"]
-        self._end_task()
-        whose = "" if speaks_for_all(result) else f"{result.host.get_name()}: "
-        for entry in message if isinstance(message, list) else [message]:
-            for line in printable_lines(str(entry)) or [""]:
-                self._display.display(f"{whose}{line}")
 
     # Output of the default callback that is not needed
 

@@ -8,7 +8,7 @@ from ansible import constants as C
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
-from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
+from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
 
 
 class ShortOutput(DefaultCallback):
@@ -26,6 +26,27 @@ class ShortOutput(DefaultCallback):
         for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
             words = entry.get("msg", "") if isinstance(entry, dict) else entry
             self._display.warning(one_line(str(words)))
+
+    def _end_task(self) -> None:
+        """Print what is left of the task before."""
+
+    def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
+        self._end_task()
+        self._print_task_banner(result.task)
+        whose = "" if speaks_for_all(result) else f" {result.host.get_name()}"
+        color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
+        for line in lines:
+            self._display.display(
+                f"{word}{whose}: {line}", color=color, stderr=self.get_option("display_failed_stderr")
+            )
+
+    def _print_message(self, result: CallbackTaskResult) -> None:
+        message = result.result["msg"]
+        self._end_task()
+        whose = "" if speaks_for_all(result) else f"{result.host.get_name()}: "
+        for entry in message if isinstance(message, list) else [message]:
+            for line in printable_lines(str(entry)) or [""]:
+                self._display.display(f"{whose}{line}")
 
     def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
         """Print nothing."""

@@ -9,7 +9,8 @@ from moto.ec2.models import ec2_backends
 
 from rehearsal.api.accounting import Counts
 from rehearsal.lock import LOCK
-from rehearsal.machines.containers import Machines, memory_bytes
+from rehearsal.machines.containers import Machines
+from rehearsal.machines.memory import memory_bytes
 from rehearsal.network.sync import Fabric
 from rehearsal.settings import Settings
 

@@ -22,6 +22,7 @@ import requests
 from rehearsal import run_state
 from rehearsal.cli import environment
 from rehearsal.cli.options import FAULT_OPTIONS, UP_OPTIONS, parser
+from rehearsal.cli.status_text import status_text
 from rehearsal.inputs import InputError, apt_repository
 from rehearsal.machines import packages
 
@@ -103,28 +104,6 @@ def _check_folder(home: Path) -> None:
     is_ours = any((home / name).exists() for name in (_LOCK, "run.json"))
     if home.exists() and not is_ours and any(home.iterdir()):
         raise Problem(f"{home} holds something else, which `down` would remove: name an empty folder, or a new one")
-
-
-def status_text(status: dict[str, Any]) -> str:
-    """Return the status as a small table."""
-    rows = [("NAME", "INSTANCE", "STATE", "TYPE", "ADDRESS", "MEMORY")]
-    rows += [
-        (row["name"] or "-", row["id"], row["state"], row["type"], row["address"] or "-", _mebibytes(row["memory"]))
-        for row in sorted(status["machines"], key=lambda row: (row["name"], row["id"]))
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    counts, memory = status["counts"], status["memory"]
-    throttled = sum(counts.get("throttled", {}).values())
-    lines.append(
-        f"requests: {counts['reads']} read, {counts['changes']} changing, {throttled} throttled; "
-        f"at most {counts['peak_per_second']} in a second"
-    )
-    lines.append(
-        f"memory: server {_mebibytes(memory['server'])} (peak {_mebibytes(memory['server_peak'])}), "
-        f"machines {_mebibytes(memory['machines'])} (peak {_mebibytes(memory['machines_peak'])})"
-    )
-    return "\n".join(lines)
 
 
 def _start(home: Path, values: dict[str, object]) -> None:
@@ -278,10 +257,6 @@ def _fault(home: Path, options: argparse.Namespace) -> str:
     names = set(FAULT_OPTIONS)
     given = {name: value for name, value in vars(options).items() if name in names and value not in (None, False)}
     return f"fault {_ask(home, 'POST', 'faults', given)['id']}"
-
-
-def _mebibytes(number: int) -> str:
-    return f"{number / 2**20:.0f} MiB"
 
 
 def _say(line: str) -> None:

@@ -13,7 +13,8 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.instances import Instance
 
 from rehearsal.lock import LOCK
-from rehearsal.machines.containers import Machine, Machines, memory_bytes
+from rehearsal.machines.containers import Machine, Machines
+from rehearsal.machines.memory import memory_bytes
 from rehearsal.network import firewall
 from rehearsal.network.addresses import Forwarders
 from rehearsal.settings import Settings

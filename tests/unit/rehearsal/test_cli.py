@@ -14,6 +14,7 @@ import yaml
 from rehearsal import run_state
 from rehearsal.api import faults
 from rehearsal.cli import commands, environment
+from rehearsal.cli.status_text import status_text
 from rehearsal.machines import console
 from rehearsal.run_state import Run
 from rehearsal.settings import Settings
@@ -101,7 +102,7 @@ def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, mo
 
 
 def test_the_status_is_a_table() -> None:
-    text = commands.status_text(
+    text = status_text(
         {
             "machines": [
                 {

@@ -223,3 +223,10 @@ def test_setup_says_what_to_do_where_git_made_no_links(windows_checkout: Path) -
     assert (done.returncode, done.stdout) == (1, "")
     assert len(done.stderr.splitlines()) == 1 and "git clone -c core.symlinks=true" in done.stderr
     assert not (windows_checkout / ".venv").exists()
+
+
+def test_no_python_file_is_longer_than_300_lines() -> None:
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    files = [path for name in tracked.splitlines() if (path := ROOT / name).is_file()]
+    assert len(files) > 300
+    assert [str(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []
