@@ -68,9 +68,8 @@ lines:
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import SNAPSHOT
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
@@ -84,21 +83,15 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_rep
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
 
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    # AnsibleAWSModule reports a missing library.
-    BotoCoreError = ClientError = OSError
-
 ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 
 
-def build_report(module: AnsibleAWSModule) -> dict[str, Any]:
+def build_report(module: AwsModule) -> dict[str, Any]:
     """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
-    listed = account.price_list(cache, (BotoCoreError, ClientError))
+    listed = account.price_list(cache)
     now = datetime.now(UTC)
     users = machines(account.clients, survey(account.clients), parameters["stack_domain"], 443)
     found = find_everything(ResourceFinder(account.clients, listed), users)
@@ -125,11 +118,9 @@ def build_report(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
+    module = AwsModule(ARGUMENTS)
+    with module.explained("what is paid for cannot be told"):
         found = build_report(module)
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=f"what is paid for cannot be told: {explain(error)}")
     module.exit_json(changed=False, **found)
 
 

@@ -113,10 +113,8 @@ result_lines:
 
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch, verify_ready
@@ -186,22 +184,16 @@ def finish_rejected(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> No
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     params = module.params
     jobs = jobs_of(params["stacks"])
     if not 0 < params["submissions_per_second"] <= 10:
         module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
     if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
         module.fail_json(msg="a stack or a user stands twice in `stacks`")
-    region, endpoint, connection = get_aws_connection_info(module)
-
-    def client(service: str, where: str) -> Any:
-        options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
-        return boto3_inventory_conn(conn_type="client", resource=service, **options)
-
-    clients, clock = AwsClients(client, region or ""), Clock()
+    clients, clock = module.raising_clients(), Clock()
     listed = price_list(clients, params["price_cache"])
-    try:
+    with module.explained():
         api = StackApi(clients.client("cloudformation"), clock, params["submissions_per_second"])
         seen = survey(clients)
         plan = plan_resize(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
@@ -214,8 +206,6 @@ def main() -> None:
             run_batch(pending, updater, api, seen.stacks, clock, params["timeout"], "updated")
             verify_ready(jobs, api)
         verify_machines(clients, jobs, params["type_parameter"], is_end=not module.check_mode)
-    except clients.errors as error:
-        module.fail_json(msg=explain(error))
     try:
         if not module.check_mode:
             listed.save()

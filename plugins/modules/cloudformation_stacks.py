@@ -134,11 +134,10 @@ failed_users:
   elements: str
 """
 
-import contextlib
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import (
     run_batch,
@@ -150,9 +149,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.dele
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
-
-with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
-    from botocore.exceptions import BotoCoreError, ClientError
 
 _PRIORITY = {
     "parameter": {"type": "str", "required": True},
@@ -170,7 +166,7 @@ ARGUMENTS = {
 }
 
 
-def make(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
+def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
     """Create the stacks and return warnings."""
     params = module.params
     wanted = Wanted(
@@ -201,7 +197,7 @@ def make(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock)
     return creator.warnings
 
 
-def remove(module: AnsibleAWSModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
+def remove(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
     """Delete the stacks and return warnings."""
     stacks = api.all()
     if module.check_mode:
@@ -231,11 +227,7 @@ def jobs_of(stacks: list[dict[str, Any]]) -> list[Job]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec=ARGUMENTS,
-        supports_check_mode=True,
-        required_if=[("state", "present", ["template_body"])],
-    )
+    module = AwsModule(ARGUMENTS, required_if=[("state", "present", ["template_body"])])
     jobs = jobs_of(module.params["stacks"])
     if not 0 < module.params["submissions_per_second"] <= 10:
         module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
@@ -246,10 +238,8 @@ def main() -> None:
         module.client("cloudformation", config=CLIENT_SETTINGS), clock, module.params["submissions_per_second"]
     )
     work = make if module.params["state"] == "present" else remove
-    try:
+    with module.explained():
         warnings = work(module, jobs, api, clock)
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=explain(error))
     for warning in warnings:
         module.warn(warning)
     module.exit_json(

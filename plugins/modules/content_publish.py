@@ -89,9 +89,9 @@ lines:
 import contextlib
 from pathlib import Path
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import banner, is_rehearsal
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import bare_checksum
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
@@ -106,7 +106,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts im
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore import UNSIGNED
-    from botocore.exceptions import BotoCoreError, ClientError
 
 ARGUMENTS = {
     "archive": {"type": "str", "required": True},
@@ -122,7 +121,7 @@ ARGUMENTS = {
 }
 
 
-def where_it_acts(module: AnsibleAWSModule) -> str:
+def where_it_acts(module: AwsModule) -> str:
     """Return the line that names the AWS account.
 
     Raises MachineError when it is not the configured account.
@@ -146,24 +145,23 @@ def described(archive: Archive) -> str:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     options = module.params
     try:
-        pinned = bare_checksum(options["checksum"])
-        location = parse_content_url(options["url"], options["bucket"], options["key"])
-        largest = options["max_size"] * MIB
-        path = Path(options["archive"]).expanduser()
-        archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
-        lines = [where_it_acts(module), described(archive)]
-        s3 = module.client("s3", config=CLIENT_SETTINGS)
-        anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
-        target = ContentTarget(s3, anonymous, location, options["url"], largest, options["timeout"])
-        found = target.version()
-        changed = publish(archive, target, found, pinned, module.check_mode)
+        with module.explained():
+            pinned = bare_checksum(options["checksum"])
+            location = parse_content_url(options["url"], options["bucket"], options["key"])
+            largest = options["max_size"] * MIB
+            path = Path(options["archive"]).expanduser()
+            archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
+            lines = [where_it_acts(module), described(archive)]
+            s3 = module.client("s3", config=CLIENT_SETTINGS)
+            anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
+            target = ContentTarget(s3, anonymous, location, options["url"], largest, options["timeout"])
+            found = target.version()
+            changed = publish(archive, target, found, pinned, module.check_mode)
     except MachineError as error:
         module.fail_json(msg=str(error))
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=explain(error))
     before = {None: "nothing", "": "an archive of unknown version"}.get(found, f"version {str(found)[:12]}")
     if not changed:
         lines.append(f"lies in {location} already, and machines get it")

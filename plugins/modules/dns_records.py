@@ -103,8 +103,8 @@ changes:
 
 import contextlib
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.route53 import (
     RecordsError,
     RecordSet,
@@ -117,7 +117,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.route53 import 
 )
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
-    from botocore.exceptions import BotoCoreError, ClientError
+    from botocore.exceptions import ClientError
 
 _ALIAS = {"dns_name": {"type": "str", "required": True}, "zone_id": {"type": "str", "required": True}}
 _RECORD = {
@@ -141,7 +141,7 @@ ARGUMENTS = {
 }
 
 
-def apply(module: AnsibleAWSModule, zone: Zone, wanted: list[RecordSet]) -> None:
+def apply(module: AwsModule, zone: Zone, wanted: list[RecordSet]) -> None:
     """Apply the wanted records and exit the module.
 
     Raises RecordsError and botocore's errors.
@@ -181,7 +181,7 @@ def _text(lines: list[str]) -> str:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     records = module.params["records"]
     if module.params["state"] == "present":
         for record in records:
@@ -194,12 +194,11 @@ def main() -> None:
         module.fail_json(msg="a name and type stands twice in `records`")
     clock = Clock()
     try:
-        zone = find_zone(module.client("route53", config=CLIENT_SETTINGS), module.params["zone"], clock)
-        apply(module, zone, wanted)
+        with module.explained():
+            zone = find_zone(module.client("route53", config=CLIENT_SETTINGS), module.params["zone"], clock)
+            apply(module, zone, wanted)
     except RecordsError as error:
         module.fail_json(msg=str(error))
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=explain(error))
 
 
 if __name__ == "__main__":

@@ -79,9 +79,8 @@ notes:
 
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
@@ -91,12 +90,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers imp
     find_networks,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_report import plan_lines, proof_lines
-
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    # AnsibleAWSModule reports a missing library.
-    BotoCoreError = ClientError = OSError
 
 ARGUMENTS: dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},
@@ -108,12 +101,12 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def find_leftovers(module: AnsibleAWSModule) -> dict[str, Any]:
+def find_leftovers(module: AwsModule) -> dict[str, Any]:
     """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
     cache = None if module.check_mode else parameters["price_cache"]
-    listed = account.price_list(cache, (BotoCoreError, ClientError))
+    listed = account.price_list(cache)
     finder = ResourceFinder(account.clients, listed)
     users, networks = parameters["users"], parameters["networks"]
     near: dict[str, list[str]] = {}
@@ -139,11 +132,9 @@ def find_leftovers(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
+    module = AwsModule(ARGUMENTS)
+    with module.explained("what is left cannot be told"):
         found = find_leftovers(module)
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=f"what is left cannot be told: {explain(error)}")
     module.exit_json(changed=False, **found)
 
 

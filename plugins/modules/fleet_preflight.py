@@ -177,10 +177,7 @@ plan_lines:
 from typing import Any
 
 from ansible.module_utils.basic import env_fallback
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import MachineRequest, Settings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.run import sweep
@@ -222,23 +219,17 @@ ARGUMENTS: dict[str, Any] = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     parameters = module.params
-    region, endpoint, connection = get_aws_connection_info(module)
-
-    def client(service: str, where: str) -> Any:
-        # module.client would end the module on an unknown profile or missing region, which is only a problem among
-        # others here.
-        options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
-        return boto3_inventory_conn(conn_type="client", resource=service, **options)
-
+    # An unknown profile or a missing region is a problem among others here, not the end of the module.
+    clients = module.raising_clients()
     given: dict[str, Any] = {
         name: parameters[name] or "" for name in Settings.__dataclass_fields__ if name not in ("region", "zone")
     }
-    settings = Settings(region=region or "", zone=parameters["zone"], **given)
+    settings = Settings(region=clients.region, zone=parameters["zone"], **given)
     requests = [MachineRequest(**machine) for machine in parameters["machines"]]
     cache = None if module.check_mode else parameters["price_cache"]
-    found = sweep(AwsClients(client, region or ""), settings, requests, cache)
+    found = sweep(clients, settings, requests, cache)
     module.exit_json(changed=False, **found)
 
 

@@ -108,8 +108,8 @@ failed_users:
 
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner, forget
 
 _MACHINE = {
@@ -127,7 +127,7 @@ ARGUMENTS = {
 }
 
 
-def pin(module: AnsibleAWSModule) -> dict[str, dict[str, Any]]:
+def pin(module: AwsModule) -> dict[str, dict[str, Any]]:
     """Pin missing keys and return the results by user."""
     params, clock = module.params, Clock()
     pinner = Pinner(
@@ -145,7 +145,7 @@ def pin(module: AnsibleAWSModule) -> dict[str, dict[str, Any]]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     if module.params["state"] == "absent":
         results = forget(module.params["machines"], module.check_mode)
         if reasons := [result["reason"] for result in results.values() if result["reason"]]:

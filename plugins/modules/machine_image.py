@@ -84,9 +84,8 @@ others_lines:
 
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
     ImageError,
     ImageMaker,
@@ -95,12 +94,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
     size_of,
     snapshots_of,
 )
-
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    # AnsibleAWSModule reports a missing library.
-    BotoCoreError = ClientError = OSError
 
 ARGUMENTS: dict[str, Any] = {
     "name": {"type": "str", "required": True},
@@ -113,24 +106,21 @@ ARGUMENTS: dict[str, Any] = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     options = module.params
-    clients = AwsClients(
-        lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
-    )
+    clients = module.clients()
     maker = ImageMaker(clients, Clock(), options["name"], options["description"], most_important(options["tags"]))
     try:
-        if module.check_mode:
-            image = maker.find() or {}
-            changed = not image
-        else:
-            made = maker.make(options["instance_id"], options["timeout"])
-            image, changed = made.image, made.changed
-        others = others_lines(clients, options["name"])
+        with module.explained(f"image {options['name']}"):
+            if module.check_mode:
+                image = maker.find() or {}
+                changed = not image
+            else:
+                made = maker.make(options["instance_id"], options["timeout"])
+                image, changed = made.image, made.changed
+            others = others_lines(clients, options["name"])
     except ImageError as error:
         module.fail_json(msg=str(error))
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=f"image {options['name']}: {explain(error)}")
     module.exit_json(
         changed=changed,
         image_id=image.get("ImageId", ""),

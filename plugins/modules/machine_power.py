@@ -85,12 +85,9 @@ result_lines:
   elements: str
 """
 
-from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, PowerOperation, result_lines
 
 _MACHINE = {"user": {"type": "str", "required": True}, "instance_id": {"type": "str", "required": True}}
@@ -103,17 +100,11 @@ ARGUMENTS = {
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    region, endpoint, connection = get_aws_connection_info(module)
-
-    def client(service: str, where: str) -> Any:
-        options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
-        return boto3_inventory_conn(conn_type="client", resource=service, **options)
-
+    module = AwsModule(ARGUMENTS)
     target = "running" if module.params["state"] == "started" else "stopped"
     machines = [Power(**machine) for machine in module.params["machines"]]
-    operation = PowerOperation(AwsClients(client, region or ""), Clock(), target, machines)
-    try:
+    operation = PowerOperation(module.raising_clients(), Clock(), target, machines)
+    with module.explained():
         if module.check_mode:
             operation.read_states()
             changed = [machine.user for machine in machines if operation.would_change(machine)]
@@ -122,8 +113,6 @@ def main() -> None:
             operation.run(module.params["timeout"])
             changed = [machine.user for machine in machines if machine.submitted_at is not None]
             lines = result_lines(machines, target)
-    except operation.clients.errors as error:
-        module.fail_json(msg=explain(error))
     module.exit_json(
         changed=bool(changed),
         machines={machine.user: machine.as_data() for machine in machines},

@@ -90,9 +90,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
@@ -105,12 +104,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table i
     repairs,
     shown_state,
 )
-
-try:
-    from botocore.exceptions import BotoCoreError, ClientError
-except ImportError:
-    # AnsibleAWSModule reports a missing library.
-    BotoCoreError = ClientError = OSError
 
 HEADS = (
     *("user", "state", "since", "type", "owner", "organization", "purpose", "note", "expires", "attention"),
@@ -169,7 +162,7 @@ def keep_register(path: Path, account: str, rows: list[list[str]], day: str, che
     return Kept(True, messages, diff={"before": old, "after": register.text, "before_header": str(path)})
 
 
-def list_machines(module: AnsibleAWSModule) -> dict[str, Any]:
+def list_machines(module: AwsModule) -> dict[str, Any]:
     """Return the module's results. Raises botocore's errors."""
     parameters = module.params
     account = resolve_account(module, parameters["account_id"])
@@ -205,11 +198,9 @@ def list_machines(module: AnsibleAWSModule) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(argument_spec=ARGUMENTS, supports_check_mode=True)
-    try:
+    module = AwsModule(ARGUMENTS)
+    with module.explained("who has what cannot be told"):
         found = list_machines(module)
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json(msg=f"who has what cannot be told: {explain(error)}")
     module.exit_json(**found)
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 from .client import AwsClients
-from .errors import CLIENT_SETTINGS, explain
+from .errors import explain
+from .module import AwsModule
 from .prices import PRICE_LIST_REGION, PriceList
 
 
@@ -31,23 +31,18 @@ class AwsAccount:
         """The line that names the account and region."""
         return banner(self.id, self.region, self.rehearsal)
 
-    def price_list(self, cache: str | None, errors: tuple[type[Exception], ...]) -> PriceList:
-        """Return the region's prices, cached in the file `cache` if given.
-
-        `errors` are the exceptions that AWS clients raise.
-        """
-        path = Path(cache) if cache else None
-        return PriceList(lambda: self.clients.client("pricing", PRICE_LIST_REGION), self.region, path, explain, errors)
+    def price_list(self, cache: str | None) -> PriceList:
+        """Return the region's prices, cached in the file `cache` if given."""
+        path, pricing = Path(cache) if cache else None, lambda: self.clients.client("pricing", PRICE_LIST_REGION)
+        return PriceList(pricing, self.region, path, explain, self.clients.errors)
 
 
-def resolve_account(module: Any, account_id: str) -> AwsAccount:
-    """Return the account and region of `module`, an AnsibleAWSModule.
+def resolve_account(module: AwsModule, account_id: str) -> AwsAccount:
+    """Return the account and region of `module`.
 
     Fails the module when the account is not `account_id` ("" accepts any). Raises botocore's errors.
     """
-    clients = AwsClients(
-        lambda service, region: module.client(service, region=region, config=CLIENT_SETTINGS), module.region or ""
-    )
+    clients = module.clients()
     sts = clients.client("sts")
     account = str(clients.read("sts", "get_caller_identity")["Account"])
     if account_id not in ("", account):

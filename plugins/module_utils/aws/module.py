@@ -1,0 +1,47 @@
+"""Common base of the modules that ask AWS."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_inventory_conn, get_aws_connection_info
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
+
+from .client import AwsClients
+from .errors import CLIENT_SETTINGS, explain
+
+with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
+    from botocore.exceptions import BotoCoreError, ClientError
+
+
+class AwsModule(AnsibleAWSModule):
+    """AnsibleAWSModule with our client settings and one line for an error of AWS."""
+
+    def __init__(self, argument_spec: dict[str, Any], **options: Any) -> None:
+        super().__init__(argument_spec=argument_spec, supports_check_mode=True, **options)
+
+    def clients(self) -> AwsClients:
+        """Return clients that fail the module on an unknown profile or a missing region."""
+        return AwsClients(
+            lambda service, region: self.client(service, region=region, config=CLIENT_SETTINGS), self.region or ""
+        )
+
+    def raising_clients(self) -> AwsClients:
+        """Return clients that raise botocore's errors on an unknown profile or a missing region too."""
+        region, endpoint, connection = get_aws_connection_info(self)
+
+        def client(service: str, where: str) -> Any:
+            options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
+            return boto3_inventory_conn(conn_type="client", resource=service, **options)
+
+        return AwsClients(client, region or "")
+
+    @contextlib.contextmanager
+    def explained(self, subject: str = "") -> Iterator[None]:
+        """Fail the module with one line on an error of AWS in the block; `subject` begins the line."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            self.fail_json(msg=f"{subject}: {explain(error)}" if subject else explain(error))
