@@ -21,7 +21,7 @@ from tests.bench.measure import Recorder, say
 from tests.bench.targets import targets
 from tests.support.workshop import OUTPUT, Workshop
 
-_ONCE_AFTER, _NOTHING_AFTER = 2100.0, 3000.0
+_ONCE_AFTER, _NOTHING_AFTER = 2100.0, 3300.0
 """Seconds after which no run is repeated, and after which no row begins.
 
 They keep forty machines on two cores within an hour.
