@@ -1,4 +1,4 @@
-"""List our machines: one host per EC2 instance with Name tag `<user>/instance`.
+"""List our machines: one host per EC2 instance that the stack of a user's machine made.
 
 The plugin is the first part of ours that runs in every command, so it also reports unknown names in -l, and an -l that
 is missing or not allowed. It only reads, from EC2 and from the playbooks on the command line.
@@ -10,11 +10,15 @@ DOCUMENTATION = r"""
 name: probcomp_ec2
 short_description: Machines of users on EC2, by the names of their users
 description:
-  - Every instance whose tag C(Name) is C(<user>/instance), and that is not terminated or shutting down, becomes the
-    host C(<user>) in the group C(users).
-  - Hosts are grouped by state (C(state_running), C(state_stopped), C(state_pending), C(state_stopping)) and by the tag
-    C(fleet). The group of a fleet bears the name of its base; a dash becomes an underscore, for Ansible warns of group
-    names with dashes, so C(-l ws) means the fleet with the base C(ws), and C(-l my_class) the one with C(my-class).
+  - Every instance that the stack C(probcomp-stack-<user>) made, and that is not terminated or shutting down, becomes
+    the host C(<user>) in the group C(users). CloudFormation's own tag tells, which nobody can change; the tag C(Name)
+    does not matter.
+  - An instance that is named C(<user>/instance), but that no stack of ours made, is somebody else's. A warning names
+    it once, and it is in no group.
+  - Hosts are grouped by state (C(state_running), C(state_stopped), C(state_pending), C(state_stopping)), those whose
+    tag C(Name) was changed by hand in C(renamed_machines), and by the tag C(fleet). The group of a fleet bears the
+    name of its base; a dash becomes an underscore, for Ansible warns of group names with dashes, so C(-l ws) means
+    the fleet with the base C(ws), and C(-l my_class) the one with C(my-class).
   - A fleet with the name of a user's machine gets no group, so that C(-l) with it means the machine alone; a warning
     says so. So does a fleet whose tag is no valid name.
   - A name in C(-l) that is neither a host nor a group is an error, with the nearest names, even beside names that do
@@ -53,11 +57,12 @@ options:
     default: true
 notes:
   - "Variables of a host: C(probcomp_user), C(probcomp_instance_id), C(probcomp_address) (public IPv4 address or an
-    empty text), C(ansible_host) (the same), C(probcomp_private_address), C(probcomp_state), C(probcomp_instance_type),
-    C(probcomp_image),
-    C(probcomp_zone) (availability zone), C(probcomp_network), C(probcomp_fleet), C(probcomp_owner),
-    C(probcomp_organization), C(probcomp_purpose), C(probcomp_note), C(probcomp_expires), C(probcomp_admin_user),
-    C(probcomp_key_name), C(probcomp_launch_time) (ISO 8601), C(probcomp_stack_id). Missing ones are empty texts."
+    empty text), C(ansible_host) (the same), C(probcomp_private_address), C(probcomp_state),
+    C(probcomp_instance_type), C(probcomp_image), C(probcomp_zone) (availability zone), C(probcomp_network),
+    C(probcomp_fleet), C(probcomp_owner), C(probcomp_organization), C(probcomp_purpose), C(probcomp_note),
+    C(probcomp_expires), C(probcomp_admin_user), C(probcomp_key_name), C(probcomp_launch_time) (ISO 8601),
+    C(probcomp_stack_id). Missing ones are empty texts. And C(probcomp_has_own_name), whether its tag C(Name) is the
+    one that its stack gave it."
   - "Variables of the group C(all): C(probcomp_region), and C(probcomp_inventory_error), a sentence when AWS could not
     be asked, else empty."
 """
@@ -86,29 +91,29 @@ import contextlib
 import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
 from typing import Any, NoReturn
 
 from ansible import context
 from ansible.errors import AnsibleParserError, ExitCode
+from ansible.utils.vars import load_extra_vars
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
 with contextlib.suppress(ImportError):  # require_aws_sdk reports a missing library.
     import boto3
     from botocore import exceptions
 
-from ansible_collections.probcomp.stack.plugins.module_utils.aws import errors
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import errors, instances, ownership
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients, tags_of
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import LIVE_STATES
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
 from ansible_collections.probcomp.stack.plugins.plugin_utils import preload
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
-_STATES = ("pending", "running", "stopping", "stopped")
 _TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires", "admin_user", "network")
-_FILTERS = [
-    {"Name": "tag:Name", "Values": [names.instance_tag("*")]},
-    {"Name": "instance-state-name", "Values": list(_STATES)},
-]
+_STRANGERS_SHOWN = 3
+_RENAMED = "renamed_machines"
 
 
 class InventoryModule(AWSInventoryBase):
@@ -136,7 +141,7 @@ class InventoryModule(AWSInventoryBase):
         reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
         # --flush-cache also makes the first reading one without cache.
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
-        if not reads_only_playbooks and (message := command_line.misuse(playbooks, limit)):
+        if not reads_only_playbooks and (message := command_line.misuse(playbooks, limit, load_extra_vars(loader))):
             raise AnsibleParserError(message)
         for file in command_line.overridden_settings(pathlib.Path(path)) if cache else ():
             self.warn(f"{file} has no effect on what {command_line.DEFAULTS.name} sets too: name it local.yml")
@@ -152,6 +157,8 @@ class InventoryModule(AWSInventoryBase):
             super().parse(inventory, loader, path, cache=cache)
             if not reads_only_playbooks and command_line.needs_account(playbooks):
                 machines = self._machines(path, cache)
+                if not (is_refresh or command_line.lists_strangers(playbooks)):
+                    self._name_strangers({machine["probcomp_instance_id"] for machine in machines})
         except (exceptions.BotoCoreError, exceptions.ClientError) as error:
             failure = errors.explain(error)
             if is_refresh or not command_line.starts_on_localhost(playbooks):
@@ -172,7 +179,7 @@ class InventoryModule(AWSInventoryBase):
             raise exceptions.NoRegionError
         was_cached, machines = self.get_cached_result(path, cache)
         if not was_cached:
-            machines = self.query(self.client("ec2", config=errors.CLIENT_SETTINGS))
+            machines = self.query(self._clients())
         self.update_cached_result(path, cache, machines)
         return machines
 
@@ -191,32 +198,31 @@ class InventoryModule(AWSInventoryBase):
         given = self.templar.template(self.get_option("filters"))
         return [{"Name": str(name), "Values": values} for name, values in sorted(given.items())]
 
-    def query(self, client: Any) -> list[dict[str, Any]]:
-        """Return our machines from `client` (EC2) as host variables, sorted by user.
+    def query(self, clients: AwsClients) -> list[dict[str, Any]]:
+        """Return our machines as host variables, sorted by user."""
+        machines = []
+        for user, found in instances.users_instances(clients, self._filters()).items():
+            current = instances.current_instance(clients, user, found)
+            if left := [item["InstanceId"] for item in found if item is not current]:
+                self.warn(f"{user}: an update of the stack left {' and '.join(left)}; it is not the machine, and costs")
+            machines.append(_variables(user, current))
+        return machines
 
-        Raises AnsibleParserError when two machines have one user's name.
-        """
-        pages = errors.retry_transient(
-            lambda: list(client.get_paginator("describe_instances").paginate(Filters=[*_FILTERS, *self._filters()]))
-        )
-        found: dict[str, dict[str, Any]] = {}
-        for instance in _instances(pages):
-            tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-            user = names.user_of_instance_tag(tags.get("Name", ""))
-            if user is None:
-                name = names.shown(tags.get("Name", ""))
-                self.warn(f"instance {instance['InstanceId']} is left out: {name} names no valid user")
-                continue
-            if user in found:
-                ids = " and ".join(sorted((found[user]["probcomp_instance_id"], instance["InstanceId"])))
-                raise AnsibleParserError(f"two machines are named {user}: {ids}; terminate one or change its tag Name")
-            found[user] = _variables(user, instance, tags)
-        return [found[user] for user in sorted(found)]
+    def _name_strangers(self, ours: set[str]) -> None:
+        """Warn once of instances that are named like ours and that no stack of ours made."""
+        found = instances.strangers(self._clients(), ours)
+        named = sorted(f"{tags_of(item)['Name']} ({item['InstanceId']})" for item in found)
+        if named:
+            self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)}; stack_list.yml shows them all")
+
+    def _clients(self) -> AwsClients:
+        return AwsClients(lambda service, _: self.client(service, config=errors.CLIENT_SETTINGS), self.region or "")
 
     def populate(self, machines: list[dict[str, Any]]) -> None:
         """Add `machines`, the result of query, to the inventory with their groups."""
         self.inventory.add_group("users")
-        for state in _STATES:
+        self.inventory.add_group(_RENAMED)
+        for state in LIVE_STATES:
             self.inventory.add_group(f"state_{state}")
         fleets = self._fleet_groups(machines)
         for variables in machines:
@@ -227,6 +233,8 @@ class InventoryModule(AWSInventoryBase):
             else:
                 self.inventory.add_host(user, group="users")
                 self.inventory.add_child(f"state_{variables['probcomp_state']}", user)
+                if not variables["probcomp_has_own_name"]:
+                    self.inventory.add_child(_RENAMED, user)
             if group := fleets.get(variables["probcomp_fleet"]):
                 self.inventory.add_child(self.inventory.add_group(group), user)
             for key, value in variables.items():
@@ -251,8 +259,8 @@ class InventoryModule(AWSInventoryBase):
                 self.warn(
                     f"{fleet} is a machine and also a fleet: -l {fleet} means the machine, the fleet has no group"
                 )
-            elif group in {f"state_{state}" for state in _STATES}:
-                self.warn(f"no group for the fleet {fleet}: {group} is the group of machines in that state")
+            elif group in {_RENAMED, *(f"state_{state}" for state in LIVE_STATES)}:
+                self.warn(f"no group for the fleet {fleet}: {group} is another group of machines")
             else:
                 groups[fleet] = group
         return groups
@@ -272,15 +280,10 @@ class InventoryModule(AWSInventoryBase):
         raise SystemExit(int(ExitCode.GENERIC_ERROR))
 
 
-def _instances(pages: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for page in pages:
-        for reservation in page["Reservations"]:
-            yield from reservation["Instances"]
-
-
-def _variables(user: str, instance: dict[str, Any], tags: dict[str, str]) -> dict[str, Any]:
-    """Return a host's variables as plain texts, which a cache can keep."""
-    variables = {
+def _variables(user: str, instance: dict[str, Any]) -> dict[str, Any]:
+    """Return a host's variables as plain values, which a cache can keep."""
+    tags = tags_of(instance)
+    variables: dict[str, Any] = {
         "probcomp_user": user,
         "probcomp_instance_id": instance["InstanceId"],
         "probcomp_address": instance.get("PublicIpAddress", ""),
@@ -295,5 +298,6 @@ def _variables(user: str, instance: dict[str, Any], tags: dict[str, str]) -> dic
         "probcomp_fleet": tags.get("fleet", ""),
         "probcomp_stack_id": tags.get("aws:cloudformation:stack-id", ""),
     }
+    variables["probcomp_has_own_name"] = ownership.has_own_name(tags, user)
     variables.update({f"probcomp_{tag}": tags.get(tag, "") for tag in _TEXT_TAGS})
     return variables

@@ -6,8 +6,9 @@ DOCUMENTATION = r"""
 module: stack_list
 short_description: Who has what, since when and in which state, as a table and as a register
 description:
-  - Lists every user who has a stack or a machine in the region, also stopped ones, stacks in a failed state, stacks
-    whose instance was terminated by hand, and machines without a stack, with the command that puts each right.
+  - Lists every user who has a stack in the region, also of stopped machines, stacks in a failed state, stacks whose
+    instance was terminated or changed by hand, and machines that a stack left, with the command that puts each right.
+  - Instances that are named like ours, but that no stack of ours made, are named apart and are in no table.
   - Makes reading requests only, as many for a hundred machines as for one.
   - "Keeps the register, an Org file with one table between two marks. What stands outside of the marks is never
     changed. Columns that people add at the right of the table stay with their rows. Anything else that people change
@@ -103,6 +104,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table i
     lines,
     repairs,
     shown_state,
+    stranger_lines,
 )
 
 HEADS = (
@@ -179,6 +181,7 @@ def list_machines(module: AwsModule) -> dict[str, Any]:
     commands = repairs(found, attention, defaults)
     if commands:
         output += ["", "this puts it right:", *(f"  {command}" for command in commands)]
+    output += stranger_lines(seen.strangers())
     kept = Kept()
     if parameters["register_file"]:
         where = f"account {account.id} region {account.region}"

@@ -57,7 +57,9 @@ def fill(region: str, count: int) -> None:
         for instance in ec2.run_instances(ImageId=image, MinCount=number, MaxCount=number)["Instances"]:
             made += 1
             # The tags are set past the API, since each instance has a name of its own and would take a call of its own.
-            backend.create_tags([instance["InstanceId"]], {"Name": f"ws-{made}/instance", "fleet": "ws"})
+            # So is CloudFormation's own, which the API refuses.
+            stack = {"aws:cloudformation:stack-name": f"probcomp-stack-ws-{made}"}
+            backend.create_tags([instance["InstanceId"]], {"Name": f"ws-{made}/instance", "fleet": "ws", **stack})
 
 
 def main(region: str, count: int) -> None:

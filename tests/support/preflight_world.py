@@ -26,6 +26,7 @@ from moto.acm import acm_backends
 from moto.cloudformation import cloudformation_backends
 from moto.ec2 import ec2_backends
 from moto.ec2.models.amis import Ami
+from moto.elbv2 import elbv2_backends
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 READING = re.compile(r"(Get|List|Describe)[A-Z]")
@@ -178,15 +179,29 @@ class World:
         Returns the instance's id.
         """
         self.make_stack(f"probcomp-stack-{user}", status, {"Network": "shared"})
-        tags = [{"Key": "Name", "Value": f"{user}/instance"}, {"Key": "fleet", "Value": fleet}]
+        identity = self.run_instance(f"{user}/instance", instance, fleet=fleet)
+        self.stack_made(identity, f"probcomp-stack-{user}")
+        return identity
+
+    def run_instance(self, name: str, instance: str = "t3.medium", **tags: str) -> str:
+        """Run an instance with these tags that no stack made; return its id."""
+        listed = [{"Key": key, "Value": value} for key, value in {"Name": name, **tags}.items()]
         made = self.make("ec2").run_instances(
             ImageId=self.images["x86_64"],
             InstanceType=instance,
             MinCount=1,
             MaxCount=1,
-            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+            TagSpecifications=[{"ResourceType": "instance", "Tags": listed}],
         )
         return str(made["Instances"][0]["InstanceId"])
+
+    def stack_made(self, identity: str, stack: str) -> None:
+        """Tag an EC2 resource as CloudFormation does; the API lets nobody write such a tag."""
+        ec2_backends[ACCOUNT][REGION].create_tags([identity], {"aws:cloudformation:stack-name": stack})
+
+    def stack_made_elbv2(self, arn: str, stack: str) -> None:
+        """Tag a load balancer or target group as CloudFormation does."""
+        elbv2_backends[ACCOUNT][REGION].add_tags([arn], [{"Key": "aws:cloudformation:stack-name", "Value": stack}])
 
     def make_stack(
         self, name: str, status: str = "CREATE_COMPLETE", parameters: dict[str, str] | None = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -10,6 +10,9 @@ from .errors import retry_transient
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
+
+VALUES_PER_FILTER = 200
+"""Maximum number of values in an EC2 filter."""
 
 
 class AwsClients:
@@ -50,7 +53,25 @@ class AwsClients:
         pages = retry_transient(lambda: list(paginator.paginate(**request)))
         return [item for page in pages for item in page.get(key, [])]
 
+    def instances(self, filters: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the instances that the EC2 filters choose."""
+        groups = self.read_all("ec2", "describe_instances", "Reservations", Filters=filters)
+        return [instance for group in groups for instance in group["Instances"]]
+
+    def instances_by_id(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Return the instances with these ids, by id; unknown ids are left out."""
+        # A filter, because one unknown id would fail the whole request.
+        filters = ([{"Name": "instance-id", "Values": part}] for part in parts(ids))
+        return {instance["InstanceId"]: instance for part in filters for instance in self.instances(part)}
+
 
 def tags_of(resource: dict[str, Any]) -> dict[str, str]:
     """Return the tags of a described resource, by key."""
     return {tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])}
+
+
+def parts(values: Iterable[str]) -> Iterator[list[str]]:
+    """Yield the values in parts that an EC2 filter can take."""
+    items = list(values)
+    for start in range(0, len(items), VALUES_PER_FILTER):
+        yield items[start : start + VALUES_PER_FILTER]

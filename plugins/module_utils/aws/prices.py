@@ -85,6 +85,8 @@ IDLE_ADDRESS = Item("idle-address", "AmazonVPC", (("group", "VPCPublicIPv4Addres
 """An elastic address without an association."""
 LOAD_BALANCER = Item("load-balancer", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LoadBalancerUsage")
 """An application load balancer, without the traffic through it."""
+VPC_ENDPOINT = Item("vpc-endpoint", "AmazonVPC", (("productFamily", "VpcEndpoint"),), "VpcEndpoint-Hours")
+"""An interface endpoint in one zone, without the traffic through it."""
 CAPACITY_UNIT = Item("capacity-unit", "AWSELB", (("productFamily", "Load Balancer-Application"),), "LCUUsage")
 """The hour of a load balancer capacity unit (LCU); usage depends on traffic."""
 

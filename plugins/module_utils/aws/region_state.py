@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..common.names import network_stack_name, user_of_instance_tag
+from ..common.names import network_stack_name, stack_name
 from .client import AwsClients, tags_of
+from .ownership import user_named_by, user_of
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
 
@@ -27,9 +28,23 @@ class Survey:
         return self.machines().get(user)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return the live instances of all users, by user."""
-        named = ((user_of_instance_tag(tags_of(item).get("Name", "")), item) for item in self.instances)
-        return {user: item for user, item in named if user and item["State"]["Name"] in LIVE_STATES}
+        """Return the live instances that users' stacks made, by user.
+
+        An update that replaced an instance leaves the earlier one; the user's is the one that the stack names.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for item in self.instances:
+            user = user_of(tags_of(item))
+            if user is None or item["State"]["Name"] not in LIVE_STATES:
+                continue
+            if user not in found or self.outputs(stack_name(user)).get("InstanceId") == item["InstanceId"]:
+                found[user] = item
+        return found
+
+    def strangers(self) -> list[dict[str, Any]]:
+        """Return the live instances that are named like a user's machine, but that no stack of ours made."""
+        described = ((tags_of(item), item) for item in self.instances if item["State"]["Name"] in LIVE_STATES)
+        return [item for tags, item in described if user_named_by(tags) and user_of(tags) is None]
 
     def fleets(self) -> dict[str, str]:
         """Return the fleet of each user with a machine, "" for none."""
@@ -58,8 +73,7 @@ def survey(clients: AwsClients) -> Survey:
     """Read all stacks and instances of the region."""
     stacks = clients.read_all("cloudformation", "describe_stacks", "Stacks")
     states = [{"Name": "instance-state-name", "Values": [*LIVE_STATES, "shutting-down"]}]
-    reservations = clients.read_all("ec2", "describe_instances", "Reservations", Filters=states)
     return Survey(
         {stack["StackName"]: stack for stack in stacks if stack["StackStatus"] != "DELETE_COMPLETE"},
-        tuple(instance for reservation in reservations for instance in reservation["Instances"]),
+        tuple(clients.instances(states)),
     )

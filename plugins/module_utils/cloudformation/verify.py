@@ -11,8 +11,6 @@ from .update import UpdateJob
 
 UNKNOWN = "unknown"
 """State of a machine that could not be read."""
-_INSTANCES_PER_REQUEST = 200
-"""Maximum number of values in a DescribeInstances filter."""
 
 
 def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, is_end: bool = True) -> None:
@@ -22,7 +20,7 @@ def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, 
     whatever CloudFormation reports.
     """
     try:
-        now = _machines(clients, [job.instance["InstanceId"] for job in jobs if job.instance])
+        now = clients.instances_by_id(job.instance["InstanceId"] for job in jobs if job.instance)
     except clients.errors as error:
         for job in jobs:
             job.result |= {"instance_id": "", "instance_type": "", "image": "", "state": UNKNOWN}
@@ -76,12 +74,3 @@ def _difference(job: UpdateJob, instance: dict[str, Any], parameter: str) -> str
 def _fail(job: UpdateJob, reason: str) -> None:
     job.result["status"] = "failed"
     job.result["reason"] = "; ".join(part for part in (job.result["reason"], reason) if part)
-
-
-def _machines(clients: AwsClients, ids: list[str]) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
-    for start in range(0, len(ids), _INSTANCES_PER_REQUEST):
-        filters = [{"Name": "instance-id", "Values": ids[start : start + _INSTANCES_PER_REQUEST]}]
-        for group in clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
-            found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
-    return found

@@ -20,6 +20,12 @@ from ..common import names as probcomp_names
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
 """Commands that need no AWS, and must not wait for it when it is unreachable."""
 
+LIST_STRANGERS = frozenset({"burn_rate.yml", "stack_list.yml"})
+"""Commands whose own output has the instances that are named like ours and are not."""
+
+_NAMES = ("user", "users", "base", "low", "high", "roster")
+"""Settings of -e that name machines to create or delete."""
+
 _WITHOUT_LIMIT = {
     "ami_bake.yml": ("it makes a machine of its own", ""),
     "burn_rate.yml": ("it counts all that is paid for", ""),
@@ -123,11 +129,17 @@ def needs_account(playbooks: Iterable[Path]) -> bool:
     return not names or not names <= NEED_NO_ACCOUNT
 
 
-def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
+def lists_strangers(playbooks: Iterable[Path]) -> bool:
+    """Return whether the command's own output names the machines of others."""
+    return {playbook.name for playbook in playbooks} & LIST_STRANGERS != set()
+
+
+def misuse(playbooks: Iterable[Path], limit: str | None, given: Iterable[str] = ()) -> str | None:
     """Return the error message for a wrong or missing `limit` (-l), else None.
 
-    The check covers our own commands.
+    `given` are the names of the settings of -e. The check covers our own commands.
     """
+    ways = [name for name in _NAMES if name in given]
     for playbook in playbooks:
         hosts = first_hosts(playbook)
         if hosts == "localhost" and limit and not takes_names(playbook):
@@ -142,6 +154,11 @@ def misuse(playbooks: Iterable[Path], limit: str | None) -> str | None:
         if hosts == "users" and not limit:
             return (
                 f"{playbook.name}: say which machines with -l: -l alice, -l ws, -l users for all; nothing was touched"
+            )
+        if hosts == "users" and ways:
+            return (
+                f"{playbook.name} takes its machines by -l alone, and -e {'= and '.join(ways)}= names some, too: "
+                "leave one of the two out; nothing was touched"
             )
     return None
 

@@ -190,6 +190,21 @@ def network_stack_name(network: str) -> str:
     return f"probcomp-network-{network}"
 
 
+def user_of_stack_name(name: str) -> str | None:
+    """Return the user whose machine the stack `name` holds, or None.
+
+    The machine of ami_bake.yml is its own user, IMAGE_MACHINE.
+    """
+    user = name.removeprefix(stack_name(""))
+    return user_of_instance_tag(instance_tag(user)) if user != name else None
+
+
+def network_of_stack_name(name: str) -> str | None:
+    """Return the network that the stack `name` holds, or None."""
+    network = name.removeprefix(network_stack_name(""))
+    return network if network != name and USER_NAME.fullmatch(network) else None
+
+
 def instance_tag(user: str) -> str:
     """Return the value of the Name tag of a user's instance."""
     return f"{user}{_INSTANCE_TAG_END}"

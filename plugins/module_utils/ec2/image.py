@@ -105,10 +105,8 @@ class ImageMaker:
     def _instance_state(self, instance_id: str) -> str:
         if not instance_id:
             return ""
-        filters = [{"Name": "instance-id", "Values": [instance_id]}]
-        found = self.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters)
-        states = [instance["State"]["Name"] for group in found for instance in group["Instances"]]
-        return str(states[0]) if states else "gone"
+        found = self.clients.instances_by_id([instance_id])
+        return str(found[instance_id]["State"]["Name"]) if found else "gone"
 
     def _wait(self, identity: str, deadline: float, timeout: float) -> dict[str, Any]:
         unseen_until = self.clock.now() + SECONDS_UNSEEN
@@ -201,10 +199,9 @@ def others_lines(clients: AwsClients, name: str) -> list[str]:
         return []
     wanted = [{"Name": "image-id", "Values": [image["ImageId"] for image in others][:200]}]
     users: dict[str, int] = {}
-    for group in clients.read_all("ec2", "describe_instances", "Reservations", Filters=wanted):
-        for instance in group["Instances"]:
-            if instance["State"]["Name"] not in ("terminated", "shutting-down"):
-                users[instance["ImageId"]] = users.get(instance["ImageId"], 0) + 1
+    for instance in clients.instances(wanted):
+        if instance["State"]["Name"] not in ("terminated", "shutting-down"):
+            users[instance["ImageId"]] = users.get(instance["ImageId"], 0) + 1
     lines = ["", "earlier images, whose snapshots cost; keep those that machines were made of:"]
     for image in others:
         count = users.get(image["ImageId"], 0)

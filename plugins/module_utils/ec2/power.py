@@ -6,12 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..aws.client import AwsClients
+from ..aws.client import AwsClients, tags_of
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
+from ..aws.ownership import user_of
 from ..progress.reporter import Progress
 
-PER_REQUEST = 200
-"""Maximum number of values in a DescribeInstances filter."""
 _SECONDS_BETWEEN = 0.5
 """Pause between requests for single machines, after the one for all failed."""
 _SECONDS_TO_SHOW = 60.0
@@ -64,13 +63,7 @@ class PowerOperation:
 
     def read_states(self) -> None:
         """Read the states of all machines. Raises botocore's errors."""
-        found: dict[str, dict[str, Any]] = {}
-        ids = [machine.instance_id for machine in self.machines]
-        for start in range(0, len(ids), PER_REQUEST):
-            # A filter, because one unknown id would fail the whole request.
-            filters = [{"Name": "instance-id", "Values": ids[start : start + PER_REQUEST]}]
-            for group in self.clients.read_all("ec2", "describe_instances", "Reservations", Filters=filters):
-                found |= {instance["InstanceId"]: instance for instance in group["Instances"]}
+        found = self.clients.instances_by_id(machine.instance_id for machine in self.machines)
         for machine in self.machines:
             instance = found.get(machine.instance_id, {})
             machine.state = instance.get("State", {}).get("Name", "terminated")
@@ -111,7 +104,10 @@ class PowerOperation:
         """Set the machine's result if it has reached the target or has failed."""
         if machine.is_done:
             return
-        if machine.state in _GONE:
+        if instance and user_of(tags_of(instance)) != machine.user:
+            what = f"{machine.instance_id} was not made by its stack, and is left alone"
+            self._fail(machine, f"{what}: stack_list.yml shows whose machine is which")
+        elif machine.state in _GONE:
             self._fail(machine, f"its machine was terminated: stack_create.yml -e user={machine.user} makes it again")
         elif machine.state == self.target and (self.target == "stopped" or machine.address):
             machine.is_done = True

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from ..aws.client import AwsClients, tags_of
-from ..aws.region_state import LIVE_STATES, Survey
+from ..aws.client import AwsClients, parts, tags_of
+from ..aws.ownership import has_own_name
+from ..aws.region_state import Survey
 from ..cloudformation.job import COMPLETE
-from ..common.names import by_number, instance_tag, stack_name, user_of_instance_tag
+from ..common.names import by_number, network_of_stack_name, user_of_stack_name
 
-STACK_PREFIX = stack_name("")
 TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires")
-_IMAGES_PER_FILTER = 200
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -50,6 +49,8 @@ class FleetMachine:
     url: str
     has_own_name: bool = True
     """Whether its instance has the Name tag of its user."""
+    stack_type: str = ""
+    """Instance type in the parameters of the stack; EC2's may have been changed by hand."""
 
     @property
     def is_complete(self) -> bool:
@@ -72,38 +73,26 @@ def end_date(text: str) -> date | None:
 
 def machines(clients: AwsClients, seen: Survey, stack_domain: str, https_port: int) -> list[FleetMachine]:
     """Return all users' machines in `seen`, sorted by user with ws-9 before ws-10."""
-    stacks = {name.removeprefix(STACK_PREFIX): stack for name, stack in seen.stacks.items() if _is_users(name)}
+    named = ((user_of_stack_name(name), stack) for name, stack in seen.stacks.items())
+    stacks = {user: stack for user, stack in named if user}
     instances = seen.machines()
-    named = set(instances)
-    # An instance with a changed Name tag still belongs to its stack.
-    for instance in seen.instances:
-        user = tags_of(instance).get("aws:cloudformation:stack-name", "").removeprefix(STACK_PREFIX)
-        if user in stacks and instance["State"]["Name"] in LIVE_STATES:
-            instances.setdefault(user, instance)
     images = _images(clients, {_image_id(stacks.get(user), instances.get(user)) for user in {*stacks, *instances}})
     account_images = {image["ImageId"]: image for image in images}
     return [
-        _machine(user, stacks.get(user), instances.get(user), account_images, stack_domain, https_port, user in named)
+        _machine(user, stacks.get(user), instances.get(user), account_images, stack_domain, https_port)
         for user in sorted({*stacks, *instances}, key=by_number)
     ]
 
 
 def networks(seen: Survey) -> dict[str, str]:
     """Return the status of each network's stack, by network."""
-    prefix = "probcomp-network-"
-    return {name.removeprefix(prefix): seen.status(name) for name in sorted(seen.stacks) if name.startswith(prefix)}
-
-
-def _is_users(name: str) -> bool:
-    user = name.removeprefix(STACK_PREFIX)
-    return name.startswith(STACK_PREFIX) and user_of_instance_tag(instance_tag(user)) == user
+    named = ((network_of_stack_name(name), name) for name in sorted(seen.stacks))
+    return {network: seen.status(name) for network, name in named if network}
 
 
 def _images(clients: AwsClients, identities: set[str]) -> list[dict[str, Any]]:
     # A filter, because one unknown id would fail the whole request.
-    wanted = sorted(identities - {""})
-    parts = [wanted[start : start + _IMAGES_PER_FILTER] for start in range(0, len(wanted), _IMAGES_PER_FILTER)]
-    filters = ([{"Name": "image-id", "Values": part}] for part in parts)
+    filters = ([{"Name": "image-id", "Values": part}] for part in parts(sorted(identities - {""})))
     return [image for part in filters for image in clients.read_all("ec2", "describe_images", "Images", Filters=part)]
 
 
@@ -118,7 +107,7 @@ def _image_id(stack: dict[str, Any] | None, instance: dict[str, Any] | None) -> 
 
 def _machine(
     user: str, stack: dict[str, Any] | None, instance: dict[str, Any] | None, images: dict[str, dict[str, Any]],
-    stack_domain: str, https_port: int, has_own_name: bool,
+    stack_domain: str, https_port: int,
 ) -> FleetMachine:  # fmt: skip
     parameters, status = _parameters(stack), (stack or {}).get("StackStatus", "")
     # The instance's tags take precedence, as in the inventory; without an instance only the stack has tags.
@@ -142,6 +131,7 @@ def _machine(
         network=parameters.get("Network") or tags.get("network", ""),
         fleet=tags.get("fleet", ""),
         url=f"https://{host}" if https_port == 443 else f"https://{host}:{https_port}",
-        has_own_name=has_own_name or instance is None,
+        has_own_name=instance is None or has_own_name(tags_of(instance), user),
+        stack_type=parameters.get("InstanceType", ""),
         **{name: tags.get(name, "") for name in TEXT_TAGS},
     )

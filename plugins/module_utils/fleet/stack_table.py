@@ -7,7 +7,9 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
+from ..aws.client import tags_of
 from ..common.names import IMAGE_MACHINE
 from ..output.table import Column, fitted
 from ..output.text import one_line
@@ -60,10 +62,12 @@ def _attentions(machine: FleetMachine, defaults: dict[str, str], region: str, to
     if trouble := _stack_trouble(machine, defaults, region):
         found.append(trouble)
     if not machine.has_own_name:
-        tag = f"Key=Name,Value={machine.user}/instance"
-        command = f"aws ec2 create-tags --region {region} --resources {machine.instance_id} --tags {tag}"
-        text = f"the Name tag of {machine.instance_id} was changed, so that no command finds it"
-        found.append(Attention(machine.user, "renamed", text, command))
+        text = f"the Name tag of {machine.instance_id} was changed by hand; stack_start.yml puts it right"
+        found.append(Attention(machine.user, "renamed", text, f"ansible-playbook -l {machine.user} stack_start.yml"))
+    if machine.instance_id and machine.stack_type not in ("", machine.type):
+        text = f"its type was changed by hand: it is a {machine.type}, its stack says {machine.stack_type}"
+        command = f"ansible-playbook -l {machine.user} stack_update.yml -e instance={machine.type}"
+        found.append(Attention(machine.user, "type changed by hand", text, command))
     if machine.is_overdue(today):
         text = f"its end was {machine.expires}; -l {machine.user} stack_update.yml -e expires=... gives it more time"
         found.append(Attention(machine.user, "overdue", text, delete_command(machine.user)))
@@ -80,7 +84,7 @@ def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str)
         text = "terminated by hand: its stack is there, its instance is gone"
         return Attention(user, "terminated by hand", text, create_command([user], machine, defaults))
     if not status:
-        text = f"no stack made {machine.instance_id}: terminate it, or change its Name tag"
+        text = f"its stack is gone and left {machine.instance_id}: save what is on it, then terminate it"
         return Attention(user, "no stack", text)
     if status in _MADE_BY_CREATE:
         text = f"its creation failed ({status}); create makes it anew"
@@ -177,6 +181,15 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
     if found:
         output += ["", *(f"{item.user}: {one_line(item.text)}" for item in found)]
     return output
+
+
+def stranger_lines(instances: Iterable[dict[str, Any]]) -> list[str]:
+    """Return lines about instances that are named like ours and that no stack of ours made."""
+    shown = sorted(
+        f"  {one_line(tags_of(item)['Name'], 60)} {item['InstanceId']} {item['InstanceType']} {item['State']['Name']}"
+        for item in instances
+    )
+    return ["", "not ours, though named so; no command touches them:", *shown] if shown else []
 
 
 def url_patterns(machines: list[FleetMachine]) -> list[str]:

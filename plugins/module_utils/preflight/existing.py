@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..aws.client import AwsClients, tags_of
+from ..aws.ownership import user_named_by
 from ..aws.region_state import MADE_ANEW, Survey
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
@@ -17,13 +18,15 @@ _COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_CO
 def check_machines(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> set[str]:
     """Return the users whose machine exists; report stacks that block a create."""
     existing = set()
-    gone, busy, undone = [], [], []
+    gone, busy, undone, resting = [], [], [], []
     for machine in requests:
         name, user = stack_name(machine.user), machine.user
         status, instance = seen.status(name), seen.machine(machine.user)
         if status in _COMPLETE or (status.endswith("_IN_PROGRESS") and status not in MADE_ANEW):
             if instance is not None:
                 existing.add(user)
+                if instance["State"]["Name"] in ("stopping", "stopped"):
+                    resting.append(user)
                 _note_differences(findings, seen, machine, instance)
             elif status in _COMPLETE:
                 gone.append(user)
@@ -34,15 +37,27 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
         if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
             busy.append(user)
         if not status and instance is not None:
-            what = f"instance {instance['InstanceId']} has the name of this user's machine but no stack made it"
-            findings.problem(what, "terminate it, or change its Name tag", user)
+            what = f"instance {instance['InstanceId']} is left of an earlier stack of this user"
+            findings.problem(what, "save what is on it, then terminate it", user)
+    _note_strangers(findings, seen, {machine.user for machine in requests})
     if gone:
         findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
+    if resting:
+        command = f"ansible-playbook -l {','.join(resting)} stack_start.yml"
+        findings.note(f"{people(resting)}: stopped, skipped; {command} starts {'it' if len(resting) == 1 else 'them'}")
     if busy:
         findings.note(f"{people(busy)}: the stack is busy; create waits for it")
     if undone:
         findings.note(f"{people(undone)}: the last update failed and was undone")
     return existing
+
+
+def _note_strangers(findings: Findings, seen: Survey, users: set[str]) -> None:
+    """Note instances that are named like the machines of `users`, but are not theirs."""
+    for instance in seen.strangers():
+        tags = tags_of(instance)
+        if user_named_by(tags) in users:
+            findings.note(f"instance {instance['InstanceId']} is named {tags['Name']} and not ours: it is left alone")
 
 
 def check_network(findings: Findings, clients: AwsClients, seen: Survey, network: str) -> None:
@@ -90,12 +105,6 @@ def _remaining_resources(findings: Findings, clients: AwsClients, name: str) -> 
 
 def _note_differences(findings: Findings, seen: Survey, machine: MachineRequest, instance: dict[str, Any]) -> None:
     """Note what a create does not change on an existing machine."""
-    state = instance["State"]["Name"]
-    if state in ("stopping", "stopped"):
-        findings.note(
-            f"{machine.user}: the machine is {state}; start it first: "
-            f"ansible-playbook -l {machine.user} stack_start.yml"
-        )
     if instance["InstanceType"] != machine.instance:
         findings.note(
             f"{machine.user}: the machine exists and stays a {instance['InstanceType']}, not {machine.instance}: "

@@ -13,6 +13,8 @@ from typing import Any
 
 import boto3
 import pytest
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.ec2 import ec2_backends
 from moto.server import ThreadedMotoServer
 
 pytestmark = pytest.mark.slow
@@ -53,6 +55,15 @@ class Lab:
         )
 
 
+def run_machine(client: Any, image: str, user: str, **tags: str) -> str:
+    """Run an instance that the stack of the user's machine made, and return its id."""
+    identity = run_instance(client, image, tags.pop("Name", f"{user}/instance"), **tags)
+    # Past the API, which lets nobody write CloudFormation's tags.
+    made = {"aws:cloudformation:stack-name": f"probcomp-stack-{user}"}
+    ec2_backends[DEFAULT_ACCOUNT_ID][REGION].create_tags([identity], made)
+    return identity
+
+
 def run_instance(client: Any, image: str, name: str, **tags: str) -> str:
     listed = [{"Key": key, "Value": value} for key, value in {"Name": name, **tags}.items()]
     answer = client.run_instances(
@@ -89,10 +100,10 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
         "ec2", region_name=REGION, endpoint_url=url, aws_access_key_id="testing", aws_secret_access_key="testing"
     )
     image = client.register_image(Name="plain", RootDeviceName="/dev/xvda")["ImageId"]
-    run_instance(client, image, "ws-1/instance", fleet="ws")
-    run_instance(client, image, "alice/instance")
+    run_machine(client, image, "ws-1", fleet="ws")
+    run_machine(client, image, "alice")
     run_instance(client, image, "a database of somebody else")
-    gone = run_instance(client, image, "gone/instance")
+    gone = run_machine(client, image, "gone")
     client.terminate_instances(InstanceIds=[gone])
     yield Lab(root, url, client)
     server.stop()
@@ -139,6 +150,10 @@ def test_a_limit_names_what_exists(lab: Lab) -> None:
         (["work.yml", "-l", "alcie,ws-1"], "no such machine: alcie; nearest: alice"),
         (["work.yml"], "work.yml: say which machines with -l: -l alice, -l ws, -l users for all; nothing was touched"),
         (["create.yml", "-l", "alice"], "create.yml takes its names by -e"),
+        (
+            ["work.yml", "-l", "users", "-e", "user=alice"],
+            "work.yml takes its machines by -l alone, and -e user= names",
+        ),
     ],
 )
 def test_refusals_are_one_line(lab: Lab, options: list[str], says: str) -> None:
@@ -183,8 +198,40 @@ def test_the_cache_is_of_one_endpoint(lab: Lab, tmp_path: Path) -> None:
     }
     image = lab.client.describe_images()["Images"][0]["ImageId"]
     assert "alice" in lab.run("ansible-inventory", "--graph", **cached).stdout
-    late = run_instance(lab.client, image, "late/instance")
+    late = run_machine(lab.client, image, "late")
     assert "late" not in lab.run("ansible-inventory", "--graph", **cached).stdout
     lab.client.terminate_instances(InstanceIds=[late])
     other_region = lab.run("ansible-inventory", "--graph", AWS_REGION="us-east-2", **cached).stdout
     assert "alice" not in other_region
+
+
+def test_what_is_only_named_like_a_machine_is_named_once_and_left_out(lab: Lab) -> None:
+    """Put a second machine with all of alice's tags beside hers, and a stranger with a name like ours."""
+    image = lab.client.describe_images()["Images"][0]["ImageId"]
+    copy, foreign = (
+        run_instance(lab.client, image, "alice/instance"),
+        run_instance(lab.client, image, "payroll/instance"),
+    )
+    try:
+        listed = lab.run("ansible-inventory", "--list").stdout
+        assert '"alice": {' in listed and copy not in listed and "payroll" not in listed
+        result = lab.run("ansible-playbook", "work.yml", "-l", "users")
+        assert result.returncode == 0, result.stderr
+        said = " ".join(result.stderr.split())
+        assert said.count(f"not ours, left alone: alice/instance ({copy}), payroll/instance ({foreign})") == 1
+        refused = lab.run("ansible-playbook", "work.yml", "-l", "payroll")
+        assert refused.returncode == 1 and "no such machine: payroll" in refused.stderr
+    finally:
+        lab.client.terminate_instances(InstanceIds=[copy, foreign])
+
+
+def test_a_machine_that_somebody_renamed_is_found_by_its_stack(lab: Lab) -> None:
+    image = lab.client.describe_images()["Images"][0]["ImageId"]
+    renamed = run_machine(lab.client, image, "bob", Name="alice/instance")
+    try:
+        result = lab.run("ansible-playbook", "work.yml", "-l", "bob")
+        assert "bob: at bob" in result.stdout and result.stderr == ""
+        graph = lab.run("ansible-inventory", "--graph").stdout
+        assert "@renamed_machines:\n  |  |--bob\n" in graph
+    finally:
+        lab.client.terminate_instances(InstanceIds=[renamed])

@@ -12,10 +12,12 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleParserError
 from ansible.inventory.data import InventoryData
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.ownership import STACK_NAME_TAG
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import LIVE_STATES
 from ansible_collections.probcomp.stack.plugins.module_utils.commands.command_line import unknown_names
 
 from tests.support import ROOT
@@ -54,9 +56,14 @@ class FakeEc2:
         assert operation == "describe_instances"
         return FakePaginator(self)
 
+    def describe_stacks(self, StackName: str) -> dict[str, Any]:
+        """Answer as CloudFormation for a stack whose machine is the second instance."""
+        return {"Stacks": [{"Outputs": [{"OutputKey": "InstanceId", "OutputValue": f"i-{2:017x}"}]}]}
+
 
 def instance(name: str, number: int = 1, state: str = "running", **tags: str) -> dict[str, Any]:
-    tags = {"Name": name, **tags}
+    """Return an instance that the stack of its user's machine made."""
+    tags = {"Name": name, STACK_NAME_TAG: f"probcomp-stack-{name.removesuffix('/instance')}", **tags}
     return {
         "InstanceId": f"i-{number:017x}",
         "ImageId": "ami-1",
@@ -83,7 +90,7 @@ class Inventory:
         plugin.templar = Templar(loader=plugin.loader)
         plugin._options = {"strict": False, "compose": {}, "groups": {}, "keyed_groups": [], "filters": {}, **options}
         plugin.warn = self.warnings.append
-        plugin.populate(plugin.query(self.client))
+        plugin.populate(plugin.query(AwsClients(lambda service, _: self.client, "eu-west-1")))
         self.data.reconcile_inventory()
 
     def group(self, name: str) -> list[str]:
@@ -123,7 +130,7 @@ def test_hosts_groups_and_variables() -> None:
 def test_filters_on_the_servers_side() -> None:
     (request,) = Inventory().client.requests
     filters = {item["Name"]: item["Values"] for item in request["Filters"]}
-    assert filters["tag:Name"] == ["*/instance"]
+    assert filters["tag:aws:cloudformation:stack-name"] == ["probcomp-stack-*"]
     assert not {"terminated", "shutting-down"} & set(filters["instance-state-name"])
 
 
@@ -150,27 +157,32 @@ def test_a_machine_and_a_fleet_of_one_name() -> None:
     assert any("ws is a machine and also a fleet" in warning for warning in inventory.warnings)
 
 
-@pytest.mark.parametrize("fleet", ["{{ 7*7 }}", "users", "all", "state-running", "a\x1b[31m"])
+@pytest.mark.parametrize("fleet", ["{{ 7*7 }}", "users", "all", "state-running", "renamed-machines", "a\x1b[31m"])
 def test_a_fleet_tag_that_is_no_name_makes_no_group(fleet: str) -> None:
     inventory = Inventory(instance("alice/instance", fleet=fleet))
-    assert set(inventory.data.groups) == {"all", "ungrouped", "users", *(f"state_{s}" for s in plugin_module._STATES)}
+    states = {f"state_{state}" for state in LIVE_STATES}
+    assert set(inventory.data.groups) == {"all", "ungrouped", "users", "renamed_machines", *states}
     assert inventory.group("state_stopped") == []
     (warning,) = inventory.warnings
     assert warning.isprintable()
 
 
-def test_a_tag_that_is_no_user_name_is_left_out_with_a_warning() -> None:
-    inventory = Inventory(instance("../evil\n/instance", 1), instance("alice/instance", 2))
-    assert list(inventory.data.hosts) == ["alice"]
+def test_a_stack_that_is_no_users_is_left_out() -> None:
+    assert list(Inventory(instance("../evil\n/instance", 1), instance("alice/instance", 2)).data.hosts) == ["alice"]
+
+
+def test_the_name_tag_decides_nothing() -> None:
+    renamed = instance("bob/instance", 1, **{STACK_NAME_TAG: "probcomp-stack-alice"})
+    foreign = instance("bob/instance", 2, **{STACK_NAME_TAG: "payroll"})
+    inventory = Inventory(renamed, foreign)
+    assert list(inventory.data.hosts) == ["alice"] and inventory.group("renamed_machines") == ["alice"]
+
+
+def test_of_two_instances_of_one_stack_the_stack_tells_the_machine() -> None:
+    inventory = Inventory(instance("alice/instance", 1), instance("alice/instance", 2, state="stopped"))
+    assert inventory.data.hosts["alice"].vars["probcomp_instance_id"] == f"i-{2:017x}"
     (warning,) = inventory.warnings
-    assert r"'../evil\n/instance'" in warning
-    assert "i-00000000000000001" in warning
-
-
-def test_two_machines_of_one_name() -> None:
-    with pytest.raises(AnsibleParserError) as caught:
-        Inventory(instance("alice/instance", 1), instance("alice/instance", 2, state="stopped"))
-    assert "i-00000000000000001 and i-00000000000000002" in str(caught.value)
+    assert "i-00000000000000001" in warning and "it is not the machine" in warning
 
 
 def test_tags_of_machines_are_not_run() -> None:

@@ -23,6 +23,7 @@ class FakeEc2:
         self.on_request: dict[str, list[str]] = {}
         self.reasons: dict[str, str] = {}
         self.without_address: set[str] = set()
+        self.stacks: dict[str, str] = {}
         self.errors: list[tuple[str, Exception]] = []
         self.requests: list[tuple[str, list[str]]] = []
         self.looks = 0
@@ -39,7 +40,9 @@ class FakeEc2:
         for instance_id in Filters[0]["Values"]:
             if course := self.states.get(instance_id):
                 state = course.pop(0) if len(course) > 1 else course[0]
-                instance: dict[str, Any] = {"InstanceId": instance_id, "State": {"Name": state}}
+                stack = self.stacks.get(instance_id, f"probcomp-stack-{instance_id.removeprefix('i-')}")
+                tags = [{"Key": "aws:cloudformation:stack-name", "Value": stack}]
+                instance: dict[str, Any] = {"InstanceId": instance_id, "State": {"Name": state}, "Tags": tags}
                 if state in ("pending", "running") and instance_id not in self.without_address:
                     instance["PublicIpAddress"] = "192.0.2.7"
                 if instance_id in self.reasons:
@@ -92,6 +95,14 @@ def test_one_request_for_all_that_need_it(hall: Hall, verb: str, target: str) ->
     assert {user: item["changed"] for user, item in found.items()} == {"a": True, "b": False, "c": True}
     assert {item["state"] for item in found.values()} == {target}
     assert result_lines(hall.machines, target) == [f"a: {target}", f"b: was {target} already", f"c: {target}"]
+
+
+@pytest.mark.parametrize("stack", ["payroll", "probcomp-stack-b"])
+def test_what_its_users_stack_did_not_make_is_left_alone(hall: Hall, stack: str) -> None:
+    hall.ec2.stacks["i-a"] = stack
+    found = hall.switch("stopped", a="running", c="running")
+    assert "i-a was not made by its stack, and is left alone" in found["a"]["reason"]
+    assert hall.ec2.requests == [("stop", ["i-c"])]
 
 
 @pytest.mark.parametrize(("verb", "target"), WAYS.items())

@@ -19,7 +19,12 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines impo
     machines,
     networks,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table import attentions, lines, repairs
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table import (
+    attentions,
+    lines,
+    repairs,
+    stranger_lines,
+)
 from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
 from moto.cloudformation import cloudformation_backends
 
@@ -84,7 +89,7 @@ def test_running_stopped_terminated_failed_and_without_a_stack(account: World) -
     assert networks(survey(AwsClients(account.client, REGION))) == {"shared": "CREATE_COMPLETE"}
     text, commands = told(*found.values())
     assert any(line.startswith("gone: terminated by hand") for line in text)
-    assert any(line.startswith("nostack: no stack made i-") for line in text)
+    assert any(line.startswith("nostack: its stack is gone and left i-") for line in text)
     assert any(line.startswith("failed: its creation failed (ROLLBACK_COMPLETE)") for line in text)
     assert "ansible-playbook stack_create.yml -e user=gone" in commands
     assert "ansible-playbook stack_create.yml -e user=failed -e instance=t3.small" in commands
@@ -107,15 +112,38 @@ def test_tags_of_the_machine_are_shown_and_of_the_stack_when_it_is_gone(account:
 def test_a_machine_whose_name_was_changed_is_not_taken_for_gone(account: World) -> None:
     identity = account.make_machine("alice")
     account.make("ec2").create_tags(Resources=[identity], Tags=[{"Key": "Name", "Value": "my box"}])
-    instance = next(i for r in account.make("ec2").describe_instances()["Reservations"] for i in r["Instances"])
-    stack_tag = {"Key": "aws:cloudformation:stack-name", "Value": "probcomp-stack-alice"}
+    (shown,) = seen(account)
+    assert shown.state == "running" and not shown.has_own_name
+    assert told(shown)[1] == ["ansible-playbook -l alice stack_start.yml"]
 
-    clients = AwsClients(account.client, REGION)
-    renamed = replace(survey(clients), instances=({**instance, "Tags": [*instance["Tags"], stack_tag]},))
-    shown = machines(clients, renamed, "stack.example.org", 443)
-    assert shown[0].state == "running" and not shown[0].has_own_name
-    _, commands = told(*shown)
-    assert commands == [f"aws ec2 create-tags --region x --resources {identity} --tags Key=Name,Value=alice/instance"]
+
+def test_a_type_that_was_changed_by_hand_is_named(account: World) -> None:
+    account.make_stack("probcomp-stack-alice", parameters={"InstanceType": "t3.medium"})
+    account.stack_made(account.run_instance("alice/instance", "c5.large"), "probcomp-stack-alice")
+    text, commands = told(*seen(account))
+    assert any("it is a c5.large, its stack says t3.medium" in line for line in text)
+    assert commands == ["ansible-playbook -l alice stack_update.yml -e instance=c5.large"]
+
+
+def test_machines_of_others_are_named_and_in_no_row(account: World) -> None:
+    ours = account.make_machine("alice")
+    copy, foreign = account.run_instance("alice/instance"), account.run_instance("payroll/instance")
+    account.run_instance("database")
+    region = survey(AwsClients(account.client, REGION))
+    assert [machine.instance_id for machine in seen(account)] == [ours]
+    lines = stranger_lines(region.strangers())
+    assert lines[2:] == [
+        f"  alice/instance {copy} t3.medium running", f"  payroll/instance {foreign} t3.medium running"
+    ]  # fmt: skip
+
+
+def test_of_two_instances_of_one_stack_its_output_tells_the_machine(account: World) -> None:
+    first = account.run_instance("alice/instance")
+    second = account.run_instance("alice/instance")
+    account.make_stack("probcomp-stack-alice", outputs={"InstanceId": second})
+    for identity in (first, second):
+        account.stack_made(identity, "probcomp-stack-alice")
+    assert [machine.instance_id for machine in seen(account)] == [second]
 
 
 def test_forty_cost_no_more_requests_than_one(account: World) -> None:

@@ -197,8 +197,15 @@ def test_names_that_collide_are_refused(account: World) -> None:
     assert texts(account.sweep(machine("ws-7", fleet="ws"))) == []
 
 
-def test_an_instance_of_the_name_without_a_stack_is_a_problem(account: World) -> None:
-    tags = [{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "alice/instance"}]}]
-    account.make("ec2").run_instances(ImageId=account.images["x86_64"], MinCount=1, MaxCount=1, TagSpecifications=tags)
-    found = texts(account.sweep(machine("alice")))
-    assert len(found) == 1 and "no stack made it" in found[0]
+def test_a_stranger_with_the_machines_name_is_noted_and_left_alone(account: World) -> None:
+    stranger = account.run_instance("alice/instance")
+    found = account.sweep(machine("alice"))
+    assert texts(found) == []
+    assert f"instance {stranger} is named alice/instance and not ours: it is left alone" in found["notes"]
+    assert not found["machines"]["alice"]["exists"]
+
+
+def test_an_instance_that_an_earlier_stack_left_is_a_problem(account: World) -> None:
+    account.stack_made(account.run_instance("renamed"), "probcomp-stack-alice")
+    (problem,) = texts(account.sweep(machine("alice")))
+    assert "is left of an earlier stack of this user" in problem
