@@ -11,7 +11,9 @@ short_description: What everything of ours in a region costs per hour, day and 3
 description:
   - "Finds what AWS takes money for: machines that run, the disks of those that run or are stopped, disks attached to
     nothing, public IPv4 addresses (also of load balancers, and elastic ones that are attached to nothing), load
-    balancers, snapshots and the snapshots behind images. What is ours is told by stacks and by tags."
+    balancers, endpoints in our networks, snapshots and the snapshots behind images. What is ours is told by the
+    stacks that made it, by what it belongs to, and by our own tags."
+  - What is named like ours and is not known to be is listed apart, with its price, and is in no sum.
   - Prices are the list's, per hour on demand, asked of AWS and kept in a file for a week; when they cannot be asked,
     older ones serve, with their day. What has no known price is named and never counted as 0.
   - Snapshots count at their full size, which is more than AWS charges.
@@ -46,7 +48,8 @@ EXAMPLES = r"""
 RETURN = r"""
 report:
   description: "Everything as data: C(account), C(region), C(rehearsal), C(checked_at), C(prices), C(total),
-    C(rows), C(kinds), C(notes). Amounts are texts in dollars, null where nothing is known."
+    C(rows), C(kinds), C(not_known), C(not_known_cost), C(notes). Amounts are texts in dollars, null where nothing is
+    known."
   returned: success
   type: dict
   contains:
@@ -81,7 +84,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_rep
     lines,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines, networks
 
 ARGUMENTS: dict[str, Any] = {**ACCOUNT, **DOMAIN, **PRICES}
 
@@ -93,8 +96,10 @@ def build_report(module: AwsModule) -> dict[str, Any]:
     cache = None if module.check_mode else parameters["price_cache"]
     listed = account.price_list(cache)
     now = datetime.now(UTC)
-    users = machines(account.clients, survey(account.clients), parameters["stack_domain"], 443)
-    found = find_everything(ResourceFinder(account.clients, listed), users)
+    seen = survey(account.clients)
+    users = machines(account.clients, seen, parameters["stack_domain"], 443)
+    finder = ResourceFinder(account.clients, listed)
+    found = find_everything(finder, users, networks(seen))
     made = rows(found, users, now.date())
     total = bill(found, listed)
     notes = footnotes(listed, account.region, any(resource.item == SNAPSHOT for resource in found))
@@ -111,9 +116,9 @@ def build_report(module: AwsModule) -> dict[str, Any]:
         "checked_at": now.isoformat(timespec="seconds"),
         "prices": dated(total),
         "notes": notes,
-        **as_data(made, total),
+        **as_data(made, total, finder.not_known),
     }
-    return {"report": report, "lines": lines(account.banner, made, total, [dated(total), *notes])}
+    return {"report": report, "lines": lines(account.banner, made, total, [dated(total), *notes], finder.not_known)}
 
 
 def main() -> None:

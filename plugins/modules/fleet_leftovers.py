@@ -12,7 +12,9 @@ description:
   - "Finds everything of users' machines: stacks, instances, volumes, snapshots, images, network interfaces, elastic
     addresses, security groups, target groups, listener rules, records; and of networks: stacks, load balancers,
     addresses, VPCs, subnets, gateways, security groups."
-  - Things are found by Name tag, stack name or host name, in requests for all of them together.
+  - Things are found by the stack that made them, by what they belong to, by our own tags, or by host name, in requests
+    for all of them together. Of a network it is also what others have put into it, for that stops its deletion.
+  - What only bears a name like ours is in RV(not_known), and never among RV(leftovers).
   - An error of AWS fails the module, for then nothing is proved.
 extends_documentation_fragment:
   - probcomp_account
@@ -60,6 +62,16 @@ leftovers:
   returned: success
   type: list
   elements: dict
+not_known:
+  description: The same of what is named after the users and may be anybody's.
+  returned: success
+  type: list
+  elements: dict
+records:
+  description: The records among the leftovers, as the module dns_records takes them, each with its C(user).
+  returned: success
+  type: list
+  elements: dict
 plan_lines:
   description: For people, a line for each user or network; where there is nothing, with the nearest names that exist.
   returned: success
@@ -84,6 +96,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import A
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
+    Resource,
     ResourceFinder,
     alike,
     find_machines,
@@ -124,10 +137,17 @@ def find_leftovers(module: AwsModule) -> dict[str, Any]:
         notes.append(f"prices cannot be kept in {cache} ({error.strerror})")
     return {
         "leftovers": [item.as_data() for item in finder.found],
+        "not_known": [item.as_data() for item in finder.not_known],
+        "records": [_record(item) for item in finder.found if item.kind == "record"],
         "plan_lines": plan_lines(account.banner, owners, finder.found, near),
-        "proof_lines": proof_lines(owners, finder.found),
+        "proof_lines": proof_lines(owners, finder.found, finder.not_known),
         "notes": notes,
     }
+
+
+def _record(item: Resource) -> dict[str, str]:
+    name, _, kind = item.id.partition(" ")
+    return {"user": item.owner, "name": name, "type": kind}
 
 
 def main() -> None:

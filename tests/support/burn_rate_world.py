@@ -8,8 +8,8 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row, bill, find_everything, rows
-from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Resource, ResourceFinder
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines, networks
 from botocore.exceptions import ClientError
 
 from tests.support.preflight_world import READING, REGION, World
@@ -23,16 +23,26 @@ def listed(account: World, **options: Any) -> prices.PriceList:
 
 def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
     """Return rows and sums, found with reading requests only."""
+    made, total, _ = burn_and_rest(account, price_list)
+    return made, total
+
+
+def burn_and_rest(
+    account: World, price_list: prices.PriceList | None = None
+) -> tuple[list[Row], prices.Bill, list[Resource]]:
+    """Return rows, sums and what is not known to be ours, found with reading requests only."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     price_list = price_list or listed(account)
-    users = machines(clients, survey(clients), "stack.example.org", 443)
-    found = find_everything(ResourceFinder(clients, price_list), users)
+    seen = survey(clients)
+    users = machines(clients, seen, "stack.example.org", 443)
+    finder = ResourceFinder(clients, price_list)
+    found = find_everything(finder, users, networks(seen))
     assert all(READING.match(name) for name in account.requests), account.requests
     made, total = rows(found, users, TODAY), bill(found, price_list)
     added = sum((row.per_hour for row in made), Decimal(0))
     assert round(added, 20) == round(total.per_hour, 20), "rows and total disagree"
-    return made, total
+    return made, total, finder.not_known
 
 
 def disk_of(account: World, instance: str) -> dict[str, Any]:
@@ -47,6 +57,10 @@ def balancer(account: World, name: str) -> dict[str, Any]:
         Name=name.replace("/", "-"), Subnets=subnets, Tags=[{"Key": "Name", "Value": name}]
     )
     answer: dict[str, Any] = made["LoadBalancers"][0]
+    if name.startswith("network/"):
+        stack = f"probcomp-{name.replace('/', '-')}"
+        account.make_stack(stack)
+        account.stack_made_elbv2(answer["LoadBalancerArn"], stack)
     return answer
 
 

@@ -13,10 +13,11 @@ from decimal import Decimal
 
 from ..aws import prices
 from ..aws.client import AwsClients
-from ..common.names import by_number, instance_tag, user_of_instance_tag
+from ..aws.ownership import network_of
+from ..common.names import by_number, instance_tag, network_stack_name, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
 from ..fleet.machines import FleetMachine, end_date
-from .billable import add_load_balancers, find_charged, find_images
+from .billable import add_load_balancers, find_charged, find_endpoints, find_images
 from .resources import Resource, ResourceFinder
 
 KINDS = {
@@ -25,6 +26,7 @@ KINDS = {
     "public-address": "addresses",
     "idle-address": "addresses",
     "load-balancer": "load balancers",
+    "vpc-endpoint": "endpoints",
     "snapshot": "snapshots",
 }
 """Kinds of cost in sums, by the first part of an item's name."""
@@ -35,6 +37,7 @@ _NAMES = {
     "public-address": "public IPv4 addresses",
     "idle-address": "idle elastic addresses",
     "load-balancer": "load balancers",
+    "vpc-endpoint": "VPC endpoints, zones",
 }
 _PHRASES = {"public-address": "address", "idle-address": "idle address"}
 
@@ -89,19 +92,21 @@ def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
     return {kind: amount for kind, amount in sums.items() if amount}
 
 
-def find_everything(finder: ResourceFinder, machines: list[FleetMachine]) -> list[Resource]:
-    """Return all billable resources.
+def find_everything(finder: ResourceFinder, machines: list[FleetMachine], networks: Iterable[str]) -> list[Resource]:
+    """Return all billable resources of `machines`, `networks` and what is left of others.
 
-    They belong to users with a stack or machine, to other users by Name tag, to images of ami_bake, and to networks.
+    They belong to users with a stack or machine, to users of whom a disk was left, to images of ami_bake, and to
+    networks. What is named like ours and may be anybody's goes to `finder.not_known`.
     """
     find_images(finder, IMAGE_NAMES)
     users = sorted({machine.user for machine in machines} | set(_named_users(finder.clients)), key=by_number)
     if users:
         find_charged(finder, users)
     own = {machine.user for machine in machines if machine.network == machine.user}
-    named = finder.named_elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
-    networks = ((name.removeprefix(SHARED), name, item) for name, item in named if name.startswith(SHARED))
-    add_load_balancers(finder, ((network if network in own else name, item) for network, name, item in networks))
+    owners = {network: network if network in own else f"{SHARED}{network}" for network in networks}
+    balancers = ((owners.get(network_of(tags) or ""), item) for tags, item in finder.load_balancers())
+    add_load_balancers(finder, ((owner, item) for owner, item in balancers if owner))
+    find_endpoints(finder, {network_stack_name(network): owner for network, owner in owners.items()})
     return finder.found
 
 

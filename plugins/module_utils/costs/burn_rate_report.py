@@ -12,6 +12,8 @@ from ..output.table import Column, fitted
 from ..output.text import one_line
 from ..preflight.plan import price_rows
 from .burn_rate import Row, by_kind
+from .leftovers_report import costs, not_known_lines
+from .resources import Resource
 
 DAY, MONTH = 24, 24 * 30
 """Hours in a day and in 30 days."""
@@ -47,18 +49,21 @@ def format_amount(amount: str | None, unknown: Iterable[str]) -> str:
     return "?" if amount is None else f"{amount} + ?" if list(unknown) else amount
 
 
-def lines(banner: str, rows: list[Row], total: prices.Bill, notes: list[str]) -> list[str]:
+def lines(
+    banner: str, rows: list[Row], total: prices.Bill, notes: list[str], not_known: Iterable[Resource] = ()
+) -> list[str]:
     """Return the lines of the burn rate for the terminal."""
     output = [banner, ""]
+    apart = not_known_lines(not_known)
     if not rows:
-        return [*output, "nothing of ours is paid for here", *_notes(notes)]
+        return [*output, "nothing of ours is paid for here", *([""] if apart else []), *apart, *_notes(notes)]
     if late := [row for row in rows if row.days_over]:
         output += ["past their end, and still paid for:"]
         output += [f"  {overdue_line(row)}" for row in late]
         output.append("")
     output += fitted(COLUMNS, [_cells(row) for row in rows])
     output += ["", *fitted(PRICE_COLUMNS, price_rows(total)), "", sums(total)]
-    return output + _notes(notes)
+    return [*output, *([""] if apart else []), *apart, *_notes(notes)]
 
 
 def overdue_line(row: Row) -> str:
@@ -98,13 +103,16 @@ def dated(total: prices.Bill) -> str:
     return f"list prices of {total.as_of}" if total.as_of else "no list prices could be had"
 
 
-def as_data(rows: list[Row], total: prices.Bill) -> dict[str, Any]:
+def as_data(rows: list[Row], total: prices.Bill, not_known: Iterable[Resource] = ()) -> dict[str, Any]:
     """Return rows and sums as plain data; amounts are strings in dollars, or None."""
+    apart = list(not_known)
     dearest = max((row.per_hour for row in rows), default=Decimal(0))
     return {
         "total": total.as_data() | amounts(total.per_hour, total.unknown),
         "rows": [_row_data(row, dearest) for row in rows],
         "kinds": _parts(by_kind(resource for row in rows for resource in row.resources), total.per_hour),
+        "not_known": [item.as_data() for item in apart],
+        "not_known_cost": costs(apart),
     }
 
 

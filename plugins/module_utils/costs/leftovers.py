@@ -1,7 +1,7 @@
 """Find all AWS resources of users or networks, and their cost. Reads only.
 
-Resources are found by Name tag (`<user>/...`, `network/<network>...`), stack name or host name, in requests for all
-users together.
+Resources are found by the stack that made them, by what they belong to, or by host name, in requests for all users
+together. aws/ownership.py says what is ours.
 """
 
 from __future__ import annotations
@@ -9,50 +9,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..common.names import (
-    RESERVED,
-    USER_NAME,
-    absolute_name,
-    nearest,
-    network_stack_name,
-    stack_name,
-)
-from .billable import add_load_balancers, find_charged
-from .resources import Resource, ResourceFinder, owner_of, parts
+from ..aws.client import parts
+from ..aws.ownership import STACK_NAME_TAG, machine_stacks, network_of, network_stacks
+from ..common.names import RESERVED, USER_NAME, absolute_name, nearest
+from .billable import GONE, add_load_balancers, as_resource, find_charged, find_endpoints
+from .resources import Item, Resource, ResourceFinder, owner_of
+
+_SSH = "ssh."
+"""Beginning of the name of a user's record for ssh."""
 
 __all__ = ["Resource", "ResourceFinder", "alike", "find_machines", "find_networks", "owner_of"]
 
 
 def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, zone: str) -> None:
     """Find all resources of the machines of `users`."""
-    owners = {f"{user}/": user for user in users}
-    finder.stacks({stack_name(user): user for user in users})
-    instances, _ = find_charged(finder, users)
-    groups = _find_groups(finder, owners)
+    stacks = machine_stacks(users)
+    finder.stacks(stacks)
+    instances = find_charged(finder, users)
+    groups = _find_groups(finder, stacks)
     _find_interfaces(finder, groups, instances)
-    for owner, item in finder.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn", owners):
-        finder.add(owner, "target group", item["TargetGroupName"])
+    for tags, item in finder.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn"):
+        if owner := stacks.get(tags.get(STACK_NAME_TAG, "")):
+            finder.add(owner, "target group", item["TargetGroupName"])
     names = {absolute_name(f"{user}.{stack_domain}"): user for user in users}
-    _find_rules(finder, names)
-    _find_records(finder, names | {f"ssh.{name}": user for name, user in names.items()}, zone)
+    balancers = list(finder.load_balancers())
+    _find_rules(finder, names, [item for tags, item in balancers if network_of(tags)])
+    theirs = {absolute_name(item["DNSName"]) for tags, item in balancers if not network_of(tags)}
+    _find_records(finder, names, zone, theirs)
 
 
 def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
     """Find all resources of `networks`, without the machines in them."""
-    owners = {f"network/{name}{end}": name for name in networks for end in ("", "/")}
-    finder.stacks({network_stack_name(name): name for name in networks})
-    add_load_balancers(finder, finder.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn", owners))
-    exact = {name: owner for name, owner in owners.items() if not name.endswith("/")}
+    stacks = network_stacks(networks)
+    finder.stacks(stacks)
+    balancers = ((stacks.get(tags.get(STACK_NAME_TAG, "")), item) for tags, item in finder.load_balancers())
+    add_load_balancers(finder, ((owner, item) for owner, item in balancers if owner))
     kinds = (
-        ("describe_vpcs", "Vpcs", "VPC", "VpcId", exact),
-        ("describe_internet_gateways", "InternetGateways", "internet gateway", "InternetGatewayId", exact),
-        ("describe_subnets", "Subnets", "subnet", "SubnetId", owners),
+        ("describe_vpcs", "Vpcs", "VPC", "VpcId"),
+        ("describe_internet_gateways", "InternetGateways", "internet gateway", "InternetGatewayId"),
+        ("describe_subnets", "Subnets", "subnet", "SubnetId"),
     )
-    for operation, key, kind, identity, tags in kinds:
-        for owner, item in finder.tagged(operation, key, tags):
+    for operation, key, kind, identity in kinds:
+        for owner, item in finder.made(operation, key, stacks):
             finder.add(owner, kind, item[identity])
-    groups = _find_groups(finder, owners)
-    _find_interfaces(finder, groups, {})
+    _find_groups(finder, stacks)
+    _find_in_vpcs(finder, find_endpoints(finder, stacks))
 
 
 def alike(finder: ResourceFinder, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
@@ -66,9 +67,9 @@ def alike(finder: ResourceFinder, owners: list[str], stack_of: Callable[[str], s
     return {owner: near for owner in owners if owner in missing and (near := nearest(owner, known))}
 
 
-def _find_groups(finder: ResourceFinder, owners: dict[str, str]) -> dict[str, str]:
+def _find_groups(finder: ResourceFinder, stacks: dict[str, str]) -> dict[str, str]:
     groups = {}
-    for owner, item in finder.tagged("describe_security_groups", "SecurityGroups", owners):
+    for owner, item in finder.made("describe_security_groups", "SecurityGroups", stacks):
         groups[item["GroupId"]] = owner
         finder.add(owner, "security group", item["GroupId"])
     return groups
@@ -85,11 +86,26 @@ def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: 
             finder.add(owner, "network interface", item["NetworkInterfaceId"])
 
 
-def _find_rules(finder: ResourceFinder, hosts: dict[str, str]) -> None:
-    """Find rules for `hosts`, absolute names, on the load balancers of all networks."""
-    for _, balancer in finder.elbv2(
-        "describe_load_balancers", "LoadBalancers", "LoadBalancerArn", {"network/": "network"}
-    ):
+def _find_in_vpcs(finder: ResourceFinder, vpcs: dict[str, str]) -> None:
+    """Add what else is in the VPCs, a mapping of id to network: each such thing stops the network's deletion.
+
+    AWS GuardDuty, for one, puts an endpoint and a security group into every VPC with instances.
+    """
+    for identities in parts(vpcs):
+        filters = [{"Name": "vpc-id", "Values": identities}]
+        for item in finder.clients.read_all("ec2", "describe_security_groups", "SecurityGroups", Filters=filters):
+            if item["GroupName"] != "default":
+                finder.add(vpcs[item["VpcId"]], "security group", item["GroupId"])
+        for item in finder.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
+            finder.add(vpcs[item["VpcId"]], "network interface", item["NetworkInterfaceId"])
+        for instance in finder.clients.instances(filters):
+            if instance["State"]["Name"] not in GONE:
+                finder.add(vpcs[instance["VpcId"]], *as_resource(instance))
+
+
+def _find_rules(finder: ResourceFinder, hosts: dict[str, str], balancers: list[Item]) -> None:
+    """Find rules for `hosts`, absolute names, on the load balancers of our networks."""
+    for balancer in balancers:
         request = {"LoadBalancerArn": balancer["LoadBalancerArn"]}
         for listener in finder.clients.read_all("elbv2", "describe_listeners", "Listeners", **request):
             arn = listener["ListenerArn"]
@@ -107,11 +123,26 @@ def condition_values(condition: dict[str, Any]) -> list[str]:
     return condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
 
 
-def _find_records(finder: ResourceFinder, names: dict[str, str], zone: str) -> None:
+def _find_records(finder: ResourceFinder, hosts: dict[str, str], zone: str, theirs: set[str]) -> None:
+    """Find the records of `hosts`, absolute names; `theirs` are the load balancers of others, by DNS name."""
     wanted = absolute_name(zone)
     answer = finder.clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
     for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
         request = {"HostedZoneId": hosted["Id"]}
         for record in finder.clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
-            if owner := names.get(absolute_name(record["Name"])):
-                finder.add(owner, "record", f"{record['Name']} {record['Type']}")
+            if owner := hosts.get(absolute_name(record["Name"]).removeprefix(_SSH)):
+                add = finder.add if _is_our_record(record, theirs) else finder.add_not_known
+                add(owner, "record", f"{record['Name']} {record['Type']}")
+
+
+def _is_our_record(record: Item, theirs: set[str]) -> bool:
+    """Return whether a record has the form of those that we make.
+
+    They are an alias of a load balancer for browsers, and an address for ssh.
+    """
+    if record["Type"] != "A" or "SetIdentifier" in record:
+        return False
+    if absolute_name(record["Name"]).startswith(_SSH):
+        return len(record.get("ResourceRecords", [])) == 1
+    target = absolute_name(record.get("AliasTarget", {}).get("DNSName", "")).removeprefix("dualstack.")
+    return ".elb." in target and target not in theirs

@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from ..aws import prices
 from ..output.host_summary import people
+from ..output.text import one_line
 from .leftovers import Resource
 
 _MOST_NAMES = 3
@@ -42,11 +43,24 @@ def _nearest(names: Iterable[str]) -> str:
     return f"; nearest: {', '.join(different)}" if different else ""
 
 
-def proof_lines(owners: list[str], found: list[Resource]) -> list[str]:
-    """Return lines with the remaining resources of `owners`, or that there are none."""
+def proof_lines(owners: list[str], found: list[Resource], not_known: Iterable[Resource] = ()) -> list[str]:
+    """Return lines with the remaining resources of `owners`, or that there are none.
+
+    Of what is `not_known` to be theirs, those of instances of others are left out.
+    """
+    unclear = [item for item in not_known if not item.has_stranger]
     if not found:
-        return [f"nothing is left of {people(owners)}"]
-    return [f"LEFT {item.text}" for item in found] + [f"what is left costs {costs(found)}"]
+        return [f"nothing is left of {people(owners)}", *not_known_lines(unclear)]
+    return [*(f"LEFT {item.text}" for item in found), f"what is left costs {costs(found)}", *not_known_lines(unclear)]
+
+
+def not_known_lines(resources: Iterable[Resource]) -> list[str]:
+    """Return lines about resources that are named like ours and may be anybody's, with their cost."""
+    items = list(resources)
+    if not items:
+        return []
+    head = f"not known whose, left alone and in no sum ({costs(items)}):"
+    return [head, *(f"  {one_line(item.text)}" for item in items)]
 
 
 def costs(found: Iterable[Resource]) -> str:

@@ -1,4 +1,4 @@
-"""AWS resources with owner and price, and a finder by Name tag. Reads only."""
+"""AWS resources with owner and price, and a finder by stack and by Name tag. Reads only."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from decimal import Decimal
 from typing import Any
 
 from ..aws import prices
-from ..aws.client import AwsClients, tags_of
+from ..aws.client import AwsClients, parts, tags_of
+from ..aws.ownership import STACK_NAME_TAG, by_stack
 
 Item = dict[str, Any]
 """A resource as AWS describes it."""
-VALUES_PER_FILTER = 200
-"""Maximum number of values in an EC2 filter."""
 ARNS_PER_REQUEST = 20
 """Maximum number of load balancers or target groups in a DescribeTags request."""
 
@@ -31,6 +30,8 @@ class Resource:
     per_hour: Decimal | None = Decimal(0)
     item: prices.Item | None = None
     count: int = 1
+    has_stranger: bool = False
+    """Whether it belongs to an instance of others; only for what is not known to be ours."""
 
     @property
     def per_day(self) -> str | None:
@@ -57,6 +58,8 @@ class ResourceFinder:
     clients: AwsClients
     listed: prices.PriceList
     found: list[Resource] = field(default_factory=list)
+    not_known: list[Resource] = field(default_factory=list)
+    """What has a name like ours, and is not known to be ours; `owner` is the user of the name."""
     stack_names: set[str] = field(default_factory=set)
     """All stacks of the region, after a call of `stacks`."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
@@ -66,8 +69,18 @@ class ResourceFinder:
         if (kind, identity) in self._seen:
             return  # A snapshot may be found by name, by volume and by image.
         self._seen.add((kind, identity))
+        self.found.append(Resource(owner, kind, identity, self._price(item, count), item, count))
+
+    def add_not_known(
+        self, named: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1,
+        has_stranger: bool = False,
+    ) -> None:  # fmt: skip
+        """Add a resource that is named after the user `named`, and may be anybody's."""
+        self.not_known.append(Resource(named, kind, identity, self._price(item, count), item, count, has_stranger))
+
+    def _price(self, item: prices.Item | None, count: int) -> Decimal | None:
         unit = Decimal(0) if item is None else self.listed.per_hour(item)
-        self.found.append(Resource(owner, kind, identity, None if unit is None else unit * count, item, count))
+        return None if unit is None else unit * count
 
     def stacks(self, names: dict[str, str]) -> None:
         """Add the stacks in `names`, a mapping of stack name to owner."""
@@ -77,29 +90,31 @@ class ResourceFinder:
             if owner and stack["StackStatus"] != "DELETE_COMPLETE":
                 self.add(owner, "stack", f"{stack['StackName']} {stack['StackStatus']}")
 
-    def tagged(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
-        """Yield EC2 resources by Name tag prefix, each with its owner from `owners`."""
+    def made(self, operation: str, key: str, stacks: dict[str, str]) -> Iterator[tuple[str, Item]]:
+        """Yield the EC2 resources that `stacks` made, a mapping of stack name to owner."""
+        for filters in by_stack(stacks):
+            for item in self.clients.read_all("ec2", operation, key, Filters=filters):
+                yield stacks[tags_of(item)[STACK_NAME_TAG]], item
+
+    def named(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
+        """Yield EC2 resources by Name tag prefix, each with the user of `owners` that it names."""
         for filters in name_filters(owners):
             for item in self.clients.read_all("ec2", operation, key, Filters=filters, **request):
                 if owner := owner_of(tags_of(item).get("Name", ""), owners):
                     yield owner, item
 
-    def elbv2(self, operation: str, key: str, arn: str, owners: dict[str, str]) -> list[tuple[str, Item]]:
-        """Return load balancers or target groups by Name tag prefix, with their owner."""
-        named = ((owner_of(name, owners), item) for name, item in self.named_elbv2(operation, key, arn))
-        return [(owner, item) for owner, item in named if owner]
-
-    def named_elbv2(self, operation: str, key: str, arn: str) -> list[tuple[str, Item]]:
-        """Return all load balancers or target groups with a Name tag, and that tag."""
+    def elbv2(self, operation: str, key: str, arn: str) -> Iterator[tuple[dict[str, str], Item]]:
+        """Yield all load balancers or target groups, each with its tags."""
         items = {item[arn]: item for item in self.clients.read_all("elbv2", operation, key)}
         arns = sorted(items)
-        matching = []
         for start in range(0, len(arns), ARNS_PER_REQUEST):
             part = arns[start : start + ARNS_PER_REQUEST]
             for entry in self.clients.read("elbv2", "describe_tags", ResourceArns=part)["TagDescriptions"]:
-                if name := tags_of(entry).get("Name", ""):
-                    matching.append((name, items[entry["ResourceArn"]]))
-        return matching
+                yield tags_of(entry), items[entry["ResourceArn"]]
+
+    def load_balancers(self) -> Iterator[tuple[dict[str, str], Item]]:
+        """Yield all load balancers, each with its tags."""
+        return self.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
 
 
 def owner_of(name: str, owners: dict[str, str]) -> str | None:
@@ -118,9 +133,3 @@ def name_filters(owners: Iterable[str]) -> Iterator[list[dict[str, Any]]]:
     """Yield EC2 filters for Name tags that begin with one of `owners`."""
     for part in parts(owners):
         yield [{"Name": "tag:Name", "Values": [f"{prefix}*" for prefix in part]}]
-
-
-def parts(values: Iterable[str]) -> Iterator[list[str]]:
-    items = list(values)
-    for start in range(0, len(items), VALUES_PER_FILTER):
-        yield items[start : start + VALUES_PER_FILTER]

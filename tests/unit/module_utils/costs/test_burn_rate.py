@@ -39,8 +39,10 @@ def account(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def tags(kind: str, name: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
+def tags(kind: str, name: str, **more: str) -> list[dict[str, Any]]:
+    return [
+        {"ResourceType": kind, "Tags": [{"Key": key, "Value": text} for key, text in {"Name": name, **more}.items()]}
+    ]
 
 
 def test_a_class_of_three_by_hand_before_with_and_after_a_stopped_machine(account: World) -> None:
@@ -85,9 +87,9 @@ def test_every_kind_of_thing_is_counted_once(account: World) -> None:
         before = total.per_hour
 
     loose = {"AvailabilityZone": f"{REGION}a", "VolumeType": "gp3"}
-    ec2.create_volume(Size=100, TagSpecifications=tags("volume", "alice/data"), **loose)
+    ec2.create_volume(Size=100, TagSpecifications=tags("volume", "alice/instance", network="shared"), **loose)
     added(100 * DISK / 730)
-    ec2.create_volume(Size=50, TagSpecifications=tags("volume", "gone/instance"), **loose)
+    ec2.create_volume(Size=50, TagSpecifications=tags("volume", "gone/instance", network="shared"), **loose)
     added(50 * DISK / 730)  # The disk is left of a user without a stack or machine.
     ec2.create_volume(Size=70, TagSpecifications=tags("volume", "database"), **loose)
     added(Decimal(0))  # The disk is not ours.
@@ -95,14 +97,18 @@ def test_every_kind_of_thing_is_counted_once(account: World) -> None:
     added(8 * Decimal("0.054") / 730)  # A snapshot by hand, without a name, of a disk of ours.
     ec2.create_snapshot(VolumeId=disk["VolumeId"], TagSpecifications=tags("snapshot", "alice/before"))
     added(8 * Decimal("0.054") / 730)
-    ec2.create_image(InstanceId=alice, Name="baked", TagSpecifications=tags("image", "probcomp-20260501-120000"))
+    ec2.create_image(
+        InstanceId=alice, Name="baked", TagSpecifications=tags("image", "probcomp-20260501-120000", date="2026-05-01")
+    )
     added(15 * Decimal("0.054") / 730)  # The image's snapshot, which has no name; moto makes it 15 GiB.
-    ec2.create_snapshot(VolumeId=disk["VolumeId"], TagSpecifications=tags("snapshot", "probcomp-20260501-130000"))
+    ec2.create_snapshot(
+        VolumeId=disk["VolumeId"], TagSpecifications=tags("snapshot", "probcomp-20260501-130000", date="2026-05-01")
+    )
     added(8 * Decimal("0.054") / 730)  # An image's by its name and alice's by its disk: counted once.
     idle = ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "alice/address"))
-    added(ADDRESS)
+    added(Decimal(0))  # Its name alone proves nothing.
     ec2.associate_address(AllocationId=idle["AllocationId"], InstanceId=alice)
-    added(-ADDRESS)  # It replaces the address that came with the machine.
+    added(Decimal(0))  # It replaces the address that came with the machine.
     balancer(account, "network/shared")
     added(BALANCER + 2 * ADDRESS)
     balancer(account, "somebody-else")

@@ -6,6 +6,7 @@ Each has its price or the word unknown.
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
@@ -52,30 +53,35 @@ def machines(account: World, *users: str) -> list[Resource]:
     return looking.found
 
 
-def tags(kind: str, name: str) -> list[dict[str, object]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
+def tags(kind: str, name: str, **more: str) -> list[dict[str, object]]:
+    return [
+        {"ResourceType": kind, "Tags": [{"Key": key, "Value": text} for key, text in {"Name": name, **more}.items()]}
+    ]
 
 
 def fill(account: World, user: str) -> None:
-    """Make one of each kind of thing for `user`."""
-    ec2, elbv2, route53 = account.make("ec2"), account.make("elbv2"), account.make("route53")
+    """Make one of each kind of thing for `user`, as our stacks and commands make them."""
+    ec2, elbv2 = account.make("ec2"), account.make("elbv2")
     instance = account.make_machine(user)
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     group = ec2.create_security_group(
         GroupName=user, Description="x", VpcId=vpc, TagSpecifications=tags("security-group", f"{user}/security-group")
     )["GroupId"]
+    account.stack_made(group, f"probcomp-stack-{user}")
     ec2.create_network_interface(SubnetId=subnet, Groups=[group])
-    volume = ec2.create_volume(
-        Size=100, VolumeType="gp3", AvailabilityZone=f"{REGION}a", TagSpecifications=tags("volume", f"{user}/volume")
-    )["VolumeId"]
-    ec2.create_snapshot(VolumeId=volume, TagSpecifications=tags("snapshot", f"{user}/snapshot"))
-    ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", f"{user}/address"))
-    image = ec2.create_image(InstanceId=instance, Name=user, TagSpecifications=tags("image", f"{user}/image"))
-    assert image["ImageId"]
+    own = tags("volume", f"{user}/instance", network="shared")
+    volume = ec2.create_volume(Size=100, VolumeType="gp3", AvailabilityZone=f"{REGION}a", TagSpecifications=own)[
+        "VolumeId"
+    ]
+    ec2.create_snapshot(VolumeId=volume, TagSpecifications=tags("snapshot", "by hand"))
+    address = ec2.allocate_address(Domain="vpc")
+    ec2.associate_address(AllocationId=address["AllocationId"], InstanceId=instance)
+    assert ec2.create_image(InstanceId=instance, Name=user)["ImageId"]
     target = elbv2.create_target_group(
         Name=user, Protocol="HTTP", Port=8888, VpcId=vpc, Tags=[{"Key": "Name", "Value": f"{user}/target-group"}]
     )["TargetGroups"][0]["TargetGroupArn"]
+    account.stack_made_elbv2(target, f"probcomp-stack-{user}")
     arn = listener(account)
     elbv2.create_rule(
         ListenerArn=arn,
@@ -83,12 +89,17 @@ def fill(account: World, user: str) -> None:
         Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{user}.stack.example.org"]}}],
         Actions=[{"Type": "forward", "TargetGroupArn": target}],
     )
+    balancer = elbv2.describe_load_balancers(Names=["shared"])["LoadBalancers"][0]
+    target = {"DNSName": balancer["DNSName"], "HostedZoneId": balancer["CanonicalHostedZoneId"]}
+    record(account, f"{user}.stack.example.org", AliasTarget={**target, "EvaluateTargetHealth": False})
+    record(account, f"ssh.{user}.stack.example.org", TTL=60, ResourceRecords=[{"Value": "192.0.2.1"}])
+
+
+def record(account: World, name: str, kind: str = "A", **content: Any) -> None:
+    route53 = account.make("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
-    for name in (f"{user}.stack.example.org", f"ssh.{user}.stack.example.org"):
-        record = {"Name": name, "Type": "A", "TTL": 60, "ResourceRecords": [{"Value": "192.0.2.1"}]}
-        route53.change_resource_record_sets(
-            HostedZoneId=zone, ChangeBatch={"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
-        )
+    change = {"Action": "CREATE", "ResourceRecordSet": {"Name": name, "Type": kind, **content}}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
 
 
 def listener(account: World) -> str:
@@ -103,6 +114,7 @@ def listener(account: World) -> str:
     balancer = elbv2.create_load_balancer(Name="shared", Subnets=subnets, Tags=name)["LoadBalancers"][0][
         "LoadBalancerArn"
     ]
+    account.stack_made_elbv2(balancer, "probcomp-network-shared")
     answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
     made = elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[answer])
     return str(made["Listeners"][0]["ListenerArn"])
@@ -111,7 +123,6 @@ def listener(account: World) -> str:
 KINDS = {
     "stack",
     "instance t3.medium running",
-    "public address",
     "volume 100 GiB gp3 unattached",
     "snapshot of up to 100 GiB",
     "image",
@@ -175,15 +186,78 @@ def test_what_is_gone_is_not_left_and_what_is_stopped_costs_its_disk(account: Wo
 def test_a_network_is_found_with_its_price(account: World) -> None:
     listener(account)
     ec2 = account.make("ec2")
-    for name in ("network/shared", "network/shared-2"):
-        ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=tags("vpc", name))
+    vpc, others = (
+        ec2.create_vpc(CidrBlock="10.20.0.0/16", TagSpecifications=tags("vpc", "network/shared"))["Vpc"]["VpcId"]
+        for _ in range(2)
+    )
+    account.stack_made(vpc, "probcomp-network-shared")
     account.make_stack("probcomp-network-shared")
     looking = finder(account)
     find_networks(looking, ["shared"])
     kinds = [item.kind for item in looking.found]
     assert sorted(kinds) == ["VPC", "addresses of load balancer", "load balancer", "stack"]
+    assert others not in str(looking.found)
     assert all(READING.match(name) for name in account.requests)
     assert costs(looking.found) == f"${prices.dollars((Decimal('0.027') + 2 * Decimal('0.005')) * 24)} per day"
+
+
+def test_what_others_put_into_a_network_is_found(account: World) -> None:
+    """Find all that stops the deletion of the VPC, such as GuardDuty's endpoint and security group."""
+    ec2 = account.make("ec2")
+    vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
+    account.stack_made(vpc, "probcomp-network-shared")
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.20.1.0/24")["Subnet"]["SubnetId"]
+    group = ec2.create_security_group(GroupName="GuardDutyManaged", Description="x", VpcId=vpc)["GroupId"]
+    service = f"com.amazonaws.{REGION}.guardduty-data"
+    made = {"VpcEndpointType": "Interface", "SubnetIds": [subnet], "SecurityGroupIds": [group]}
+    endpoint = ec2.create_vpc_endpoint(VpcId=vpc, ServiceName=service, **made)["VpcEndpoint"]["VpcEndpointId"]
+    account.prices["VpcEndpoint-Hours"] = "0.012"
+    looking = finder(account)
+    find_networks(looking, ["shared"])
+    found = {item.id: item for item in looking.found}
+    assert {vpc, group, endpoint} <= found.keys()
+    assert found[endpoint].kind == "VPC endpoint guardduty-data" and found[endpoint].per_day == "0.29"
+    assert {item.owner for item in looking.found} == {"shared"}
+
+
+def test_what_only_bears_our_names_is_not_ours(account: World) -> None:
+    """Look beside a second machine with all of alice's tags, and a stranger with a name like ours."""
+    ec2, elbv2 = account.make("ec2"), account.make("elbv2")
+    listener(account)
+    ours = account.make_machine("alice")
+    copy = account.run_instance("alice/instance", network="shared", fleet="ws")
+    loose = {"AvailabilityZone": f"{REGION}a", "VolumeType": "gp3", "Size": 20}
+    retained, plain, attached = (
+        ec2.create_volume(TagSpecifications=tags("volume", "alice/instance", **more), **loose)["VolumeId"]
+        for more in ({"network": "shared"}, {}, {"network": "shared"})
+    )
+    ec2.attach_volume(VolumeId=attached, InstanceId=copy, Device="/dev/sdz")
+    of_copy = ec2.create_snapshot(VolumeId=attached, TagSpecifications=tags("snapshot", "alice/instance", network="x"))
+    own = tags("image", "alice/instance", network="x")
+    image = ec2.create_image(InstanceId=copy, Name="copied", TagSpecifications=own)
+    vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    group = ec2.create_security_group(
+        GroupName="x", Description="x", VpcId=vpc, TagSpecifications=tags("security-group", "alice/security-group")
+    )["GroupId"]
+    name = [{"Key": "Name", "Value": "alice/target-group"}]
+    elbv2.create_target_group(Name="foreign", Protocol="HTTP", Port=1, VpcId=vpc, Tags=name)
+    subnets = [item["SubnetId"] for item in ec2.describe_subnets()["Subnets"]][:2]
+    foreign = elbv2.create_load_balancer(Name="foreign", Subnets=subnets)["LoadBalancers"][0]
+    target = {"DNSName": foreign["DNSName"], "HostedZoneId": foreign["CanonicalHostedZoneId"]}
+    record(account, "alice.stack.example.org", AliasTarget={**target, "EvaluateTargetHealth": False})
+    record(account, "alice.stack.example.org", "TXT", TTL=60, ResourceRecords=[{"Value": '"x"'}])
+    looking = finder(account)
+    find_machines(looking, ["alice"], "stack.example.org", "example.org.")
+    found, rest = {item.id for item in looking.found}, {item.id for item in looking.not_known}
+    assert {ours, retained, "probcomp-stack-alice CREATE_COMPLETE"} <= found
+    theirs = {copy, plain, attached, of_copy["SnapshotId"], image["ImageId"]}
+    assert rest >= theirs | {"alice.stack.example.org. A", "alice.stack.example.org. TXT"}
+    assert not found & (theirs | rest | {group, "foreign"})
+    assert not any("record" in item.kind for item in looking.found)
+    proof = "\n".join(proof_lines(["alice"], [], looking.not_known))
+    assert proof.startswith("nothing is left of alice\nnot known whose, left alone")
+    # What a living machine of others has is plainly theirs.
+    assert plain in proof and not any(identity in proof for identity in theirs - {plain})
 
 
 def test_whose_a_name_is() -> None:
