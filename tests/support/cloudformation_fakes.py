@@ -49,8 +49,10 @@ class FakeTime:
 class FakeCloudFormation:
     """A fake of CloudFormation, one state of each stack per listing.
 
-    The last given state stays.
+    The last given state stays. A page of a list has 100 stacks.
     """
+
+    stacks_per_page = 100
 
     def __init__(self, time: FakeTime) -> None:
         self.time = time
@@ -123,7 +125,11 @@ class FakeCloudFormation:
 
     def describe_stacks(self, **request: Any) -> dict[str, Any]:
         self._record("describe_stacks", request)
-        return {"Stacks": [dict(self._by_reference(request["StackName"]))]}
+        stack = self._by_reference(request["StackName"])
+        answer = {"Stacks": [dict(stack)]}
+        if request["StackName"] == stack["StackName"]:
+            self._move_on(stack)
+        return answer
 
     def get_template(self, **request: Any) -> dict[str, Any]:
         self._record("get_template", request)
@@ -133,13 +139,18 @@ class FakeCloudFormation:
         return FakePages(self, operation)
 
     def list_all(self) -> Iterator[dict[str, Any]]:
-        for stack in list(self.stacks.values()):
-            if stack["StackStatus"] != "DELETE_COMPLETE":
-                yield {"Stacks": [dict(stack)]}
-            course = self.courses[stack["StackId"]]
-            if len(course) > 1:
-                course.pop(0)
-            stack["StackStatus"] = course[0]
+        """Yield pages of all stacks; each look moves every stack on by a state."""
+        found = [dict(stack) for stack in self.stacks.values() if stack["StackStatus"] != "DELETE_COMPLETE"]
+        for stack in self.stacks.values():
+            self._move_on(stack)
+        for start in range(0, len(found) or 1, self.stacks_per_page):
+            yield {"Stacks": found[start : start + self.stacks_per_page]}
+
+    def _move_on(self, stack: dict[str, Any]) -> None:
+        course = self.courses[stack["StackId"]]
+        if len(course) > 1:
+            course.pop(0)
+        stack["StackStatus"] = course[0]
 
     def resources(self) -> Iterator[dict[str, Any]]:
         for state in self.leftover_states:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,8 @@ class StackApi:
     submissions_per_second: float = 2.0
     _submit: Pacer = field(init=False)
     _read: Pacer = field(init=False)
+    _pages: int = 1
+    """Pages of the last list of all stacks."""
 
     def __post_init__(self) -> None:
         self._submit = Pacer(1 / self.submissions_per_second, self.clock)
@@ -82,10 +84,23 @@ class StackApi:
     def all(self) -> dict[str, Stack]:
         """Return every stack that is not deleted, by name, in one paginated request."""
         pages = retry_transient(lambda: list(self.client.get_paginator("describe_stacks").paginate()), clock=self.clock)
+        self._pages = len(pages)
         return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
 
+    def again(self, stacks: Mapping[str, Stack], wanted: Iterable[str]) -> dict[str, Stack]:
+        """Return `stacks`, an earlier result, with the `wanted` names read again.
+
+        Lists all stacks, or asks for each by name when these are fewer requests: others may have a thousand.
+        """
+        names = list(wanted)
+        if len(names) >= self._pages:
+            return self.all()
+        found = ((name, self.by_id(name)) for name in names)
+        others = {name: stack for name, stack in stacks.items() if name not in names}
+        return {**others, **{name: stack for name, stack in found if stack}}
+
     def by_id(self, stack_id: str) -> Stack | None:
-        """Return the stack, also a deleted one, None when the id is unknown."""
+        """Return the stack, also a deleted one, None when the id (or the name) is unknown."""
         self._read.wait()
         try:
             answer = retry_transient(lambda: self.client.describe_stacks(StackName=stack_id), clock=self.clock)

@@ -6,7 +6,9 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, Protocol
 
+from ..aws.client import VALUES_PER_FILTER
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
+from ..aws.ownership import STACK_NAME_TAG
 from ..progress.reporter import Progress
 from .api import Stack, StackApi
 from .job import COMPLETE, Job
@@ -15,7 +17,6 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
 _LIVING = ["pending", "running", "stopping", "stopped"]
-_TAGS_PER_FILTER = 200
 
 
 class Worker[AnyJob: Job](Protocol):
@@ -66,7 +67,7 @@ def run_batch[AnyJob: Job](
         # Stacks take minutes: poll less often as time passes.
         clock.sleep(min(5.0, 2.0 + elapsed / 60))
         try:
-            stacks = api.all()
+            stacks = api.again(stacks, [job.name for job in pending])
         except (BotoCoreError, ClientError) as error:
             _abandon(pending, f"its state is unknown, for {explain(error)}")
             return
@@ -78,7 +79,7 @@ def verify_ready(jobs: Iterable[Job], api: StackApi) -> None:
     if not ready:
         return
     try:
-        by_id = {stack["StackId"]: stack for stack in api.all().values()}
+        by_id = {stack["StackId"]: stack for stack in api.again({}, [job.name for job in ready]).values()}
     except (BotoCoreError, ClientError) as error:
         for job in ready:
             job.finish("failed", None, f"its end state could not be read, for {explain(error)}")
@@ -103,9 +104,9 @@ def without_instance(ec2: Any, api: StackApi, stacks: list[Stack], logical_id: s
         {"Name": "instance-state-name", "Values": _LIVING},
         {"Name": "tag:aws:cloudformation:logical-id", "Values": [logical_id]},
     ]
-    if len(complete) <= _TAGS_PER_FILTER:
+    if len(complete) <= VALUES_PER_FILTER:
         names = [stack["StackName"] for stack in complete]
-        filters.append({"Name": "tag:aws:cloudformation:stack-name", "Values": names})
+        filters.append({"Name": f"tag:{STACK_NAME_TAG}", "Values": names})
     living = {_tag(instance, "aws:cloudformation:stack-id") for instance in _instances(ec2, clock, Filters=filters)}
     suspects = [stack["StackId"] for stack in complete if stack["StackId"] not in living]
     return {stack_id for stack_id in suspects if _is_terminated(ec2, api, stack_id, logical_id, clock)}

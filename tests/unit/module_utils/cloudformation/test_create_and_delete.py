@@ -258,6 +258,17 @@ def test_a_fleet_is_submitted_at_a_pace_and_watched_as_one(lab: Lab) -> None:
     assert lab.client.called("describe_stacks") == []
 
 
+def test_among_a_thousand_stacks_of_others_few_are_asked_for_by_name(lab: Lab) -> None:
+    for number in range(1000):
+        lab.client.add(f"of-others-{number}", "CREATE_COMPLETE")
+    lab.client.on_create = [["CREATE_IN_PROGRESS"] * 5 + ["CREATE_COMPLETE"] for _ in range(3)]
+    result = lab.make("ws-1", "ws-2", "ws-3")
+    assert {item["status"] for item in result.values()} == {"ready"}
+    assert len(lab.client.called("list_describe_stacks")) == 1, "the list has ten pages"
+    asked = {request["StackName"] for request in lab.client.requests("describe_stacks")}
+    assert asked == {f"probcomp-stack-ws-{number}" for number in (1, 2, 3)}
+
+
 # These tests check the progress reports.
 
 
