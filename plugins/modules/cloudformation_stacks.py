@@ -45,8 +45,15 @@ options:
         type: str
         required: true
   instance_logical_id:
-    description: When given, a complete stack whose instance of this name was terminated is deleted and made again.
+    description:
+      - Name of the instance in the template.
+      - With O(state=present) and when given, a complete stack whose instance was terminated is deleted and made again.
     type: str
+  saved_instances:
+    description:
+      - With O(state=absent), by user, the id of the instance whose data was saved; empty for none.
+      - A stack whose O(instance_logical_id) is another instance that lives is not deleted.
+    type: dict
   update:
     description:
       - Update a stack whose template, given parameters or tags differ from what is wanted.
@@ -145,7 +152,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batc
     without_instance,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter, refuse_unsaved
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
@@ -162,6 +169,7 @@ ARGUMENTS = {
     "termination_protection": {"type": "bool", "default": False},
     "allocate_priority": {"type": "dict", "options": _PRIORITY},
     "instance_logical_id": {"type": "str"},
+    "saved_instances": {"type": "dict"},
     "update": {"type": "bool", "default": False},
 }
 
@@ -200,14 +208,17 @@ def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> lis
 def remove(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
     """Delete the stacks and return warnings."""
     stacks = api.all()
+    if (saved := module.params["saved_instances"]) is not None:
+        refuse_unsaved(module.raising_clients(), api, jobs, stacks, module.params["instance_logical_id"], saved)
+    pending = [job for job in jobs if not job.result]
     if module.check_mode:
-        for job in jobs:
+        for job in pending:
             job.is_changed = job.name in stacks
             job.action = "delete" if job.is_changed else "none"
             job.finish("planned" if job.is_changed else "absent", stacks.get(job.name))
         return []
     deleter = StackDeleter(api, clock)
-    run_batch(jobs, deleter, api, stacks, clock, module.params["timeout"], "deleted")
+    run_batch(pending, deleter, api, stacks, clock, module.params["timeout"], "deleted")
     return deleter.warnings
 
 
@@ -227,7 +238,11 @@ def jobs_of(stacks: list[dict[str, Any]]) -> list[Job]:
 
 def main() -> None:
     """Run the module."""
-    module = AwsModule(ARGUMENTS, required_if=[("state", "present", ["template_body"])])
+    module = AwsModule(
+        ARGUMENTS,
+        required_if=[("state", "present", ["template_body"])],
+        required_by={"saved_instances": ["instance_logical_id"]},
+    )
     jobs = jobs_of(module.params["stacks"])
     if not 0 < module.params["submissions_per_second"] <= 10:
         module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")

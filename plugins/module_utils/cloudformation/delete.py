@@ -2,15 +2,49 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from ..aws.client import AwsClients
 from ..aws.errors import Clock
+from ..aws.region_state import LIVE_STATES
 from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, named_resources
 
 _MOST_SUBMISSIONS = 4
 """Two attempts, then two that retain failed resources, which can reveal others."""
 _CAN_BE_DELETED_WHILE = frozenset({"CREATE_IN_PROGRESS", "REVIEW_IN_PROGRESS"})
+
+
+def refuse_unsaved(
+    clients: AwsClients,
+    api: StackApi,
+    jobs: list[Job],
+    stacks: Mapping[str, Stack],
+    logical_id: str,
+    saved: Mapping[str, str],
+) -> None:
+    """Fail each job whose stack holds a live instance other than the one whose data was saved.
+
+    `saved` has the id of that instance by user, "" for none. Raises botocore's errors.
+    """
+    held: dict[str, str] = {}
+    for job in jobs:
+        for resource in api.resources(stacks[job.name]["StackId"]) if job.name in stacks else []:
+            if resource["LogicalResourceId"] == logical_id and resource.get("PhysicalResourceId"):
+                held[job.user] = resource["PhysicalResourceId"]
+    others = {identity for user, identity in held.items() if identity != saved.get(user, "")}
+    found = clients.instances_by_id(sorted(others))
+    for job in jobs:
+        instance = found.get(held.get(job.user, ""))
+        if instance and instance["State"]["Name"] in LIVE_STATES:
+            was = f"the home of {saved[job.user]} was saved" if saved.get(job.user) else "no home was saved"
+            job.finish(
+                "failed",
+                stacks[job.name],
+                f"its stack holds {instance['InstanceId']}, but {was}; nothing was deleted: run again, "
+                "or add -e backup=false to lose what is on it",
+            )
 
 
 @dataclass
