@@ -33,5 +33,6 @@ lock: setup  ## resolve requirements*.in anew
 	  .venv/bin/uv pip compile --quiet --generate-hashes --universal --python-version 3.12 --no-header --upgrade $$name.in -o $$name.txt || exit; \
 	done
 
-readmes: setup  ## write the roles' READMEs from their argument specs
+readmes: setup  ## write the roles' READMEs from their argument specs, the IAM policy and its table from docs/rights.yml
 	@.venv/bin/python scripts/role_readmes.py
+	@.venv/bin/python scripts/rights.py
