@@ -13,8 +13,7 @@ description:
   - Every instance that the stack C(probcomp-stack-<user>) made, and that is not terminated or shutting down, becomes
     the host C(<user>) in the group C(users). CloudFormation's own tag tells, which nobody can change; the tag C(Name)
     does not matter.
-  - An instance that is named C(<user>/instance), but that no stack of ours made, is somebody else's. A warning names
-    it once, and it is in no group.
+  - An instance that is only named C(<user>/instance) is somebody else's. A warning names it, and it is in no group.
   - Hosts are grouped by state (C(state_running), C(state_stopped), C(state_pending), C(state_stopping)), those whose
     tag C(Name) was changed by hand in C(renamed_machines), and by the tag C(fleet). The group of a fleet bears the
     name of its base; a dash becomes an underscore, for Ansible warns of group names with dashes, so C(-l ws) means
@@ -129,8 +128,7 @@ class InventoryModule(AWSInventoryBase):
         """
         try:
             self._parse(inventory, loader, path, cache)
-            if "forks" in context.CLIARGS:
-                # This command starts workers.
+            if "forks" in context.CLIARGS:  # This command starts workers.
                 preload.preload(self.templar)
         except AnsibleParserError as error:
             self._stop(error)
@@ -211,8 +209,7 @@ class InventoryModule(AWSInventoryBase):
     def _name_strangers(self, ours: set[str]) -> None:
         """Warn once of instances that are named like ours and that no stack of ours made."""
         found = instances.strangers(self._clients(), ours)
-        named = sorted(f"{tags_of(item)['Name']} ({item['InstanceId']})" for item in found)
-        if named:
+        if named := sorted(f"{tags_of(item)['Name']} ({item['InstanceId']})" for item in found):
             self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)}; stack_list.yml shows them all")
 
     def _clients(self) -> AwsClients:

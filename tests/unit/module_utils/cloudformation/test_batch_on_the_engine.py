@@ -106,6 +106,23 @@ def test_the_module_itself(lab: Lab) -> None:
     assert (deleted["status"], deleted["stack_status"]) == ("absent", "DELETE_COMPLETE")
 
 
+@pytest.mark.parametrize("saved", ["", "i-0123456789abcdef0"])
+def test_a_stack_with_an_instance_that_was_not_saved_is_not_deleted(lab: Lab, saved: str) -> None:
+    """Save the home of a copy, or of nothing, and delete: the machine of the stack stays."""
+    made = lab.make("dora", "emil")
+    held = {user: made[user]["outputs"]["InstanceId"] for user in ("dora", "emil")}
+    stacks = [{"name": f"probcomp-stack-{user}", "user": user} for user in held]
+    options = {"state": "absent", "stacks": stacks, "instance_logical_id": "Instance"}
+    found = run(lab, **options, saved_instances={**held, "dora": saved})
+    assert found["failed_users"] == ["dora"] and found["stacks"]["emil"]["status"] == "absent"
+    reason = found["stacks"]["dora"]["reason"]
+    assert f"its stack holds {held['dora']}, but" in reason and "nothing was deleted" in reason
+    assert lab.api.all()["probcomp-stack-dora"]["StackStatus"] == "CREATE_COMPLETE"
+    lab.cloud.ec2.terminate_instances(InstanceIds=[held["dora"]])
+    # Of a machine that was terminated by hand there is nothing to save.
+    assert run(lab, **options, saved_instances={"dora": saved})["failed_users"] == []
+
+
 def test_nothing_can_be_done_without_an_answer(lab: Lab) -> None:
     result = run(lab, state="absent", stacks=[{"name": "a"}], access_key="x", profile="none")
     assert result["failed"] is True
