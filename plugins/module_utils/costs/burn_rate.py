@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from ..aws import prices
 from ..aws.client import AwsClients
+from ..aws.load_balancers import load_balancers
 from ..aws.ownership import network_of
 from ..common.names import by_number, instance_tag, network_stack_name, user_of_instance_tag
 from ..ec2.image import NAMES as IMAGE_NAMES
@@ -104,7 +105,7 @@ def find_everything(finder: ResourceFinder, machines: list[FleetMachine], networ
         find_charged(finder, users)
     own = {machine.user for machine in machines if machine.network == machine.user}
     owners = {network: network if network in own else f"{SHARED}{network}" for network in networks}
-    balancers = ((owners.get(network_of(tags) or ""), item) for tags, item in finder.load_balancers())
+    balancers = ((owners.get(network_of(tags) or ""), item) for tags, item in load_balancers(finder.clients))
     add_load_balancers(finder, ((owner, item) for owner, item in balancers if owner))
     find_endpoints(finder, {network_stack_name(network): owner for network, owner in owners.items()})
     return finder.found

@@ -10,13 +10,11 @@ from collections.abc import Callable
 from typing import Any
 
 from ..aws.client import parts
+from ..aws.load_balancers import SSH, Tagged, is_our_record, load_balancers, target_groups
 from ..aws.ownership import STACK_NAME_TAG, machine_stacks, network_of, network_stacks
 from ..common.names import RESERVED, USER_NAME, absolute_name, nearest
 from .billable import GONE, add_load_balancers, as_resource, find_charged, find_endpoints
 from .resources import Item, Resource, ResourceFinder, owner_of
-
-_SSH = "ssh."
-"""Beginning of the name of a user's record for ssh."""
 
 __all__ = ["Resource", "ResourceFinder", "alike", "find_machines", "find_networks", "owner_of"]
 
@@ -28,21 +26,20 @@ def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, z
     instances = find_charged(finder, users)
     groups = _find_groups(finder, stacks)
     _find_interfaces(finder, groups, instances)
-    for tags, item in finder.elbv2("describe_target_groups", "TargetGroups", "TargetGroupArn"):
+    for tags, item in target_groups(finder.clients):
         if owner := stacks.get(tags.get(STACK_NAME_TAG, "")):
             finder.add(owner, "target group", item["TargetGroupName"])
     names = {absolute_name(f"{user}.{stack_domain}"): user for user in users}
-    balancers = list(finder.load_balancers())
+    balancers = list(load_balancers(finder.clients))
     _find_rules(finder, names, [item for tags, item in balancers if network_of(tags)])
-    theirs = {absolute_name(item["DNSName"]) for tags, item in balancers if not network_of(tags)}
-    _find_records(finder, names, zone, theirs)
+    _find_records(finder, names, zone, balancers)
 
 
 def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
     """Find all resources of `networks`, without the machines in them."""
     stacks = network_stacks(networks)
     finder.stacks(stacks)
-    balancers = ((stacks.get(tags.get(STACK_NAME_TAG, "")), item) for tags, item in finder.load_balancers())
+    balancers = ((stacks.get(tags.get(STACK_NAME_TAG, "")), item) for tags, item in load_balancers(finder.clients))
     add_load_balancers(finder, ((owner, item) for owner, item in balancers if owner))
     kinds = (
         ("describe_vpcs", "Vpcs", "VPC", "VpcId"),
@@ -123,26 +120,13 @@ def condition_values(condition: dict[str, Any]) -> list[str]:
     return condition.get("HostHeaderConfig", {}).get("Values") or condition.get("Values", [])
 
 
-def _find_records(finder: ResourceFinder, hosts: dict[str, str], zone: str, theirs: set[str]) -> None:
-    """Find the records of `hosts`, absolute names; `theirs` are the load balancers of others, by DNS name."""
+def _find_records(finder: ResourceFinder, hosts: dict[str, str], zone: str, balancers: list[Tagged]) -> None:
+    """Find the records of `hosts`, absolute names; `balancers` are all load balancers."""
     wanted = absolute_name(zone)
     answer = finder.clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
     for hosted in (item for item in answer["HostedZones"] if item["Name"] == wanted):
         request = {"HostedZoneId": hosted["Id"]}
         for record in finder.clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request):
-            if owner := hosts.get(absolute_name(record["Name"]).removeprefix(_SSH)):
-                add = finder.add if _is_our_record(record, theirs) else finder.add_not_known
+            if owner := hosts.get(absolute_name(record["Name"]).removeprefix(SSH)):
+                add = finder.add if is_our_record(record, balancers) else finder.add_not_known
                 add(owner, "record", f"{record['Name']} {record['Type']}")
-
-
-def _is_our_record(record: Item, theirs: set[str]) -> bool:
-    """Return whether a record has the form of those that we make.
-
-    They are an alias of a load balancer for browsers, and an address for ssh.
-    """
-    if record["Type"] != "A" or "SetIdentifier" in record:
-        return False
-    if absolute_name(record["Name"]).startswith(_SSH):
-        return len(record.get("ResourceRecords", [])) == 1
-    target = absolute_name(record.get("AliasTarget", {}).get("DNSName", "")).removeprefix("dualstack.")
-    return ".elb." in target and target not in theirs

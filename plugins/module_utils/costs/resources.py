@@ -13,8 +13,6 @@ from ..aws.ownership import STACK_NAME_TAG, by_stack
 
 Item = dict[str, Any]
 """A resource as AWS describes it."""
-ARNS_PER_REQUEST = 20
-"""Maximum number of load balancers or target groups in a DescribeTags request."""
 
 
 @dataclass(frozen=True)
@@ -102,19 +100,6 @@ class ResourceFinder:
             for item in self.clients.read_all("ec2", operation, key, Filters=filters, **request):
                 if owner := owner_of(tags_of(item).get("Name", ""), owners):
                     yield owner, item
-
-    def elbv2(self, operation: str, key: str, arn: str) -> Iterator[tuple[dict[str, str], Item]]:
-        """Yield all load balancers or target groups, each with its tags."""
-        items = {item[arn]: item for item in self.clients.read_all("elbv2", operation, key)}
-        arns = sorted(items)
-        for start in range(0, len(arns), ARNS_PER_REQUEST):
-            part = arns[start : start + ARNS_PER_REQUEST]
-            for entry in self.clients.read("elbv2", "describe_tags", ResourceArns=part)["TagDescriptions"]:
-                yield tags_of(entry), items[entry["ResourceArn"]]
-
-    def load_balancers(self) -> Iterator[tuple[dict[str, str], Item]]:
-        """Yield all load balancers, each with its tags."""
-        return self.elbv2("describe_load_balancers", "LoadBalancers", "LoadBalancerArn")
 
 
 def owner_of(name: str, owners: dict[str, str]) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import Clock, error_code, explain, retry_transient
+from ..aws.ownership import carries_own_tags
 from ..progress.reporter import Progress
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -194,7 +195,8 @@ def others_lines(clients: AwsClients, name: str) -> list[str]:
     """
     filters = [{"Name": "name", "Values": [NAMES]}]
     images = clients.read_all("ec2", "describe_images", "Images", Owners=["self"], Filters=filters)
-    others = sorted((image for image in images if image["Name"] != name), key=lambda image: image["Name"])
+    ours = (image for image in images if image["Name"] != name and carries_own_tags(tags_of(image)))
+    others = sorted(ours, key=lambda image: image["Name"])
     if not others:
         return []
     wanted = [{"Name": "image-id", "Values": [image["ImageId"] for image in others][:200]}]

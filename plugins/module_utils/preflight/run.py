@@ -32,6 +32,7 @@ from .key_pair import check_key_pair, own_marks
 from .machines import MachinePlan, plan_machines, read_types
 from .plan import bill, cost_in_words, plan
 from .quotas import Room, check_room
+from .records import check_records
 from .request import MachineRequest, Settings
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -108,6 +109,8 @@ def _check_fleet(
     for network in networks:
         check_network(findings, clients, seen, network)
     check_collisions(findings, requests, seen.fleets())
+    new_users = [machine.user for machine in requests if machine.user not in existing and machine.has_password]
+    check_records(findings, clients, settings.usable_zone, new_users)
     known = read_types(findings, clients, seen, requests)
     fleet = _Fleet(plan_machines(findings, clients, settings, seen, requests, existing, known))
     if is_seen:

@@ -25,7 +25,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ec2.image import (
 
 UBUNTU = "ami-0a000000000024041"
 QUICK = Clock(sleep=lambda _: time.sleep(0.1))
-TAGS = {"Name": "probcomp-20261123-093000", "version:jupyterlab": "4.4.1"}
+TAGS = {"Name": "probcomp-20261123-093000", "date": "2026-11-23", "version:jupyterlab": "4.4.1"}
 
 
 @pytest.fixture(scope="module")
@@ -146,8 +146,10 @@ def test_earlier_images_are_listed_with_the_machines_made_of_them(ec2: Any, clie
     unused = maker(clients, "probcomp-20260101-000000").make(stopped, 30).image["ImageId"]
     used = maker(clients, "probcomp-20260201-000000").make(stopped, 30).image["ImageId"]
     ec2.create_image(InstanceId=stopped, Name="of somebody else")
+    foreign = ec2.create_image(InstanceId=stopped, Name="probcomp-like-ours")["ImageId"]
     ec2.run_instances(ImageId=used, InstanceType="t3.micro", MinCount=1, MaxCount=1)
     lines = "\n".join(others_lines(clients, TAGS["Name"]))
+    assert foreign not in lines, "no command to remove it is given"
     assert f"{unused}  probcomp-20260101-000000  8 GiB  available  no machine" in lines
     assert f"{used}  probcomp-20260201-000000  8 GiB  available  1 machine" in lines
     assert f"deregister-image --image-id {unused} --delete-associated-snapshots" in lines

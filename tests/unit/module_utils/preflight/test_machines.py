@@ -209,3 +209,28 @@ def test_an_instance_that_an_earlier_stack_left_is_a_problem(account: World) -> 
     account.stack_made(account.run_instance("renamed"), "probcomp-stack-alice")
     (problem,) = texts(account.sweep(machine("alice")))
     assert "is left of an earlier stack of this user" in problem
+
+
+@pytest.mark.parametrize(
+    ("record", "is_in_the_way"),
+    [
+        ({"Name": "alice.stack.example.org", "Type": "CNAME", "TTL": 60, "Value": "x.example.net"}, True),
+        ({"Name": "alice.stack.example.org", "Type": "A", "TTL": 60, "Value": "192.0.2.9"}, True),
+        ({"Name": "alice.stack.example.org", "Type": "TXT", "TTL": 60, "Value": '"x"'}, False),
+        ({"Name": "ssh.alice.stack.example.org", "Type": "A", "TTL": 60, "Value": "192.0.2.9"}, False),
+        ({"Name": "bob.stack.example.org", "Type": "A", "TTL": 60, "Value": "192.0.2.9"}, False),
+    ],
+)
+def test_a_record_of_others_is_not_overwritten(account: World, record: dict[str, Any], is_in_the_way: bool) -> None:
+    route53 = account.make("route53")
+    zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
+    given = {**record, "ResourceRecords": [{"Value": record["Value"]}]}
+    del given["Value"]
+    change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": given}]}
+    route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch=change)
+    said = (
+        f"alice: the record {record['Name']}. {record['Type']} exists already and is not ours: take another user name"
+    )
+    assert any(text.startswith(said) for text in texts(account.sweep(machine("alice")))) == is_in_the_way
+    account.make_machine("alice")
+    assert texts(account.sweep(machine("alice"))) == [], "a machine that exists keeps its names"

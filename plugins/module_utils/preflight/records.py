@@ -1,0 +1,35 @@
+"""Check that the names of new machines are free in the hosted zone."""
+
+from __future__ import annotations
+
+from ..aws.client import AwsClients
+from ..aws.load_balancers import SSH, is_our_record, load_balancers
+from ..common.names import absolute_name, host_name
+from .findings import Findings
+
+_IN_THE_WAY = ("A", "CNAME")
+"""Types of records that a machine's own record would overwrite, or that Route 53 allows no other beside."""
+
+
+def check_records(findings: Findings, clients: AwsClients, zone: str, users: list[str]) -> None:
+    """Report records of others at the names of the machines of `users`; `zone` is "" for none."""
+    if not (zone and users):
+        return
+    wanted = absolute_name(zone)
+    hosts = {absolute_name(host_name(user, zone)): user for user in users}
+    with findings.checking(f"the records of hosted zone {wanted}"):
+        answer = clients.read("route53", "list_hosted_zones_by_name", DNSName=wanted, MaxItems="100")
+        zones = [item["Id"] for item in answer["HostedZones"] if item["Name"] == wanted]
+        requests = [{"HostedZoneId": identity} for identity in zones]
+        records = [
+            record
+            for request in requests
+            for record in clients.read_all("route53", "list_resource_record_sets", "ResourceRecordSets", **request)
+            if absolute_name(record["Name"]).removeprefix(SSH) in hosts and record["Type"] in _IN_THE_WAY
+        ]
+        balancers = list(load_balancers(clients)) if records else []
+        for record in records:
+            if not is_our_record(record, balancers):
+                name = absolute_name(record["Name"])
+                what = f"the record {name} {record['Type']} exists already and is not ours"
+                findings.problem(what, "take another user name, or remove it first", hosts[name.removeprefix(SSH)])
