@@ -9,11 +9,12 @@ from rehearsal.lock import LOCK
 def refuse_security_group_in_use(cloud: Cloud, group_id: str) -> None:
     """Raise ClientError DependencyViolation while a security group is in use.
 
-    A machine, a load balancer or another group's rule may name it.
+    A machine, a load balancer, an endpoint or another group's rule may name it.
     """
     with LOCK:
         machines = (group.id for instance in _instances(cloud) for group in instance.security_groups)
         balancers = (group for balancer in _balancers(cloud) for group in balancer.security_groups)
+        endpoints = (group for endpoint in _endpoints(cloud) for group in endpoint.security_group_ids)
         rules = (
             (rule.source_group or {}).get("GroupId")
             for groups in cloud.ec2_backend.groups.values()
@@ -21,7 +22,7 @@ def refuse_security_group_in_use(cloud: Cloud, group_id: str) -> None:
             if group.id != group_id
             for rule in [*group.ingress_rules, *group.egress_rules]
         )
-        used = group_id in (*machines, *balancers, *rules)
+        used = group_id in (*machines, *balancers, *endpoints, *rules)
     if used:
         raise _violation("DeleteSecurityGroup", f"resource {group_id} has a dependent object")
 
@@ -29,12 +30,13 @@ def refuse_security_group_in_use(cloud: Cloud, group_id: str) -> None:
 def refuse_subnet_in_use(cloud: Cloud, subnet_id: str) -> None:
     """Raise ClientError DependencyViolation while a subnet is in use.
 
-    A machine or a load balancer may be in it.
+    A machine, a load balancer or an endpoint may be in it.
     """
     with LOCK:
         machines = (instance.subnet_id for instance in _instances(cloud))
         balancers = (subnet.id for balancer in _balancers(cloud) for subnet in balancer.subnets)
-        used = subnet_id in (*machines, *balancers)
+        endpoints = (subnet for endpoint in _endpoints(cloud) for subnet in endpoint.subnet_ids or ())
+        used = subnet_id in (*machines, *balancers, *endpoints)
     if used:
         raise _violation("DeleteSubnet", f"The subnet '{subnet_id}' has dependencies and cannot be deleted.")
 
@@ -72,6 +74,10 @@ def _instances(cloud: Cloud) -> list:
 
 def _balancers(cloud: Cloud) -> list:
     return list(cloud.elbv2_backend.load_balancers.values())
+
+
+def _endpoints(cloud: Cloud) -> list:
+    return [endpoint for endpoint in cloud.ec2_backend.vpc_end_points.values() if endpoint.state != "deleted"]
 
 
 def _violation(operation: str, message: str) -> ClientError:

@@ -21,7 +21,8 @@ from moto.ec2.responses.instances import InstanceResponse
 from rehearsal.api.errors import AwsError
 from rehearsal.services import service_quotas
 from rehearsal.services.ec2 import account_images
-from rehearsal.services.ec2.instances import InstanceLife, incorrect_state
+from rehearsal.services.ec2.instances import InstanceLife
+from rehearsal.services.ec2.states import incorrect_state
 from rehearsal.settings import Settings
 
 _STANDARD_FAMILIES = "acdhimrtz"

@@ -8,17 +8,17 @@ import ipaddress
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 from docker.errors import APIError
 from moto.core.utils import utcnow
 from moto.ec2.models import ec2_backends
-from moto.ec2.models.instances import Instance, InstanceState, StateReason
+from moto.ec2.models.instances import Instance, StateReason
 
 from rehearsal.api import faults
-from rehearsal.api.errors import AwsError
 from rehearsal.lock import LOCK
 from rehearsal.machines import images, packages
 from rehearsal.machines.containers import Machines
@@ -26,9 +26,9 @@ from rehearsal.machines.first_boot import Seed
 from rehearsal.network.engine_networks import IMAGE_REPOSITORY
 from rehearsal.network.sync import Fabric
 from rehearsal.services.ec2 import amis
+from rehearsal.services.ec2.states import become, tag_values
 from rehearsal.settings import Settings
 
-STATE_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 _WORKERS = 4
 """Number of machines that are started or stopped at the same time.
 
@@ -66,6 +66,9 @@ class InstanceLife:
 
         The records are its interfaces and disks.
         """
+        self._records_only = False
+        self._without_container: set[str] = set()
+        """Ids of the instances that are records, although others are containers."""
         if machines:
             machines.watch(self._ended_by_itself)
 
@@ -73,8 +76,21 @@ class InstanceLife:
         """Accept no more work, and wait for the work under way."""
         self._workers.shutdown(wait=True, cancel_futures=True)
 
+    @contextmanager
+    def records_only(self) -> Iterator[None]:
+        """Let instances that are launched within the block run at once, without containers."""
+        self._records_only = True
+        try:
+            yield
+        finally:
+            self._records_only = False
+
     def launch(self, instance: Instance) -> None:
         """Start a new instance."""
+        if self._records_only:
+            self._without_container.add(instance.id)
+            become(instance, "running")
+            return
         become(instance, "pending")
         self._work(self._first_start, instance)
 
@@ -91,7 +107,7 @@ class InstanceLife:
 
     def reboot(self, instance: Instance) -> None:
         """Reboot an instance; its state does not show it."""
-        if self._machines:
+        if self._machines_of(instance):
             self._work(lambda i: self._need().reboot(i.id), instance)
 
     def terminate(self, instance: Instance) -> None:
@@ -127,9 +143,14 @@ class InstanceLife:
 
     def console(self, instance: Instance, lag: float) -> str:
         """Return the console's text; do not hold the lock for long when calling."""
-        if not self._machines or faults.machine_fault("no-console", instance.id, _names(instance)):
+        machines = self._machines_of(instance)
+        if not machines or faults.machine_fault("no-console", instance.id, tag_values(instance)):
             return ""
-        return self._machines.console(instance.id, lag)
+        return machines.console(instance.id, lag)
+
+    def _machines_of(self, instance: Instance) -> Machines | None:
+        """Return the containers if one of them is the instance's, else None."""
+        return None if instance.id in self._without_container else self._machines
 
     def _need(self) -> Machines:
         assert self._machines  # noqa: S101 - only called where machines are
@@ -147,9 +168,9 @@ class InstanceLife:
         self.changed()
 
     def _lost(self, instance: Instance, reason: str) -> None:
-        if self._machines:
+        if machines := self._machines_of(instance):
             try:
-                self._machines.remove(instance.id)
+                machines.remove(instance.id)
             except APIError:
                 _log.exception("the container of %s is left over", instance.id)
         with LOCK:
@@ -171,7 +192,7 @@ class InstanceLife:
             image = self._container_image(instance.image_id)
             self._machines.create(seed, image, private_address, vpc.id, hostname)
         with LOCK:
-            if faults.machine_fault("no-boot", instance.id, _names(instance)):
+            if faults.machine_fault("no-boot", instance.id, tag_values(instance)):
                 raise RuntimeError("injected by the rehearsal")
         self._power_on(instance)
 
@@ -179,30 +200,30 @@ class InstanceLife:
         with LOCK:
             if instance.state != "pending":
                 return
-        if self._machines:
-            self._machines.start(instance.id)
+        if machines := self._machines_of(instance):
+            machines.start(instance.id)
         with LOCK:
             if instance.state == "pending":
                 become(instance, "running")
 
     def _power_off(self, instance: Instance) -> None:
-        if self._machines:
-            self._machines.stop(instance.id)
+        if machines := self._machines_of(instance):
+            machines.stop(instance.id)
         with LOCK:
             if instance.state == "stopping":
                 become(instance, "stopped")
 
     def _remove(self, instance: Instance) -> None:
-        if self._machines:
-            self._machines.remove(instance.id)
+        if machines := self._machines_of(instance):
+            machines.remove(instance.id)
         with LOCK:
             become(instance, "terminated")
 
     def _commit(self, instance: Instance, ami: Any, reboots: bool) -> None:
-        is_made = not faults.machine_fault("no-image", instance.id, _names(instance))
+        is_made = not faults.machine_fault("no-image", instance.id, tag_values(instance))
         try:
-            if self._machines and is_made:
-                self._machines.commit(instance.id, ami.id, reboots)
+            if is_made and (machines := self._machines_of(instance)):
+                machines.commit(instance.id, ami.id, reboots)
         except Exception:  # no error may leave the image pending for ever
             _log.exception("no image of %s", instance.id)
             is_made = False
@@ -275,24 +296,3 @@ class InstanceLife:
                 packages.add_wheels(self._settings, image, _log.info)
                 self._container_images[distribution] = image
             return self._container_images[distribution]
-
-
-def become(instance: Instance, state: str) -> None:
-    """Set the instance's state; answers that hold the former one keep it."""
-    instance._state = InstanceState(state, STATE_CODES[state])
-    if state in ("pending", "running"):
-        instance._reason = ""
-        instance.state_reason = StateReason()
-
-
-def incorrect_state(instance: Instance, purpose: str) -> AwsError:
-    """Return the error of a call that the instance's state forbids.
-
-    `purpose` is e.g. `started`.
-    """
-    message = f"The instance '{instance.id}' is not in a state from which it can be {purpose}."
-    return AwsError("IncorrectInstanceState", message)
-
-
-def _names(instance: Instance) -> str:
-    return " ".join(str(tag["value"]) for tag in instance.get_tags())
