@@ -33,6 +33,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 
 from rehearsal import run_state
 from rehearsal.account import inventories, seed
+from rehearsal.account.strangers import Strangers
 from rehearsal.api import status
 from rehearsal.api.accounting import Counts
 from rehearsal.api.control import ControlEndpoints
@@ -71,6 +72,7 @@ class Rehearsal:
         self._settings = settings
         self._counts = Counts()
         self._stack = ExitStack()
+        self._strangers = Strangers(settings.account, settings.region)
         self._stopped = threading.Event()
         self._machines: containers.Machines | None = None
         self._fabric: Fabric | None = None
@@ -148,10 +150,11 @@ class Rehearsal:
         hooks.install(settings, life, pool.allocate)
         route53.install()
         described = dict(seed.install(settings, settings.account, settings.region))
+        if not settings.clean:
+            self._strangers.install(settings.zone, life.records_only(), settings.foreign_stacks)
         apis = {"cloudformation": CloudFormationApi, "pricing": PricingApi, "service-quotas": ServiceQuotasApi}
-        gate = Gate(
-            settings, self._counts, apis, ControlEndpoints(settings, self._counts, self._describe, self.ask_to_stop)
-        )
+        control = ControlEndpoints(settings, self._counts, self._describe, self.ask_to_stop, self._strangers)
+        gate = Gate(settings, self._counts, apis, control)
         api = self._serve(LOOPBACK, gate)
         store = self._serve(settings.services_address, gate.object_store)
         reach = through_security_groups(containers.container_address)
@@ -203,7 +206,7 @@ class Rehearsal:
             _log.error("left over: %s", line)
 
     def _describe(self) -> dict[str, object]:
-        return status.describe(self._settings, self._counts, self._machines, self._fabric)
+        return status.describe(self._settings, self._counts, self._machines, self._fabric, self._strangers)
 
 
 class _QuietHandler(MotoRequestHandler):

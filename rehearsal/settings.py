@@ -53,6 +53,13 @@ class Settings:
     """Time that a stack waits for its machine to be running."""
     vcpu_quota: int = 256
     """Service quota L-1216C47A, running On-Demand Standard vCPUs."""
+    clean: bool = False
+    """True if the account has nothing of others in it.
+
+    False: it is an account that others use as well, with rehearsal/account/strangers in it.
+    """
+    foreign_stacks: int = 0
+    """Number of further stacks of others, so that lists of stacks have many pages."""
     machines: bool = True
     """True if instances have containers.
 

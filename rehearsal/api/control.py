@@ -8,8 +8,10 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
 
+from botocore.exceptions import ClientError
 from werkzeug.wrappers import Response
 
+from rehearsal.account.strangers import Strangers
 from rehearsal.api import faults
 from rehearsal.api.accounting import Counts
 from rehearsal.api.gateway import json_response
@@ -29,16 +31,22 @@ _CHANGEABLE = (
 class ControlEndpoints:
     """The control endpoints of a running rehearsal.
 
-    They are `status`, `counts`, `calls`, `faults`, `quotas`, `settings` and `shutdown`.
+    They are `status`, `counts`, `calls`, `faults`, `quotas`, `settings`, `strangers`, `guard` and `shutdown`.
     """
 
     def __init__(
-        self, settings: Settings, counts: Counts, status: Callable[[], dict[str, Any]], shutdown: Callable[[], None]
+        self,
+        settings: Settings,
+        counts: Counts,
+        status: Callable[[], dict[str, Any]],
+        shutdown: Callable[[], None],
+        strangers: Strangers | None = None,
     ) -> None:
         self._settings = settings
         self._counts = counts
         self._status = status
         self._shutdown = shutdown
+        self._strangers = strangers or Strangers(settings.account, settings.region)
 
     def __call__(self, environ: dict[str, Any], body: bytes) -> Response:
         """Answer one request; describe an error in it in one line."""
@@ -63,6 +71,8 @@ class ControlEndpoints:
             "POST /rehearsal/quotas": lambda: self._quota(values),
             "DELETE /rehearsal/quotas": service_quotas.reset,
             "POST /rehearsal/settings": lambda: self._change(values),
+            "GET /rehearsal/strangers": self._strangers.snapshot,
+            "POST /rehearsal/guard": lambda: self._guard(values),
             "POST /rehearsal/shutdown": self._stop,
         }
         return endpoints[f"{method} {path}"]()
@@ -88,6 +98,12 @@ class ControlEndpoints:
         except (KeyError, TypeError) as error:
             raise ValueError(f"no quota {code!r} of {service!r} is known, or {value!r} is no number") from error
         return {"service": service, "code": code, "value": value}
+
+    def _guard(self, values: dict[str, Any]) -> object:
+        try:
+            return self._strangers.guard(str(values.get("vpc")))
+        except ClientError as error:
+            raise ValueError(str(error)) from error
 
     def _stop(self) -> object:
         self._shutdown()

@@ -7,6 +7,7 @@ from typing import Any
 
 from moto.ec2.models import ec2_backends
 
+from rehearsal.account.strangers import Strangers
 from rehearsal.api.accounting import Counts
 from rehearsal.lock import LOCK
 from rehearsal.machines.containers import Machines
@@ -17,11 +18,14 @@ from rehearsal.settings import Settings
 _STARTED = time.time()
 
 
-def describe(settings: Settings, counts: Counts, machines: Machines | None, fabric: Fabric | None) -> dict[str, Any]:
+def describe(
+    settings: Settings, counts: Counts, machines: Machines | None, fabric: Fabric | None, strangers: Strangers
+) -> dict[str, Any]:
     """Return plain data for `scripts/rehearsal status`.
 
-    Memory is in bytes, of the control groups and of this process.
+    Memory is in bytes, of the control groups and of this process. Strangers are counted, and not among the machines.
     """
+    others = strangers.instance_ids()
     process_ids = {m.instance_id: m.process_id for m in machines.running()} if machines else {}
     with LOCK:
         rows: list[dict[str, Any]] = [
@@ -34,6 +38,7 @@ def describe(settings: Settings, counts: Counts, machines: Machines | None, fabr
             }
             for backend in list(ec2_backends[settings.account].values())
             for instance in backend.all_instances()
+            if instance.id not in others
         ]
     for row in rows:
         process_id = process_ids.get(row["id"], 0)
@@ -44,6 +49,7 @@ def describe(settings: Settings, counts: Counts, machines: Machines | None, fabr
         "pid": os.getpid(),
         "seconds": round(time.time() - _STARTED),
         "machines": rows,
+        "strangers": strangers.counts(),
         "listening": sorted(f"{address}:{port}" for address, port in fabric.listening()) if fabric else [],
         "counts": counts.as_dict(),
         "memory": {

@@ -11,8 +11,10 @@ UP_OPTIONS = {
     name: getattr(Settings(), name)
     for name in (
         "boot_timeout",
+        "clean",
         "console_delay",
         "container_memory",
+        "foreign_stacks",
         "http_port",
         "https_port",
         "image",
@@ -26,6 +28,10 @@ UP_OPTIONS = {
     )
 }
 """Settings that `up` takes, with their defaults."""
+_UP_HELP = {
+    "clean": "an account with nothing of others in it",
+    "foreign_stacks": "so many more stacks of others, e.g. 1000, for lists of many pages",
+}
 
 FAULT_OPTIONS: dict[str, dict[str, Any]] = {
     "kind": {"choices": ["api", "resource", "machine"], "help": "what fails (api)"},
@@ -47,6 +53,17 @@ FAULT_OPTIONS: dict[str, dict[str, Any]] = {
 """Fields of a fault that `fault add` takes."""
 
 
+def _add_settings(up_parser: argparse.ArgumentParser) -> None:
+    alone = up_parser.add_mutually_exclusive_group()
+    for name, default in UP_OPTIONS.items():
+        option = f"--{name.replace('_', '-')}"
+        if name == "clean":
+            alone.add_argument(option, action="store_const", const=True, help=_UP_HELP[name])
+        else:
+            where = alone if name == "foreign_stacks" else up_parser
+            where.add_argument(option, type=type(default), help=_UP_HELP.get(name, f"default {default or 'none'}"))
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the argument parser of `scripts/rehearsal`."""
     root = Path(__file__).resolve().parents[2]
@@ -55,8 +72,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--home", type=Path, default=Path(home), help="folder of all it writes (.rehearsal)")
     commands = made.add_subparsers(dest="command", required=True)
     up_parser = commands.add_parser("up", help="start it; of no effect if it runs")
-    for name, default in UP_OPTIONS.items():
-        up_parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), help=f"default {default or 'none'}")
+    _add_settings(up_parser)
     commands.add_parser("down", help="remove every trace of it")
     env = commands.add_parser("env", help='shell commands that point everything at it: eval "$(scripts/rehearsal env)"')
     env.add_argument(

@@ -12,6 +12,8 @@ def status_text(status: dict[str, Any]) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    if others := {kind.replace("_", " "): count for kind, count in status.get("strangers", {}).items() if count}:
+        lines.append("of others: " + ", ".join(f"{count} {kind}" for kind, count in others.items()))
     counts, memory = status["counts"], status["memory"]
     throttled = sum(counts.get("throttled", {}).values())
     lines.append(

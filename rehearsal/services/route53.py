@@ -89,14 +89,14 @@ def _changed(zone: FakeZone, batch: list[dict[str, Any]]) -> list[RecordSet]:
             faults.append(f"Tried to create {what} but it already exists")
         elif action == "DELETE" and not present:
             faults.append(f"Tried to delete {what} but it was not found")
-        elif action == "DELETE" and present and _content(present) != _content(_record(wanted)):
+        elif action == "DELETE" and present and _content(present) != _content(record(wanted)):
             faults.append(f"Tried to delete {what} but the values provided do not match the current values")
         elif kind in ("NS", "SOA") and name == zone.name and action == "DELETE":
             faults.append(f"A HostedZone must contain at least one NS record and exactly one SOA record: {what}")
         elif action == "DELETE":
             del records[(name, kind)]
         else:
-            records[(name, kind)] = _record(wanted)
+            records[(name, kind)] = record(wanted)
     if values > RECORD_LIMIT:
         faults.append(f"Number of records limit of {RECORD_LIMIT} exceeded.")
     if faults:
@@ -110,7 +110,8 @@ def _is_complete(wanted: dict[str, Any]) -> bool:
     return not partly_plain if wanted.get("AliasTarget") else plain
 
 
-def _record(wanted: dict[str, Any]) -> RecordSet:
+def record(wanted: dict[str, Any]) -> RecordSet:
+    """Return the record of a ResourceRecordSet of the API."""
     values = [item["Value"] for item in wanted.get("ResourceRecords") or []]
     # mypy takes RecordSet for abstract because of methods that only CloudFormation calls.
     return RecordSet({**wanted, "Name": _full(wanted["Name"]), "ResourceRecords": values})  # type: ignore[abstract]

@@ -17,6 +17,7 @@ from tests.bench import moto_tags
 
 _SETTINGS: dict[str, object] = {
     "machines": False,
+    "clean": True,
     "requests_per_second": 0.0,
     "seconds_per_resource": 0.0,
     "record_delay": 0.0,

@@ -55,11 +55,20 @@ class Server:
 
 @contextmanager
 def running(home: Path, **settings: object) -> Iterator[Server]:
-    """Start a server in this folder and end it afterwards, which must succeed."""
+    """Start a server in this folder and end it afterwards, which must succeed.
+
+    Its account is clean unless `clean` is False.
+    """
     home.mkdir(parents=True, exist_ok=True)
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "rehearsal.server", str(home), json.dumps({"machines": False, **settings})],
+            [
+                sys.executable,
+                "-m",
+                "rehearsal.server",
+                str(home),
+                json.dumps({"machines": False, "clean": True, **settings}),
+            ],
             cwd=ROOT,
             stdout=log,
             stderr=log,
