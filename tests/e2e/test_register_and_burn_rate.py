@@ -34,14 +34,20 @@ def burn(workshop: Workshop) -> tuple[dict[str, Any], str]:
 
 
 def by_hand(workshop: Workshop) -> Decimal:
-    """Return the account's cost in dollars per hour from EC2's own descriptions."""
+    """Return our cost in dollars per hour from EC2's own descriptions.
+
+    Strangers' things are left out.
+    """
+    theirs = workshop.strangers()
     running = [machine for machine in workshop.machines().values() if machine["State"]["Name"] == "running"]
     machines = sum(Decimal(TYPES[machine["InstanceType"]]) + ADDRESS for machine in running)
-    disks = sum(volume["Size"] for volume in workshop.ec2.describe_volumes()["Volumes"])
+    volumes = workshop.ec2.describe_volumes()["Volumes"]
+    disks = sum(volume["Size"] for volume in volumes if volume["VolumeId"] not in theirs["volumes"])
     kept = workshop.ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
-    held = sum(snapshot["VolumeSize"] for snapshot in kept)
-    balancers = len(workshop.client("elbv2").describe_load_balancers()["LoadBalancers"])
-    return machines + (disks * DISK + held * SNAPSHOT) / HOURS + balancers * (BALANCER + 2 * ADDRESS)
+    held = sum(snapshot["VolumeSize"] for snapshot in kept if snapshot["SnapshotId"] not in theirs["snapshots"])
+    balancers = workshop.client("elbv2").describe_load_balancers()["LoadBalancers"]
+    ours = sum(balancer["LoadBalancerArn"] not in theirs["load_balancers"] for balancer in balancers)
+    return machines + (disks * DISK + held * SNAPSHOT) / HOURS + ours * (BALANCER + 2 * ADDRESS)
 
 
 def cents(per_hour: Decimal) -> dict[str, str]:

@@ -47,7 +47,8 @@ def ssh_group(ec2: Any) -> str:
 
 
 def new_group(ec2: Any, name: str) -> str:
-    vpc_id = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    default = [{"Name": "is-default", "Values": ["true"]}]
+    vpc_id = ec2.describe_vpcs(Filters=default)["Vpcs"][0]["VpcId"]
     return str(ec2.create_security_group(GroupName=name, Description="test", VpcId=vpc_id)["GroupId"])
 
 

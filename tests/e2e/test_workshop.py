@@ -102,7 +102,9 @@ def test_public_tools_agree(workshop: Workshop, tmp_path: Path) -> None:
     }
     assert set(ours) == set(theirs) == complete
     source = tmp_path / "all.aws_ec2.yml"
-    source.write_text("plugin: amazon.aws.aws_ec2\nregions: [us-east-1]\nhostnames: [tag:Name]\n")
+    # Others' machines may have the same names.
+    ours_only = 'filters: {"tag:aws:cloudformation:stack-name": ["probcomp-stack-*"]}\n'
+    source.write_text(f"plugin: amazon.aws.aws_ec2\nregions: [us-east-1]\nhostnames: [tag:Name]\n{ours_only}")
     public = plain(json.loads(workshop.succeed(f"ansible-inventory -i {source} --list 2>/dev/null")))["_meta"][
         "hostvars"
     ]

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 
 from tests.support.living import wait_until
+from tests.support.strangers import differences
 from tests.support.workshop import Workshop
 
 
@@ -32,13 +33,23 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-4,alice -e confirm=yes -e backup=false")
     assert "nothing is left" in last.lower()
     assert workshop.machines() == {}
-    assert workshop.aws("elbv2 describe-target-groups")["TargetGroups"] == []
-    assert workshop.aws("ec2 describe-volumes")["Volumes"] == []
-    names = [stack["StackName"] for stack in workshop.aws("cloudformation describe-stacks")["Stacks"]]
-    assert names == ["probcomp-network-shared"]
+    theirs = workshop.strangers()
+    groups = workshop.aws("elbv2 describe-target-groups")["TargetGroups"]
+    assert {group["TargetGroupArn"] for group in groups} == set(theirs["target_groups"])
+    volumes = workshop.aws("ec2 describe-volumes")["Volumes"]
+    assert {volume["VolumeId"] for volume in volumes} == set(theirs["volumes"])
+    stacks = workshop.aws("cloudformation describe-stacks")["Stacks"]
+    ours = [stack["StackName"] for stack in stacks if stack["StackId"] not in theirs["stacks"]]
+    assert ours == ["probcomp-network-shared"]
     gone = workshop.succeed("ansible-playbook network_delete.yml -e network=shared -e confirm=yes")
     assert "nothing is left" in gone.lower()
-    assert workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"] == []
+    balancers = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"]
+    assert {balancer["LoadBalancerArn"] for balancer in balancers} == set(theirs["load_balancers"])
+
+
+def test_strangers_are_as_they_were(workshop: Workshop) -> None:
+    assert workshop.first_strangers["instances"]
+    assert differences(workshop.first_strangers, workshop.strangers()) == []
 
 
 def test_down_leaves_nothing(workshop: Workshop) -> None:

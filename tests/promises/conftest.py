@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.services import moto_settings as moto_settings  # before moto, which reads it at its first import
+from tests.support.strangers import differences
 from tests.support.workshop import Workshop, used_workshop
 
 # These are the unit tests' fakes and servers, for promises that need no machines.
@@ -19,10 +20,11 @@ from tests.support.workshop import Workshop, used_workshop
 def workshop() -> Iterator[Workshop]:
     """Provide ws-1 to ws-3, made in a clone.
 
-    Its group_vars/all/local.yml fits the rehearsal's account.
+    Its group_vars/all/local.yml fits the rehearsal's account. At the end all that is others' is as it was.
     """
     with used_workshop() as workshop:
         workshop.begin()
         workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=3"')
         workshop.succeed('ansible-playbook fleet_create.yml -e "base=ws low=1 high=3"', timeout=2400)
         yield workshop
+        assert differences(workshop.first_strangers, workshop.strangers()) == []

@@ -1,6 +1,6 @@
 """Test promise 3: a command on one user touches nobody else.
 
-Others keep their stack, records, files, key, password and machine.
+Others keep their stack, records, files, key, password and machine, and strangers in the account all that is theirs.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.strangers import untouched
 from tests.support.workshop import Workshop
 
 USER = "ws-2"
@@ -63,7 +64,8 @@ def all_of(workshop: Workshop, user: str) -> dict[str, Any]:
 @pytest.mark.parametrize("command", COMMANDS)
 def test_others_are_as_they_were(workshop: Workshop, command: str) -> None:
     before = {user: all_of(workshop, user) for user in OTHERS}
-    workshop.succeed(f"ansible-playbook {command}")
+    with untouched(workshop.strangers):
+        workshop.succeed(f"ansible-playbook {command}")
     for user in OTHERS:
         after = all_of(workshop, user)
         assert {key for key in after if after[key] != before[user][key]} == set(), user

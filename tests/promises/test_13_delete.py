@@ -43,7 +43,11 @@ def never_configured(workshop: Workshop) -> Iterator[None]:
 
 
 def everything(workshop: Workshop) -> dict[str, list[str]]:
-    """Return the ids of all in the account that may belong to a machine and cost."""
+    """Return the ids of all in the account that may belong to a machine and cost.
+
+    Strangers' things are left out.
+    """
+    theirs = {identity for things in workshop.strangers().values() for identity in things}
     ec2, elbv2, route53 = workshop.ec2, workshop.client("elbv2"), workshop.client("route53")
     zone = route53.list_hosted_zones()["HostedZones"][0]["Id"]
     balancers = elbv2.describe_load_balancers()["LoadBalancers"]
@@ -51,9 +55,10 @@ def everything(workshop: Workshop) -> dict[str, list[str]]:
     listeners = [
         listener["ListenerArn"]
         for balancer in balancers
+        if balancer["LoadBalancerArn"] not in theirs
         for listener in elbv2.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
     ]
-    return {
+    found = {
         "machines": sorted(machine["InstanceId"] for machine in workshop.machines().values()),
         "volumes": sorted(volume["VolumeId"] for volume in ec2.describe_volumes()["Volumes"]),
         "addresses": sorted(address["PublicIp"] for address in ec2.describe_addresses()["Addresses"]),
@@ -63,9 +68,10 @@ def everything(workshop: Workshop) -> dict[str, list[str]]:
         "rules": sorted(
             rule["RuleArn"] for arn in listeners for rule in elbv2.describe_rules(ListenerArn=arn)["Rules"]
         ),
-        "records": sorted(one["Name"] for one in records),
-        "stacks": sorted(stack["StackName"] for stack in workshop.client("cloudformation").describe_stacks()["Stacks"]),
+        "records": sorted(f"{one['Name']} {one['Type']}" for one in records),
+        "stacks": sorted(stack["StackId"] for stack in workshop.client("cloudformation").describe_stacks()["Stacks"]),
     }
+    return {kind: [identity for identity in ids if identity not in theirs] for kind, ids in found.items()}
 
 
 def test_nothing_is_left_of_one_that_was_never_configured(workshop: Workshop, never_configured: None) -> None:

@@ -123,12 +123,13 @@ class Account:
         return run("dns_records", zone=zone, state=state, records=records)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return every machine that is not terminated, by user, as EC2 describes it."""
+        """Return every machine of ours that is not terminated, by user, as EC2 describes it."""
         found = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-                if instance["State"]["Name"] != "terminated":
+                is_ours = tags.get("aws:cloudformation:stack-name", "").startswith("probcomp-stack-")
+                if is_ours and instance["State"]["Name"] != "terminated":
                     found[tags["Name"].removesuffix("/instance")] = {**instance, "Tags": tags}
         return found
 

@@ -13,7 +13,7 @@ import time
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from rehearsal.account import inventories
 from tests.support import door
 from tests.support.browser import chromium
 from tests.support.door import ROOT as ROOT
+from tests.support.strangers import Snapshot
 
 OUTPUT = ROOT / "test-output"
 
@@ -64,6 +65,8 @@ class Workshop:
 
     home: Path
     git_before: str = ""
+    first_strangers: Snapshot = field(default_factory=dict)
+    """All that was others' before the first command."""
 
     @property
     def root(self) -> Path:
@@ -77,9 +80,14 @@ class Workshop:
 
     def begin(self) -> None:
         """Start the rehearsal, and write the clone's settings for its account."""
+        self.up()
+        self.take_settings()
+
+    def up(self) -> None:
+        """Start the rehearsal, and note what is others' in its account."""
         up = self.shell("scripts/rehearsal up", timeout=2400, rehearsed=False)
         assert up.status == 0, up.text
-        self.take_settings()
+        self.first_strangers = self.strangers()
 
     def take_settings(self) -> None:
         """Write the rehearsal's account settings to the user's settings file.
@@ -172,6 +180,11 @@ class Workshop:
         with urllib.request.urlopen(f"{self.facts['api']}/rehearsal/{path}", timeout=10) as answer:
             return json.load(answer)
 
+    def strangers(self) -> Snapshot:
+        """Return all that is others' in the account, by kind and id, as it is now."""
+        found: Snapshot = self.control("strangers")
+        return found
+
     def client(self, service: str) -> Any:
         """Return boto3's client for the rehearsal."""
         return aws_client(self.environment, service)
@@ -187,12 +200,16 @@ class Workshop:
         urllib.request.urlopen(request, timeout=10).close()
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return every machine that is not terminated, by user, as EC2 describes it."""
+        """Return every machine of ours that is not terminated, by user, as EC2 describes it.
+
+        Ours are those that a stack of ours made; the account has others', with names like ours.
+        """
         found: dict[str, dict[str, Any]] = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-                if instance["State"]["Name"] not in ("terminated", "shutting-down"):
+                is_ours = tags.get("aws:cloudformation:stack-name", "").startswith("probcomp-stack-")
+                if is_ours and instance["State"]["Name"] not in ("terminated", "shutting-down"):
                     found[tags["Name"].removesuffix("/instance")] = instance
         return found
 

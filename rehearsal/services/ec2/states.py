@@ -1,4 +1,7 @@
-"""Set an instance's state, and refuse a call that the state forbids. Hold the lock to call them."""
+"""Set an instance's state, and refuse a call that the state forbids.
+
+Hold the lock to call these functions.
+"""
 
 from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
@@ -25,5 +28,5 @@ def incorrect_state(instance: Instance, purpose: str) -> AwsError:
 
 
 def tag_values(instance: Instance) -> str:
-    """Return the values of the instance's tags in one text, for the match of a fault."""
+    """Return the values of the instance's tags in one text, for a fault's match."""
     return " ".join(str(tag["value"]) for tag in instance.get_tags())
