@@ -1,4 +1,4 @@
-"""Everything in the account that is not ours: an account that others in a company use as well.
+"""What others have in the account, for others in a company use it as well.
 
 There is no container behind it, no public address, and no request of it is counted.
 """

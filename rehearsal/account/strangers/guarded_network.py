@@ -1,6 +1,6 @@
-"""Put into a VPC what GuardDuty puts into every VPC with instances: an interface endpoint and a security group.
+"""Put into a VPC what GuardDuty puts into every VPC with instances.
 
-They cost, and the VPC cannot be deleted while they are there.
+It is an interface endpoint and a security group. They cost, and the VPC cannot be deleted while they are there.
 """
 
 from rehearsal.account.strangers.register import Register

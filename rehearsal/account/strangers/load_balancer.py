@@ -1,4 +1,4 @@
-"""Make strangers' load balancer with its rule, and their records in the hosted zone."""
+"""Make strangers' load balancer with its rule, and their records."""
 
 from typing import Any
 
@@ -10,7 +10,10 @@ from rehearsal.services.route53 import record
 
 
 def make_load_balancer(register: Register, network: Network, instance: str, host: str) -> dict[str, str]:
-    """Make an internal load balancer that passes `host` on to the instance; return the groups' ids."""
+    """Make an internal load balancer that passes `host` on to the instance.
+
+    Returns the ids of what belongs to stacks.
+    """
     cloud = register.cloud
     balancers = register.security_group(network.vpc, "payroll-load-balancer", "network/payroll/load-balancer")
     own = register.security_group(network.vpc, "payroll", "payroll/security-group")
@@ -47,7 +50,10 @@ def _make_rule(register: Register, balancer: str, target_group: str, host: str) 
 
 
 def records(zone: str) -> list[dict[str, Any]]:
-    """Return the strangers' records in the hosted zone `zone`, a name without the final dot."""
+    """Return the strangers' records in the hosted zone `zone`.
+
+    Its name has no final dot.
+    """
     values = {
         (zone, "MX"): ["10 mail.example.com."],
         (zone, "TXT"): ['"v=spf1 include:_spf.example.com -all"'],

@@ -1,4 +1,4 @@
-"""Make strangers' instances with their disks, snapshots and image, and their own VPC.
+"""Make strangers' instances with disks, snapshots and image, and their own VPC.
 
 AWS CDK names an instance by its path, so a foreign `web/instance` is an everyday name.
 """
@@ -48,7 +48,10 @@ MACHINES = (
 
 
 def make_network(register: Register) -> Network:
-    """Make a VPC without a way to the internet, so that nothing in it has a public address."""
+    """Make a VPC without a way to the internet.
+
+    Nothing in it has a public address.
+    """
     ec2 = register.cloud.ec2
     made = ec2.create_vpc(CidrBlock=VPC_CIDR, TagSpecifications=named("vpc", "network/payroll"))
     vpc = register.note("vpcs", made["Vpc"]["VpcId"])

@@ -33,7 +33,7 @@ class Register:
 
 
 def named(resource: str, name: str, **tags: str) -> list[dict[str, Any]]:
-    """Return a Name tag and other tags, in the form of EC2's calls that create resources."""
+    """Return a Name tag and other tags, for EC2's calls that create resources."""
     return tag_specifications(resource, {"Name": name, **tags})
 
 

@@ -1,4 +1,7 @@
-"""Describe all that belongs to strangers, so that two descriptions show what changed between them."""
+"""Describe all that belongs to strangers.
+
+Two such snapshots show what changed between them.
+"""
 
 import json
 from collections.abc import Callable

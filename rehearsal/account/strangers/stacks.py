@@ -1,4 +1,4 @@
-"""Make strangers' stacks: records of the stack engine in CREATE_COMPLETE, of things that exist already."""
+"""Make strangers' stacks, in CREATE_COMPLETE, of things that exist already."""
 
 import json
 from datetime import timedelta

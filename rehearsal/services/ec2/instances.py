@@ -78,7 +78,7 @@ class InstanceLife:
 
     @contextmanager
     def records_only(self) -> Iterator[None]:
-        """Let instances that are launched within the block run at once, without containers."""
+        """Launch instances within the block at once, without containers."""
         self._records_only = True
         try:
             yield

@@ -1,4 +1,4 @@
-"""The rehearsal's account is shared by default: what others have in it, and how a change of it shows."""
+"""What others have in the rehearsal's account, and how a change of it shows."""
 
 import time
 from collections.abc import Callable, Iterator
