@@ -13,6 +13,7 @@ from rehearsal.cli.options import parser
 from rehearsal.cli.status_text import status_text
 from rehearsal.services.ec2.instances import InstanceLife
 from rehearsal.settings import Settings
+from tests.support import in_process
 from tests.support.cloudformation_server import NETWORK_TEMPLATE, parameter_list, tags_of
 from tests.support.rehearsal_process import Server, running
 from tests.support.strangers import differences, untouched
@@ -158,6 +159,22 @@ def test_only_a_stack_gives_its_tags(server: Server) -> None:
 def test_a_snapshot_of_an_account_at_rest_does_not_change(server: Server) -> None:
     with untouched(lambda: server.control("GET", "strangers")):
         time.sleep(1.1)
+
+
+def test_our_modules_leave_them_alone(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in in_process.environment(server).items():
+        monkeypatch.setenv(name, value)
+    with untouched(lambda: server.control("GET", "strangers")):
+        account = in_process.Account(server)
+        assert sorted(account.machines()) == sorted(account.users)
+        account.note_ids()
+        account.power("stopped")
+        account.power("started")
+        account.update("x")
+        account.point("192.0.2.1")
+        account.point("192.0.2.1", "absent")
+        account.delete()
+        assert account.machines() == {}
 
 
 CHANGES: dict[str, Callable[[Server], object]] = {
