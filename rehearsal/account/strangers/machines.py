@@ -44,7 +44,7 @@ MACHINES = (
     Machine("bastion-dev/instance", in_default_vpc=True),
     Machine("db-1", in_default_vpc=True),
 )
-"""Two of them have stacks; nobody can forge the tags of a stack."""
+"""Nobody can forge the tags of a stack, which three of them have."""
 
 
 def make_network(register: Register) -> Network:
