@@ -60,6 +60,7 @@ def _make_instances(register: Register, network: Network, made: dict[str, Stack]
     for machine in MACHINES:
         subnet = network.default_subnet if machine.in_default_vpc else network.subnets[0]
         tags = stacks.stack_tags(made[machine.stack], _logical_id(machine.name)) if machine.stack else {}
+        tags |= machine.tags
         found[machine.name] = machines.make_instance(register, machine.name, subnet, tags, machine.stopped)
     return found
 

@@ -3,7 +3,7 @@
 AWS CDK names an instance by its path, so a foreign `web/instance` is an everyday name.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from rehearsal.account.strangers.register import Register, named
@@ -35,14 +35,20 @@ class Machine:
     stack: str = ""
     in_default_vpc: bool = False
     stopped: bool = False
+    tags: Tags = field(default_factory=dict)
 
 
+_COPIED = {"network": "shared", "organization": "lab", "purpose": "course", "note": "", "expires": ""}
 MACHINES = (
     Machine("payroll/instance", stack="payroll"),
     Machine("web/instance", stack="WebStack", stopped=True),
     Machine("WebStack/Instance", stack="WebStack"),
     Machine("bastion-dev/instance", in_default_vpc=True),
     Machine("db-1", in_default_vpc=True),
+    # EC2's console copies all tags of a machine but those of its stack: "launch more like this". These are copies of
+    # the demo's first machine and of the README's example.
+    Machine("ws-1/instance", in_default_vpc=True, tags={**_COPIED, "owner": "", "fleet": "ws"}),
+    Machine("alice/instance", in_default_vpc=True, tags={**_COPIED, "owner": "Alice B."}),
 )
 """Nobody can forge the tags of a stack, which three of them have."""
 

@@ -18,7 +18,8 @@ from tests.support.cloudformation_server import NETWORK_TEMPLATE, parameter_list
 from tests.support.rehearsal_process import Server, running
 from tests.support.strangers import differences, untouched
 
-NAMES = {"payroll/instance", "web/instance", "WebStack/Instance", "bastion-dev/instance", "db-1"}
+COPIES = {"ws-1/instance", "alice/instance"}
+NAMES = {"payroll/instance", "web/instance", "WebStack/Instance", "bastion-dev/instance", "db-1", *COPIES}
 STACKS = ["PayrollNetwork", "payroll", "WebStack"]
 FOREIGN = 1000
 
@@ -70,7 +71,7 @@ def seen(server: Server) -> dict[str, list[str]]:
 def test_others_are_in_the_account_by_default(server: Server) -> None:
     found = seen(server)
     assert found["instances"] == sorted(NAMES)
-    assert (len(found["volumes"]), len(found["snapshots"]), found["images"]) == (6, 3, ["web/image"])
+    assert (len(found["volumes"]), len(found["snapshots"]), found["images"]) == (len(NAMES) + 1, 3, ["web/image"])
     assert len(found["vpcs"]) == 1 and found["load balancers"] == found["target groups"] == ["payroll"]
     assert set(found["records"]) == {
         "localhost. MX", "localhost. TXT", "www.localhost. A", "payroll.stack.localhost. CNAME",
@@ -151,8 +152,10 @@ def test_only_a_stack_gives_its_tags(server: Server) -> None:
     stacks = {name: own.get("aws:cloudformation:stack-name", "") for name, own in tags.items()}
     assert stacks == {
         "payroll/instance": "payroll", "web/instance": "WebStack", "WebStack/Instance": "WebStack",
-        "bastion-dev/instance": "", "db-1": "",
+        "bastion-dev/instance": "", "db-1": "", **dict.fromkeys(COPIES, ""),
     }  # fmt: skip
+    for name in COPIES:
+        assert {"network", "owner", "purpose"} <= set(tags[name])
     assert {one["StackName"] for one in server.control("GET", "strangers")["stacks"].values()} > set(STACKS)
 
 
