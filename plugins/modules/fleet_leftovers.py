@@ -67,6 +67,11 @@ not_known:
   returned: success
   type: list
   elements: dict
+in_the_way:
+  description: In a line each, what others have put into the networks. AWS deletes no network with such things in it.
+  returned: success
+  type: list
+  elements: str
 records:
   description: The records among the leftovers, as the module dns_records takes them, each with its C(user).
   returned: success
@@ -138,6 +143,7 @@ def find_leftovers(module: AwsModule) -> dict[str, Any]:
     return {
         "leftovers": [item.as_data() for item in finder.found],
         "not_known": [item.as_data() for item in finder.not_known],
+        "in_the_way": [f"{item.kind} {item.id}" for item in finder.found if item.has_stranger],
         "records": [_record(item) for item in finder.found if item.kind == "record"],
         "plan_lines": plan_lines(account.banner, owners, finder.found, near),
         "proof_lines": proof_lines(owners, finder.found, finder.not_known),

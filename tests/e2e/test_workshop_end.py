@@ -5,7 +5,9 @@ The rehearsal leaves nothing.
 
 from __future__ import annotations
 
+import json
 import re
+import urllib.request
 from pathlib import Path
 
 from tests.support.living import wait_until
@@ -18,6 +20,9 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     shown = workshop.succeed('ansible-playbook fleet_delete.yml -e "base=ws low=1 high=4"')
     assert "confirm=yes" in shown
     assert len(workshop.machines()) == 5
+    # Others have a copy of ws-1 with all of its tags. The original is renamed: it is its home that must be saved.
+    renamed = workshop.machines()["ws-1"]["InstanceId"]
+    workshop.aws(f"ec2 create-tags --resources {renamed} --tags Key=Name,Value=old-box")
     stopped = workshop.machines()["ws-4"]["InstanceId"]
     workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
     wait_until(workshop, "ws-4", "stopped")
@@ -41,10 +46,27 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     stacks = workshop.aws("cloudformation describe-stacks")["Stacks"]
     ours = [stack["StackName"] for stack in stacks if stack["StackId"] not in theirs["stacks"]]
     assert ours == ["probcomp-network-shared"]
+    guarded = guard(workshop)
+    kept = workshop.play("network_delete.yml -e network=shared -e confirm=yes")
+    assert kept.status != 0 and "VPC endpoint guardduty-data" in kept.text, kept.text
+    assert guarded["endpoint"] in kept.text and guarded["security_group"] in kept.text
+    assert workshop.aws("cloudformation describe-stacks --stack-name probcomp-network-shared")["Stacks"]
+    workshop.aws(f"ec2 delete-vpc-endpoints --vpc-endpoint-ids {guarded['endpoint']}")
+    workshop.aws(f"ec2 delete-security-group --group-id {guarded['security_group']}")
     gone = workshop.succeed("ansible-playbook network_delete.yml -e network=shared -e confirm=yes")
     assert "nothing is left" in gone.lower()
     balancers = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"]
     assert {balancer["LoadBalancerArn"] for balancer in balancers} == set(theirs["load_balancers"])
+
+
+def guard(workshop: Workshop) -> dict[str, str]:
+    """Put into the network what AWS GuardDuty puts there; return the ids."""
+    named = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["probcomp-network-shared"]}]
+    (vpc,) = workshop.ec2.describe_vpcs(Filters=named)["Vpcs"]
+    body = json.dumps({"vpc": vpc["VpcId"]}).encode()
+    with urllib.request.urlopen(f"{workshop.facts['api']}/rehearsal/guard", body, timeout=30) as answer:
+        found: dict[str, str] = json.load(answer)
+    return found
 
 
 def test_strangers_are_as_they_were(workshop: Workshop) -> None:

@@ -19,7 +19,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state im
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import bill, find_everything, rows
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, lines
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import ResourceFinder
-from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines
+from ansible_collections.probcomp.stack.plugins.module_utils.fleet.machines import machines, networks
 from botocore.exceptions import ClientError
 
 from tests.support.preflight_world import READING, REGION, World, world
@@ -45,20 +45,24 @@ def account(tmp_path: Path) -> Iterator[World]:
         running = made.make_machine("alice")
         ec2.stop_instances(InstanceIds=[made.make_machine("bob")])
         zone = {"AvailabilityZone": f"{REGION}a", "VolumeType": "gp3"}
-        ec2.create_volume(Size=100, TagSpecifications=tags("volume", "alice/data"), **zone)
+        ec2.create_volume(Size=100, TagSpecifications=tags("volume", "alice/instance"), **zone)
         ec2.create_volume(Size=40, TagSpecifications=tags("volume", "former/instance"), **zone)
         disk = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [running]}])["Volumes"][0]
         ec2.create_snapshot(VolumeId=disk["VolumeId"])
-        ec2.create_image(InstanceId=running, Name="baked", TagSpecifications=tags("image", "probcomp-20260501-120000"))
-        ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "alice/address"))
+        baked = tags("image", "probcomp-20260501-120000", date="2026-05-01")
+        ec2.create_image(InstanceId=running, Name="baked", TagSpecifications=baked)
+        ec2.allocate_address(Domain="vpc", TagSpecifications=tags("elastic-ip", "alice/instance"))
         subnets = [item["SubnetId"] for item in ec2.describe_subnets()["Subnets"]][:2]
-        name = [{"Key": "Name", "Value": "network/shared"}]
-        made.make("elbv2").create_load_balancer(Name="shared", Subnets=subnets, Tags=name)
+        balancer = made.make("elbv2").create_load_balancer(Name="shared", Subnets=subnets)["LoadBalancers"][0]
+        made.make_stack("probcomp-network-shared")
+        made.stack_made_elbv2(balancer["LoadBalancerArn"], "probcomp-network-shared")
         yield made
 
 
-def tags(kind: str, name: str) -> list[dict[str, Any]]:
-    return [{"ResourceType": kind, "Tags": [{"Key": "Name", "Value": name}]}]
+def tags(kind: str, name: str, **more: str) -> list[dict[str, Any]]:
+    """Return the tags of a resource as our templates give them."""
+    given = {"Name": name, "network": "shared", **more}
+    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": text} for key, text in given.items()]}]
 
 
 def charged(account: World) -> set[str]:
@@ -85,8 +89,9 @@ def report(account: World) -> tuple[dict[str, Any], list[str]]:
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     listed = PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,))
-    users = machines(clients, survey(clients), "stack.example.org", 443)
-    found = find_everything(ResourceFinder(clients, listed), users)
+    seen = survey(clients)
+    users = machines(clients, seen, "stack.example.org", 443)
+    found = find_everything(ResourceFinder(clients, listed), users, networks(seen))
     made, total = rows(found, users, datetime.date(2026, 5, 12)), bill(found, listed)
     assert all(READING.match(name) for name in account.requests), account.requests
     return as_data(made, total), lines("AWS account 1", made, total, [])

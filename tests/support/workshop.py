@@ -208,9 +208,9 @@ class Workshop:
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:
                 tags = {tag["Key"]: tag["Value"] for tag in instance.get("Tags", [])}
-                is_ours = tags.get("aws:cloudformation:stack-name", "").startswith("probcomp-stack-")
-                if is_ours and instance["State"]["Name"] not in ("terminated", "shutting-down"):
-                    found[tags["Name"].removesuffix("/instance")] = instance
+                beginning, _, user = tags.get("aws:cloudformation:stack-name", "").partition("probcomp-stack-")
+                if user and not beginning and instance["State"]["Name"] not in ("terminated", "shutting-down"):
+                    found[user] = instance
         return found
 
     def password_file(self, user: str) -> Path:

@@ -49,18 +49,23 @@ def add_load_balancers(finder: ResourceFinder, balancers: Iterable[tuple[str, It
             finder.add(owner, "addresses of load balancer", name, prices.PUBLIC_ADDRESS, count)
 
 
-def find_endpoints(finder: ResourceFinder, stacks: dict[str, str]) -> dict[str, str]:
-    """Add the VPC endpoints in the networks of `stacks`, whoever made them; return the owners of the VPCs, by id."""
+def find_endpoints(finder: ResourceFinder, stacks: dict[str, str]) -> tuple[dict[str, str], set[str]]:
+    """Add the VPC endpoints in the networks of `stacks`, whoever made them.
+
+    Returns the owners of the VPCs, by id, and the network interfaces of the endpoints.
+    """
+    interfaces: set[str] = set()
     vpcs = {item["VpcId"]: owner for owner, item in finder.made("describe_vpcs", "Vpcs", stacks)}
     for identities in parts(vpcs):
         filters = [{"Name": "vpc-id", "Values": identities}]
         for item in finder.clients.read_all("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=filters):
             if item["State"].lower() not in GONE:
+                interfaces |= set(item.get("NetworkInterfaceIds", []))
                 zones = len(item.get("SubnetIds", []))
                 price = None if item["VpcEndpointType"] == "Gateway" else prices.VPC_ENDPOINT
                 kind = f"VPC endpoint {item['ServiceName'].rpartition('.')[2]}"
-                finder.add(vpcs[item["VpcId"]], kind, item["VpcEndpointId"], price, max(zones, 1))
-    return vpcs
+                finder.add(vpcs[item["VpcId"]], kind, item["VpcEndpointId"], price, max(zones, 1), has_stranger=True)
+    return vpcs, interfaces
 
 
 def _is_public(balancer: Item) -> bool:
@@ -258,7 +263,11 @@ def _find_addresses(
 ) -> None:
     for item in elastic:
         price = prices.PUBLIC_ADDRESS if item.get("AssociationId") else prices.IDLE_ADDRESS
+        named = owner_of(tags_of(item).get("Name", ""), owners)
+        is_free = not item.get("AssociationId")
         if owner := instances.get(item.get("InstanceId", "")):
             finder.add(owner, "elastic address", item["PublicIp"], price)
-        elif named := owner_of(tags_of(item).get("Name", ""), owners):
-            finder.add_not_known(named, "elastic address", item["PublicIp"], price, 1, bool(item.get("InstanceId")))
+        elif named and is_free and carries_own_tags(tags_of(item)):
+            finder.add(named, "elastic address", item["PublicIp"], price)
+        elif named:
+            finder.add_not_known(named, "elastic address", item["PublicIp"], price, has_stranger=not is_free)

@@ -50,7 +50,7 @@ def find_networks(finder: ResourceFinder, networks: list[str]) -> None:
         for owner, item in finder.made(operation, key, stacks):
             finder.add(owner, kind, item[identity])
     _find_groups(finder, stacks)
-    _find_in_vpcs(finder, find_endpoints(finder, stacks))
+    _find_in_vpcs(finder, *find_endpoints(finder, stacks))
 
 
 def alike(finder: ResourceFinder, owners: list[str], stack_of: Callable[[str], str]) -> dict[str, list[str]]:
@@ -83,21 +83,25 @@ def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: 
             finder.add(owner, "network interface", item["NetworkInterfaceId"])
 
 
-def _find_in_vpcs(finder: ResourceFinder, vpcs: dict[str, str]) -> None:
+def _find_in_vpcs(finder: ResourceFinder, vpcs: dict[str, str], of_endpoints: set[str]) -> None:
     """Add what else is in the VPCs, a mapping of id to network: each such thing stops the network's deletion.
 
-    AWS GuardDuty, for one, puts an endpoint and a security group into every VPC with instances.
+    The interfaces `of_endpoints` and of load balancers do not, for they go with them. GuardDuty, for one, puts an
+    endpoint and a security group into every VPC with instances.
     """
     for identities in parts(vpcs):
         filters = [{"Name": "vpc-id", "Values": identities}]
         for item in finder.clients.read_all("ec2", "describe_security_groups", "SecurityGroups", Filters=filters):
+            # The network's own are found already, and every VPC has a default one that goes with it.
             if item["GroupName"] != "default":
-                finder.add(vpcs[item["VpcId"]], "security group", item["GroupId"])
+                finder.add(vpcs[item["VpcId"]], "security group", item["GroupId"], has_stranger=True)
         for item in finder.clients.read_all("ec2", "describe_network_interfaces", "NetworkInterfaces", Filters=filters):
-            finder.add(vpcs[item["VpcId"]], "network interface", item["NetworkInterfaceId"])
+            identity = item["NetworkInterfaceId"]
+            if identity not in of_endpoints and not item.get("Description", "").startswith("ELB "):
+                finder.add(vpcs[item["VpcId"]], "network interface", identity, has_stranger=True)
         for instance in finder.clients.instances(filters):
             if instance["State"]["Name"] not in GONE:
-                finder.add(vpcs[instance["VpcId"]], *as_resource(instance))
+                finder.add(vpcs[instance["VpcId"]], *as_resource(instance), has_stranger=True)
 
 
 def _find_rules(finder: ResourceFinder, hosts: dict[str, str], balancers: list[Item]) -> None:

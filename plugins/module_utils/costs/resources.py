@@ -29,7 +29,7 @@ class Resource:
     item: prices.Item | None = None
     count: int = 1
     has_stranger: bool = False
-    """Whether it belongs to an instance of others; only for what is not known to be ours."""
+    """Whether it belongs to others: to their instance, or it is what they put into a network of ours."""
 
     @property
     def per_day(self) -> str | None:
@@ -62,12 +62,15 @@ class ResourceFinder:
     """All stacks of the region, after a call of `stacks`."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
-    def add(self, owner: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1) -> None:
+    def add(
+        self, owner: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1,
+        has_stranger: bool = False,
+    ) -> None:  # fmt: skip
         """Add a resource; `item` is its price item, billed `count` times."""
         if (kind, identity) in self._seen:
             return  # A snapshot may be found by name, by volume and by image.
         self._seen.add((kind, identity))
-        self.found.append(Resource(owner, kind, identity, self._price(item, count), item, count))
+        self.found.append(Resource(owner, kind, identity, self._price(item, count), item, count, has_stranger))
 
     def add_not_known(
         self, named: str, kind: str, identity: str, item: prices.Item | None = None, count: int = 1,

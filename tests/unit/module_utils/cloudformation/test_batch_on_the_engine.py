@@ -112,7 +112,7 @@ def test_a_stack_with_an_instance_that_was_not_saved_is_not_deleted(lab: Lab, sa
     made = lab.make("dora", "emil")
     held = {user: made[user]["outputs"]["InstanceId"] for user in ("dora", "emil")}
     stacks = [{"name": f"probcomp-stack-{user}", "user": user} for user in held]
-    options = {"state": "absent", "stacks": stacks, "instance_logical_id": "Instance"}
+    options: dict[str, Any] = {"state": "absent", "stacks": stacks, "instance_logical_id": "Instance"}
     found = run(lab, **options, saved_instances={**held, "dora": saved})
     assert found["failed_users"] == ["dora"] and found["stacks"]["emil"]["status"] == "absent"
     reason = found["stacks"]["dora"]["reason"]

@@ -21,7 +21,14 @@ from ansible_collections.probcomp.stack.plugins.module_utils.output.table import
 from botocore.exceptions import ClientError
 
 from tests.support import ROOT
-from tests.support.burn_rate_world import balancer, burn, disk_of, interface_of, listed
+from tests.support.burn_rate_world import (
+    balancer,
+    burn,
+    burn_and_rest,
+    disk_of,
+    interface_of,
+    listed,
+)
 from tests.support.preflight_world import REGION, World, world
 
 TEMPLATES = ROOT / "playbooks/templates"
@@ -113,6 +120,17 @@ def test_every_kind_of_thing_is_counted_once(account: World) -> None:
     added(BALANCER + 2 * ADDRESS)
     balancer(account, "somebody-else")
     added(Decimal(0))
+    # A stranger's instance, and of each kind one that is only named like ours.
+    foreign = account.run_instance("payroll/instance")
+    copied = tags("image", "payroll/image", network="shared")
+    ec2.create_image(InstanceId=foreign, Name="payroll", TagSpecifications=copied)
+    ec2.create_volume(Size=20, TagSpecifications=tags("volume", "payroll/instance"), **loose)
+    of_theirs = tags("snapshot", "payroll/instance", network="shared")
+    ec2.create_snapshot(VolumeId=disk_of(account, foreign)["VolumeId"], TagSpecifications=of_theirs)
+    added(Decimal(0))
+    _, _, apart = burn_and_rest(account)
+    kinds = sorted(resource.kind.split()[0] for resource in apart if resource.owner == "payroll")
+    assert kinds == ["image", "instance", "snapshot", "volume"]
     ec2.terminate_instances(InstanceIds=[alice])
     made, _ = burn(account)
     kept = {row.name: row.what for row in made}

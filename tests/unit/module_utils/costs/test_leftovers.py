@@ -218,6 +218,8 @@ def test_what_others_put_into_a_network_is_found(account: World) -> None:
     assert {vpc, group, endpoint} <= found.keys()
     assert found[endpoint].kind == "VPC endpoint guardduty-data" and found[endpoint].per_day == "0.29"
     assert {item.owner for item in looking.found} == {"shared"}
+    # AWS would not delete the network with these two in it.
+    assert {item.id for item in looking.found if item.has_stranger} == {group, endpoint}
 
 
 def test_what_only_bears_our_names_is_not_ours(account: World) -> None:
