@@ -83,12 +83,12 @@ def fill(account: World, user: str) -> None:
     )["TargetGroups"][0]["TargetGroupArn"]
     account.stack_made_elbv2(target, f"probcomp-stack-{user}")
     arn = listener(account)
-    elbv2.create_rule(
-        ListenerArn=arn,
-        Priority=len(elbv2.describe_rules(ListenerArn=arn)["Rules"]),
-        Conditions=[{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{user}.stack.example.org"]}}],
-        Actions=[{"Type": "forward", "TargetGroupArn": target}],
+    host = [{"Field": "host-header", "HostHeaderConfig": {"Values": [f"{user}.stack.example.org"]}}]
+    number, actions = (
+        len(elbv2.describe_rules(ListenerArn=arn)["Rules"]),
+        [{"Type": "forward", "TargetGroupArn": target}],
     )
+    elbv2.create_rule(ListenerArn=arn, Priority=number, Conditions=host, Actions=actions)
     balancer = elbv2.describe_load_balancers(Names=["shared"])["LoadBalancers"][0]
     target = {"DNSName": balancer["DNSName"], "HostedZoneId": balancer["CanonicalHostedZoneId"]}
     record(account, f"{user}.stack.example.org", AliasTarget={**target, "EvaluateTargetHealth": False})
@@ -111,9 +111,8 @@ def listener(account: World) -> str:
         return str(elbv2.describe_listeners(LoadBalancerArn=arn)["Listeners"][0]["ListenerArn"])
     subnets = [item["SubnetId"] for item in ec2.describe_subnets()["Subnets"]][:2]
     name = [{"Key": "Name", "Value": "network/shared"}]
-    balancer = elbv2.create_load_balancer(Name="shared", Subnets=subnets, Tags=name)["LoadBalancers"][0][
-        "LoadBalancerArn"
-    ]
+    made = elbv2.create_load_balancer(Name="shared", Subnets=subnets, Tags=name)["LoadBalancers"]
+    balancer = made[0]["LoadBalancerArn"]
     account.stack_made_elbv2(balancer, "probcomp-network-shared")
     answer = {"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "404"}}
     made = elbv2.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=80, DefaultActions=[answer])
@@ -284,22 +283,3 @@ def test_a_name_of_which_there_is_nothing_comes_with_the_nearest(account: World)
     looking = finder(account)
     find_networks(looking, ["sharde"])
     assert alike(looking, ["sharde"], network_stack_name) == {"sharde": ["shared"]}
-
-
-def test_plan_and_proof_are_for_people() -> None:
-    found = [
-        Resource("alice", "stack", "probcomp-stack-alice CREATE_COMPLETE"),
-        Resource("alice", "instance t3.medium running", "i-1", Decimal("0.05")),
-        Resource("alice", "security group", "sg-1"),
-        Resource("bob", "snapshot of up to 8 GiB", "snap-1", None),
-    ]
-    lines = plan_lines("AWS account 1, region x", ["alice", "bob", "cleo"], found)
-    assert lines[0] == "AWS account 1, region x"
-    assert lines[2] == (
-        "alice: stack probcomp-stack-alice CREATE_COMPLETE; instance t3.medium running i-1; "
-        "1 more that cost nothing: $1.20 per day"
-    )
-    assert "bob: snapshot of up to 8 GiB snap-1: $0.00 per day and 1 of unknown price" in lines
-    assert lines[-1] == "all together: $1.20 per day and 1 of unknown price" and "cleo: nothing" in lines
-    assert proof_lines(["alice"], []) == ["nothing is left of alice"]
-    assert "LEFT bob: snapshot of up to 8 GiB snap-1 (price unknown)" in proof_lines(["alice", "bob"], found)
