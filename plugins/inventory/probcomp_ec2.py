@@ -209,8 +209,8 @@ class InventoryModule(AWSInventoryBase):
     def _name_strangers(self, ours: set[str]) -> None:
         """Warn once of instances that are named like ours and that no stack of ours made."""
         found = instances.strangers(self._clients(), ours)
-        if named := sorted(f"{tags_of(item)['Name']} ({item['InstanceId']})" for item in found):
-            self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)}; stack_list.yml shows them all")
+        if named := sorted(tags_of(item)["Name"] for item in found):
+            self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)} (stack_list.yml)")
 
     def _clients(self) -> AwsClients:
         return AwsClients(lambda service, _: self.client(service, config=errors.CLIENT_SETTINGS), self.region or "")

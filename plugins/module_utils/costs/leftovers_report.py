@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ..aws import prices
+from ..common.names import by_number
 from ..output.host_summary import people
 from ..output.text import one_line
 from .leftovers import Resource
@@ -56,7 +57,7 @@ def proof_lines(owners: list[str], found: list[Resource], not_known: Iterable[Re
 
 def not_known_lines(resources: Iterable[Resource]) -> list[str]:
     """Return lines about resources that are named like ours and may be anybody's, with their cost."""
-    items = list(resources)
+    items = sorted(resources, key=lambda item: by_number(item.owner))
     if not items:
         return []
     head = f"not known whose, left alone and in no sum ({costs(items)}):"

@@ -218,7 +218,7 @@ def test_what_is_only_named_like_a_machine_is_named_once_and_left_out(lab: Lab) 
         result = lab.run("ansible-playbook", "work.yml", "-l", "users")
         assert result.returncode == 0, result.stderr
         said = " ".join(result.stderr.split())
-        assert said.count(f"not ours, left alone: alice/instance ({copy}), payroll/instance ({foreign})") == 1
+        assert said.count("not ours, left alone: alice/instance, payroll/instance (stack_list.yml)") == 1
         refused = lab.run("ansible-playbook", "work.yml", "-l", "payroll")
         assert refused.returncode == 1 and "no such machine: payroll" in refused.stderr
     finally:
