@@ -187,7 +187,8 @@ def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> lis
     if option := params["allocate_priority"]:
         elbv2 = module.client("elbv2", config=CLIENT_SETTINGS)
         creator.priorities = Priorities(elbv2, option["parameter"], option["listener_parameter"], clock)
-    stacks = api.all()
+    # A priority must differ from those of all stacks.
+    stacks = api.all() if creator.priorities else api.named([job.name for job in jobs])
     if params["instance_logical_id"]:
         ours = [stacks[job.name] for job in jobs if job.name in stacks]
         ec2 = module.client("ec2", config=CLIENT_SETTINGS)
@@ -207,7 +208,7 @@ def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> lis
 
 def remove(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> list[str]:
     """Delete the stacks and return warnings."""
-    stacks = api.all()
+    stacks = api.named([job.name for job in jobs])
     if (saved := module.params["saved_instances"]) is not None:
         refuse_unsaved(module.raising_clients(), api, jobs, stacks, module.params["instance_logical_id"], saved)
     pending = [job for job in jobs if not job.result]

@@ -87,6 +87,13 @@ class StackApi:
         self._pages = len(pages)
         return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
 
+    def named(self, names: list[str]) -> dict[str, Stack]:
+        """Return the stacks of these names that exist, and others; a single one is asked for by its name."""
+        if len(names) != 1:
+            return self.all()
+        stack = self.by_id(names[0])
+        return {names[0]: stack} if stack else {}
+
     def again(self, stacks: Mapping[str, Stack], wanted: Iterable[str]) -> dict[str, Stack]:
         """Return `stacks`, an earlier result, with the `wanted` names read again.
 

@@ -40,7 +40,7 @@ _NAMES = {
     "load-balancer": "load balancers",
     "vpc-endpoint": "VPC endpoints, zones",
 }
-_PHRASES = {"public-address": "address", "idle-address": "idle address"}
+_PHRASES = {"public-address": "address", "idle-address": "idle address", "vpc-endpoint": "zone of VPC endpoint"}
 
 
 @dataclass(frozen=True)
