@@ -12,8 +12,9 @@ description:
   - For each machine, streams its home as C(tar.gz) over ssh, with the pinned host key only, to
     C(<directory>/<user>/<UTC time>.tar.gz), mode 0600. The file appears when it is whole and was read again; it is
     never unpacked here.
-  - A machine whose home does not exist has nothing to save. One that fails does not fail the module;
-    RV(failed_users) names it.
+  - A machine has nothing to save if its home does not exist and no account there has it. A link to nothing, a disk that
+    does not answer, or another disk that is mounted below the home is a failure.
+  - A machine that fails does not fail the module; RV(failed_users) names it.
 extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.machines
@@ -28,6 +29,12 @@ options:
     description: The folder to save.
     type: str
     default: /home/jupyter
+  service:
+    description:
+      - Unit of systemd that is stopped first, so that nothing writes to the home any more. It is started again when the
+        home could not be saved.
+    type: str
+    default: ""
   directory:
     description: Folder of the backups.
     type: path
@@ -77,7 +84,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
-from ansible_collections.probcomp.stack.plugins.module_utils.backup.home import Limits, Machine, save_all
+from ansible_collections.probcomp.stack.plugins.module_utils.backup.home import Home, Limits, Machine, save_all
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, MACHINES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name
 
@@ -85,6 +92,7 @@ ARGUMENTS: dict[str, Any] = {
     **CONNECTION,
     **MACHINES,
     "remote_home": {"type": "str", "default": "/home/jupyter"},
+    "service": {"type": "str", "default": ""},
     "directory": {"type": "path", "required": True},
     "forks": {"type": "int", "default": 10},
     "max_bytes": {"type": "int", "default": 20 << 30},
@@ -110,7 +118,7 @@ def main() -> None:
     saved = save_all(
         machines,
         parameters["private_key_file"],
-        parameters["remote_home"],
+        Home(parameters["remote_home"], parameters["service"]),
         Path(parameters["directory"]),
         Limits(parameters["max_bytes"], parameters["timeout"]),
         parameters["forks"],

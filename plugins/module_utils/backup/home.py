@@ -10,7 +10,6 @@ import contextlib
 import os
 import secrets
 import selectors
-import shlex
 import shutil
 import subprocess
 import time
@@ -23,17 +22,23 @@ from typing import IO
 from ..output.text import one_line
 from ..progress.reporter import Tally
 from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
+from .remote import NO_HOME, NO_SUDO, NOT_WHOLE, archive_command
 from .tar_check import CHUNK, DamagedArchive, count_members
 
-NO_HOME = 44
-"""Exit status of the command on the machine when there is no home."""
-NO_SUDO = 45
 KEPT_FREE = 1 << 30
 """Free bytes that a backup leaves on the controller's disk."""
 LOOK_EVERY = 64 << 20
 """Bytes after which the free disk space is measured again."""
 ERROR_BYTES = 4096
 """Bytes that are kept of a machine's error stream."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder to save, and the unit that is stopped before, "" for none."""
+
+    path: str
+    service: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class BackupFailed(Exception):
 
 
 def save_all(
-    machines: list[Machine], private_key_file: str, home: str, directory: Path, limits: Limits, forks: int
+    machines: list[Machine], private_key_file: str, home: Home, directory: Path, limits: Limits, forks: int
 ) -> list[Saved]:
     """Save the homes of all `machines`, `forks` at a time.
 
@@ -87,7 +92,7 @@ def save_all(
         return list(pool.map(one, machines))
 
 
-def save(machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits) -> Saved:
+def save(machine: Machine, private_key_file: str, home: Home, directory: Path, limits: Limits) -> Saved:
     """Save one machine's home to `directory`/<user>/<UTC time>.tar.gz.
 
     Returns the result.
@@ -111,19 +116,18 @@ def save(machine: Machine, private_key_file: str, home: str, directory: Path, li
     return Saved(machine.user, "saved", seconds, str(path), path.stat().st_size, members)
 
 
-def ssh_command(machine: Machine, private_key_file: str, home: str, connect_timeout: int) -> list[str]:
+def ssh_command(machine: Machine, private_key_file: str, home: Home, connect_timeout: int) -> list[str]:
     """Return the command that writes the home's archive to its standard output."""
-    place = shlex.quote(home)
-    # A failed sudo must not look like a missing home.
-    remote = (
-        f"sudo -n true || exit {NO_SUDO}; sudo -n test -e {place} || exit {NO_HOME}; "
-        f"exec sudo -n tar --one-file-system --numeric-owner --format=gnu -C {place} -czf - ."
-    )
-    return [*ssh_words(machine, private_key_file, connect_timeout), "--", machine.address, remote]
+    return [
+        *ssh_words(machine, private_key_file, connect_timeout),
+        "--",
+        machine.address,
+        archive_command(home.path, home.service),
+    ]
 
 
 def _save(
-    machine: Machine, private_key_file: str, home: str, directory: Path, limits: Limits, deadline: float
+    machine: Machine, private_key_file: str, home: Home, directory: Path, limits: Limits, deadline: float
 ) -> tuple[Path, int] | None:
     folder = directory / machine.user
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -221,6 +225,8 @@ def _judge(machine: Machine, status: int, stderr_text: bytes) -> None:
         raise BackupFailed(why_no_connection(machine, text))
     if status == NO_SUDO:
         raise BackupFailed(f"{machine.admin_user} may not use sudo there ({reason})")
+    if status == NOT_WHOLE:
+        raise BackupFailed(f"the home cannot be saved whole ({reason})")
     # Status 1 means that a file changed while it was read, as notebooks in use do.
     if status not in (0, 1):
         raise BackupFailed(f"tar ended with status {status} there ({reason})")

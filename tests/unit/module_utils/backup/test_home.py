@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import random
+import shlex
 import stat
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from pathlib import Path
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
+from ansible_collections.probcomp.stack.plugins.module_utils.backup.remote import NOT_WHOLE, archive_command
 from ansible_collections.probcomp.stack.plugins.module_utils.backup.tar_check import DamagedArchive, count_members
 
 from tests.support import ROOT
@@ -46,12 +48,18 @@ exec "$@"
 """
 
 
+SYSTEMCTL = """#!/bin/bash
+echo "$*" >> "$STANDIN/units"
+[ "$1" != stop ] || [ ! -e "$STANDIN/stays" ]
+"""
+
+
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a home with files of all types, and put the fakes on the path."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name, text in (("ssh", SSH), ("sudo", SUDO)):
+    for name, text in (("ssh", SSH), ("sudo", SUDO), ("systemctl", SYSTEMCTL)):
         (programs / name).write_text(text)
         (programs / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
@@ -69,7 +77,8 @@ def save(home: Path, address: str, **limits: float) -> backup.Saved:
     """Return the result of saving the home at `address`."""
     machine = backup.Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", str(home.parent / "pin"))
     bounds = backup.Limits(int(limits.get("bytes", 10**9)), limits.get("seconds", 30))
-    return backup.save(machine, "/keys/lab", str(home), home.parent / "backups", bounds)
+    where = backup.Home(str(home), "jupyter")
+    return backup.save(machine, "/keys/lab", where, home.parent / "backups", bounds)
 
 
 def test_a_whole_home_is_saved_and_can_be_unpacked(home: Path) -> None:
@@ -110,11 +119,73 @@ def test_no_home_is_nothing_to_save_and_no_sudo_is_a_failure(home: Path) -> None
     missing = home.parent / "none"
     machine = backup.Machine("alice", "whole", 22, "ubuntu", "x", str(home.parent / "pin"))
     limits = backup.Limits(10**6, 30)
-    assert backup.save(machine, "", str(missing), home.parent / "backups", limits).status == "nothing_to_save"
+    where = backup.Home(str(missing))
+    assert backup.save(machine, "", where, home.parent / "backups", limits).status == "nothing_to_save"
     (home.parent / "bin" / "sudo").write_text("#!/bin/bash\necho 'a password is required' >&2\nexit 1\n")
     saved = save(home, "whole")
     assert saved.status == "failed" and saved.reason == "ubuntu may not use sudo there (a password is required)"
     assert not (home.parent / "backups" / "alice").exists(), "an empty folder looks like a backup"
+
+
+def units(home: Path) -> list[str]:
+    """Return the calls of systemctl on the machine."""
+    file = home.parent / "units"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_jupyter_is_stopped_before_the_save_and_started_again_if_it_fails(home: Path) -> None:
+    assert save(home, "whole").status == "saved"
+    assert units(home) == ["is-active --quiet jupyter", "stop jupyter"]
+    (home.parent / "units").unlink()
+    (home.parent / "bin/tar").write_text("#!/bin/bash\nexit 2\n")
+    (home.parent / "bin/tar").chmod(0o755)
+    assert "tar ended with status 2" in save(home, "whole").reason
+    assert units(home)[-1] == "start --no-block jupyter"
+    (home.parent / "stays").touch()
+    assert "jupyter cannot be stopped" in save(home, "whole").reason
+
+
+def test_a_home_that_leads_nowhere_is_not_nothing(home: Path) -> None:
+    dangling = home.parent / "dangling"
+    dangling.symlink_to(home.parent / "gone")
+    said = save(dangling, "whole")
+    assert (said.status, said.reason[:32]) == ("failed", "the home cannot be saved whole (")
+    assert "is a symbolic link that leads to no folder" in said.reason
+    plain = home.parent / "plain"
+    plain.touch()
+    assert save(plain, "whole").status == "failed"
+    linked = home.parent / "linked"
+    linked.symlink_to(home)
+    assert save(linked, "whole").status == "saved"
+
+
+def test_a_home_that_an_account_has_is_not_nothing(home: Path) -> None:
+    """Take the home of an account away, as when its disk is not mounted."""
+    missing = home.parent / "jupyter"
+    (home.parent / "bin/getent").write_text(f"#!/bin/bash\necho 'jupyter:x:990:990::{missing}:/bin/bash'\n")
+    (home.parent / "bin/getent").chmod(0o755)
+    assert "an account has it for its home" in save(missing, "whole").reason
+    assert save(home.parent / "jupyte", "whole").status == "nothing_to_save"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
+def test_what_is_mounted_below_a_home_stops_the_save(home: Path) -> None:
+    (home / "notebook/big disk").mkdir()
+    script = f'mount -t tmpfs none {shlex.quote(str(home / "notebook/big disk"))} && exec "$@"'
+    command = archive_command(str(home), "")
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", "bash", "-c", command], capture_output=True, check=False
+    )
+    assert done.returncode == NOT_WHOLE and done.stdout == b"", done.stderr
+    assert b"other disks are mounted below" in done.stderr and b"big\\040disk" in done.stderr
+    # One beside it, with a name that begins the same, is none of it.
+    beside = home.parent / f"{home.name}-2"
+    beside.mkdir()
+    script = f'mount -t tmpfs none {shlex.quote(str(beside))} && exec "$@"'
+    done = subprocess.run(
+        ["unshare", "--mount", "sh", "-c", script, "sh", "bash", "-c", command], capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
