@@ -14,6 +14,8 @@ description:
     task and machine, also where the task connects to nothing.
   - Only the host key in C(<state_dir>/known_hosts/<user>) is accepted, whatever C(ANSIBLE_HOST_KEY_CHECKING),
     C(ssh_args) or C(ansible_ssh_common_args) say. ssh takes the first value of an option, and these come first.
+  - A machine that does not answer a task within O(answer_timeout), or sends too much, is unreachable for that command,
+    and the others go on. What the task runs on the machine is ended there, too.
   - A kept connection is used only for the same address, port, account, key file and pinned key.
 extends_documentation_fragment:
   - probcomp_core_ssh
@@ -67,6 +69,13 @@ options:
     env: []
     ini: []
     vars: []
+  answer_timeout:
+    description:
+      - Seconds that a task may take on the machine. A play or task that may take longer sets the variable.
+    type: int
+    default: 180
+    vars:
+      - name: probcomp_answer_timeout
   port:
     description: Port of the ssh server.
     type: int
@@ -109,6 +118,7 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.ssh import Connection as SSHConnection
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh import pinned_options
+from ansible_collections.probcomp.stack.plugins.plugin_utils import bounded_ssh
 
 # The path of a socket may have 104 characters.
 _DIGEST_LENGTH = 24
@@ -150,6 +160,24 @@ class Connection(SSHConnection):
             )
         super()._connect()
         return self
+
+    def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
+        """Run `cmd` on the machine, within its time."""
+        limits = self._limits()
+        # Without data there may be a terminal, which ends the command when the connection is closed.
+        limited = bounded_ssh.with_limit(cmd, limits.seconds) if in_data else cmd
+        status, stdout, stderr = super().exec_command(limited, in_data=in_data, sudoable=sudoable)
+        if limited != cmd and status in bounded_ssh.TIMED_OUT and not stdout:
+            raise limits.no_answer()
+        return status, stdout, stderr
+
+    def _bare_run(self, *arguments: Any, **options: Any) -> tuple[int, bytes, bytes]:
+        with bounded_ssh.bounded(self._limits()):
+            answer: tuple[int, bytes, bytes] = super()._bare_run(*arguments, **options)
+            return answer
+
+    def _limits(self) -> bounded_ssh.Limits:
+        return bounded_ssh.Limits(self.get_option("answer_timeout"))
 
 
 def _content(pin_file: pathlib.Path) -> str:

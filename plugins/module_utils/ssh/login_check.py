@@ -5,11 +5,17 @@ The machine must answer with the pinned host key and accept the administrator's 
 
 from __future__ import annotations
 
+import signal
 import subprocess
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 from ..progress.reporter import Tally
 from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
+
+_SECONDS = 3 * CONNECT_SECONDS
+_MOST_BYTES = 1 << 16
+"""Bytes of a machine's error stream that are read at most."""
 
 
 def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
@@ -35,18 +41,22 @@ def refusal(machine: Machine, private_key_file: str) -> str:
     if not machine.address:
         return "it has no address to ssh to"
     command = [*ssh_words(machine, private_key_file), "--", machine.address, "true"]
-    try:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ssh:
         # Key exchange and login have a limit of their own; this limit is for a machine that sends nothing afterwards.
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=3 * CONNECT_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired:
-        return f"its ssh server at {machine.address} did not finish within {3 * CONNECT_SECONDS} s"
-    if done.returncode != NO_CONNECTION:
+        timer = threading.Timer(_SECONDS, ssh.kill)
+        timer.start()
+        try:
+            said = ssh.stderr.read(_MOST_BYTES) if ssh.stderr else b""
+            is_flooding = len(said) == _MOST_BYTES
+            if is_flooding:
+                ssh.kill()
+            status = ssh.wait()
+        finally:
+            timer.cancel()
+    if is_flooding:
+        return f"its ssh server at {machine.address} sends messages without end"
+    if status == -signal.SIGKILL:
+        return f"its ssh server at {machine.address} did not finish within {_SECONDS} s"
+    if status != NO_CONNECTION:
         return ""
-    return why_no_connection(machine, done.stderr.decode("utf-8", "replace"))
+    return why_no_connection(machine, said.decode("utf-8", "replace"))

@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,9 +27,26 @@ PIN = "ssh.alice.stack.example.org ssh-ed25519 AAAA i-1\n"
 # This fake ssh records its arguments and answers as a machine on which nothing is done.
 _SSH = """\
 #!/usr/bin/env python3
-import json, os, sys
+import json, os, sys, time
 with open(os.environ["SSH_CALLS"], "a") as calls:
     calls.write(json.dumps(sys.argv[1:]) + "\\n")
+behaviour = os.environ.get("SSH_BEHAVIOUR", "")
+if not behaviour:
+    sys.exit()
+with open(os.environ["SSH_CALLS"] + ".pid", "w") as file:
+    file.write(str(os.getpid()))
+if behaviour == "hangs":
+    time.sleep(600)  # It does not even take its input.
+sys.stdin.buffer.read()
+if behaviour == "closes":
+    os.close(1), os.close(2)
+    time.sleep(600)
+elif behaviour == "ended":
+    sys.exit(124)
+elif behaviour:
+    stream = getattr(sys, behaviour).buffer
+    while True:
+        stream.write(bytes(1 << 20))
 """
 _RAW = {"ansible.builtin.raw": "true", "changed_when": False}
 
@@ -71,7 +89,7 @@ class World:
             },
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=60,
             check=False,
         )
 
@@ -207,3 +225,32 @@ def test_tasks_that_connect_to_nothing_need_no_machine(world: World) -> None:
     done = world.play(tasks=[{"ansible.builtin.debug": {"msg": "here"}}])
     assert done.returncode == 0, done.stdout + done.stderr
     assert "here" in done.stdout
+
+
+_MODULE = {"ansible.builtin.ping": {}}
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "says"),
+    [
+        ("hangs", "no answer within 1 s"),
+        ("stdout", "it sent more than 8 MiB"),
+        pytest.param("closes", "no answer within 1 s", marks=pytest.mark.long),
+        pytest.param("ended", "no answer within 1 s", marks=pytest.mark.long),
+        pytest.param("stderr", "it sent more than 1 MiB", marks=pytest.mark.long),
+    ],
+)
+def test_a_machine_that_hangs_or_floods_is_given_up(world: World, behaviour: str, says: str) -> None:
+    started = time.monotonic()
+    done = world.play("-e", "probcomp_answer_timeout=1", tasks=[_MODULE], SSH_BEHAVIOUR=behaviour, ANSIBLE_TIMEOUT="1")
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert says in done.stdout and "alice" in done.stdout
+    assert time.monotonic() - started < 60
+    process = int((world.folder / "calls.pid").read_text())
+    assert not Path(f"/proc/{process}").exists(), "ssh is left behind"
+
+
+def test_a_machine_ends_what_took_too_long_itself(world: World) -> None:
+    (call,) = world.calls("-e", "probcomp_answer_timeout=77", "--become", tasks=[{**_MODULE, "failed_when": False}])
+    assert "timeout -k 5 77 /bin/sh -c " in call[-1] and call[-1].count("timeout -k") == 1
+    assert call[-1].index("sudo") < call[-1].index("timeout -k 5"), "only root may end what root runs"
