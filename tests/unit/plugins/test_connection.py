@@ -227,7 +227,7 @@ def test_tasks_that_connect_to_nothing_need_no_machine(world: World) -> None:
     assert "here" in done.stdout
 
 
-_MODULE = {"ansible.builtin.ping": {}}
+_MODULE: dict[str, Any] = {"ansible.builtin.ping": {}}
 
 
 @pytest.mark.parametrize(
