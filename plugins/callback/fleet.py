@@ -60,6 +60,7 @@ from ansible.playbook.play import Play
 from ansible.playbook.task import Task
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import by_number
 from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
+from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
 from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
 from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
@@ -204,7 +205,7 @@ class CallbackModule(ShortOutput):
             self._print_message(result)
         elif result.result.get("changed", False):
             self._print_task_banner(result.task)
-            label = one_line(str(self._get_item_label(result.result)), limit=80)
+            label = one_line(any_text(self._get_item_label(result.result)), limit=80)
             host = result.host.get_name()
             self._summary.add_change(host, speaks_for_all(result))
             whose = label if speaks_for_all(result) or label == host else f"{host}: {label}"
@@ -234,7 +235,7 @@ class CallbackModule(ShortOutput):
             super().v2_runner_item_on_failed(result)
             return
         self._handle_warnings(result.result)
-        label = one_line(str(self._get_item_label(result.result)), limit=80)
+        label = one_line(any_text(self._get_item_label(result.result)), limit=80)
         self._print_failure(result, [f"{label}: {line}" for line in lines], "FAILED")
 
     def v2_runner_on_unreachable(self, result: CallbackTaskResult) -> None:

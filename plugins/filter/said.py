@@ -18,6 +18,6 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "probcomp_contents": host_summary.contents,
-            "probcomp_said_once": host_summary.said_once,
+            "probcomp_messages": host_summary.messages,
             "probcomp_upgrades": host_summary.upgrades,
         }

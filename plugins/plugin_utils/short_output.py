@@ -8,7 +8,12 @@ from ansible import constants as C
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
+
+_MOST_WARNINGS = 20
+"""Warnings of one result that are shown."""
+_LONGEST_LINE = 10_000
 
 
 class ShortOutput(DefaultCallback):
@@ -23,9 +28,11 @@ class ShortOutput(DefaultCallback):
 
         Their text may come from a hostile machine, and core prints it unchanged.
         """
-        for entry in (*(res.pop("warnings", None) or ()), *(res.pop("deprecations", None) or ())):
-            words = entry.get("msg", "") if isinstance(entry, dict) else entry
-            self._display.warning(one_line(str(words)))
+        for kind in ("warnings", "deprecations"):
+            entries = res.pop(kind, None)
+            for entry in entries[:_MOST_WARNINGS] if isinstance(entries, list) else ():
+                words = entry.get("msg", "") if isinstance(entry, dict) else entry
+                self._display.warning(one_line(any_text(words)))
 
     def _end_task(self) -> None:
         """Print what is left of the task before."""
@@ -44,9 +51,10 @@ class ShortOutput(DefaultCallback):
         message = result.result["msg"]
         self._end_task()
         whose = "" if speaks_for_all(result) else f"{result.host.get_name()}: "
-        for entry in message if isinstance(message, list) else [message]:
-            for line in printable_lines(str(entry)) or [""]:
-                self._display.display(f"{whose}{line}")
+        # An entry of a list is one line, whatever is in it: a file's name with a line break adds no line of its own.
+        lines = [" ".join(printable_lines(any_text(entry))) for entry in message] if isinstance(message, list) else None
+        for line in (printable_lines(any_text(message)) or [""]) if lines is None else lines:
+            self._display.display(f"{whose}{line[:_LONGEST_LINE]}")
 
     def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
         """Print nothing."""

@@ -1,20 +1,22 @@
 """Summarise what a command did to each machine in few lines.
 
 A text that is the same for many machines is printed once, with the machines' names before it. Pure functions, standard
-library only. Output from a machine is parsed and never shown as it is.
+library only. Answers of machines are read by results.py and never shown as they are.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from ..common.names import by_number
+from . import results as answers
 
 _NAMES_IN_A_LINE = 8
 _PACKAGES_IN_A_LINE = 8
 _FILES_IN_A_LINE = 3
+_LONGEST_PART = 60
+"""Characters of a package's name or version that are shown."""
 _VERSION = r"[0-9A-Za-z.+~:-]+"
 _SIMULATED = re.compile(
     rf"^Inst ([a-z0-9][a-z0-9+.-]*)(?::[a-z0-9]+)? (?:\[({_VERSION})\] )?\(({_VERSION})[ )]", re.MULTILINE
@@ -64,42 +66,57 @@ def said_once(lines: Mapping[str, str]) -> list[str]:
     return [f"{short_names(names)}: {line}" for line, names in machines.items()]
 
 
-def upgrades(simulated: Mapping[str, str], check_mode: bool = False) -> list[str]:
-    """Return the packages that apt upgraded on each machine, from its simulation.
+def upgrades(results: Mapping[str, object], check_mode: bool = False) -> list[str]:
+    """Return the packages that apt upgraded on each machine, from the results of its simulation.
 
     In check mode these are the packages that apt would upgrade.
     """
-    by_machine = {name: _SIMULATED.findall(text) for name, text in simulated.items()}
-    lines = said_once({name: _upgrade_line(found, simulated[name]) for name, found in by_machine.items()})
-    if any(old for found in by_machine.values() for _, old, _ in found) and not check_mode:
+    everything: list[tuple[str, str, str]] = []
+
+    def line(result: answers.Answer) -> str:
+        # A machine where apt was not asked has no output.
+        text = answers.raw_text(result.get("stdout", ""))
+        found = _SIMULATED.findall(text)
+        everything.extend(found)
+        return _upgrade_line(found, text)
+
+    lines = said_once(answers.lines_of(results, line))
+    if any(old for _, old, _ in everything) and not check_mode:
         lines.append("Kernels that run keep the old versions until their users restart them (Kernel > Restart Kernel).")
     return lines
 
 
-def contents(results: Mapping[str, Mapping[str, Any]]) -> list[str]:
+def contents(results: Mapping[str, object]) -> list[str]:
     """Return what the module content_deploy did on each machine, from its results."""
-    return said_once({name: _content_line(result) for name, result in results.items()})
+    return said_once(answers.lines_of(results, _content_line))
+
+
+def messages(results: Mapping[str, object]) -> list[str]:
+    """Return the message of each machine's result."""
+    return said_once(answers.lines_of(results, lambda result: answers.message(result.get("msg"))))
 
 
 def _upgrade_line(found: list[tuple[str, str, str]], simulated: str) -> str:
     if not found:
         unknown = "unknown" in simulated.splitlines()
         return "apt could not tell beforehand what is newer" if unknown else "all packages are in their newest version"
-    parts = [f"{package} {old} -> {new}" if old else f"{package} {new} (new)" for package, old, new in found]
-    return listed(parts, _PACKAGES_IN_A_LINE)
+    packages = [[part[:_LONGEST_PART] for part in package] for package in found[:_PACKAGES_IN_A_LINE]]
+    parts = [f"{name} {old} -> {new}" if old else f"{name} {new} (new)" for name, old, new in packages]
+    return listed(parts, _PACKAGES_IN_A_LINE, len(found))
 
 
-def _content_line(result: Mapping[str, Any]) -> str:
-    content = f"content {str(result.get('version', ''))[:12]}".rstrip()
-    counts = result.get("counts")
+def _content_line(result: answers.Answer) -> str:
+    content = f"content {answers.checksum(result.get('version', ''))[:12]}".rstrip()
+    counts = answers.mapping(result.get("counts"))
     if not counts:
         # Check mode can report nothing more.
-        return "other content would be laid down" if result.get("changed") else f"{content} is there, unchanged"
-    parts = [
-        f"{counts[kind]} {words} ({listed(result[kind], _FILES_IN_A_LINE, counts[kind])})"
-        for kind, words in _CONTENT_WORDS.items()
-        if counts[kind]
-    ]
+        is_changed = answers.flag(result.get("changed"))
+        return "other content would be laid down" if is_changed else f"{content} is there, unchanged"
+    parts = []
+    for kind, words in _CONTENT_WORDS.items():
+        if number := answers.count(counts.get(kind)):
+            names = answers.file_names(result.get(kind), min(number, _FILES_IN_A_LINE))
+            parts.append(f"{number} {words} ({listed(names, _FILES_IN_A_LINE, number)})")
     return f"{content}: files {', '.join(parts)}" if parts else f"{content}: no file differs"
 
 

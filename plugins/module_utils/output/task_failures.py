@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .results import any_text
 from .text import one_line, printable_lines
 
 # Core and its ssh connection put this text before the message that matters.
@@ -21,6 +22,7 @@ _CORE_PREFIX = re.compile(
 )
 # The apt module puts a whole command line before apt's message.
 _APT_COMMAND = re.compile(r"\A'/usr/bin/apt-get .*?' failed: (?:E: )?", re.DOTALL)
+_MOST_ERRORS = 20
 _NO_REASON = re.compile(r"non-zero return code", re.IGNORECASE)
 _WRONG_HOST_KEY = re.compile(
     r"host key verification failed|host identification has changed|no .*host key is known", re.I
@@ -64,7 +66,7 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
         return [f"{one_line(task)}: failed; its output holds a secret and is not shown"]
     if items := _failed_items(result):
         return failure_lines(items[0], task, keep_lines)
-    message = _APT_COMMAND.sub("", _CORE_PREFIX.sub("", str(result.get("msg") or "")))
+    message = _APT_COMMAND.sub("", _CORE_PREFIX.sub("", any_text(result.get("msg") or "")))
     if details := _details(result, message):
         message = f"{message.rstrip('.: ')}: {details}" if message and not _NO_REASON.search(message) else details
     lines = [line for line in printable_lines(message) if line] if keep_lines else [_hinted(message)]
@@ -73,10 +75,10 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
 
 def unreachable_line(result: Mapping[str, Any]) -> str:
     """Return why a machine cannot be reached and how to fix it."""
-    if _WRONG_HOST_KEY.search(str(result.get("msg"))):
+    if _WRONG_HOST_KEY.search(any_text(result.get("msg"))):
         # ssh prints a page of warnings, most of them about files that do not exist on this computer.
         return "its host key is not the one pinned in known_hosts: unless you know why, do not connect"
-    reason = one_line(_CORE_PREFIX.sub("", str(result.get("msg") or "no connection")), limit=300)
+    reason = one_line(_CORE_PREFIX.sub("", any_text(result.get("msg") or "no connection")), limit=300)
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
     return f"{reason.rstrip('.: ')}; {hint}" if hint else reason
 
@@ -101,9 +103,11 @@ def _details(result: Mapping[str, Any], message: str) -> str:
     """
     errors = result.get("argument_errors")
     if isinstance(errors, list):
-        return "; ".join(str(error) for error in errors if str(error) not in message)
+        texts = [one_line(any_text(error)) for error in errors[:_MOST_ERRORS]]
+        return "; ".join(text for text in texts if text not in message)
     if "rc" in result and (not message or _NO_REASON.search(message)):
-        output = str(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "")
+        output = any_text(result.get("stderr") or result.get("module_stderr") or result.get("stdout") or "")
         last = [line for line in printable_lines(output) if line]
-        return f"exit status {result['rc']}: {one_line(last[-1], limit=300)}" if last else f"exit status {result['rc']}"
+        status = f"exit status {one_line(any_text(result['rc']), limit=20)}"
+        return f"{status}: {one_line(last[-1], limit=300)}" if last else status
     return ""

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 # The whole terminal command goes: without its escape character alone, "[31m" would stay in the line.
 _TERMINAL_COMMAND = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)", re.DOTALL)
+_MOST_READ = 1 << 16
+"""Characters that are looked at for one line; cleaning a hundred million would take minutes."""
 
 
 def printable_lines(text: str) -> list[str]:
@@ -26,7 +28,7 @@ def one_line(text: str, limit: int = 500) -> str:
 
     A cut text ends in "...".
     """
-    joined = " ".join(" ".join(printable_lines(text)).split())
+    joined = " ".join(" ".join(printable_lines(text[: max(_MOST_READ, 2 * limit)])).split())
     return joined if len(joined) <= limit else joined[:limit].rstrip() + "..."
 
 
