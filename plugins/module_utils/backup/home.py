@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..output.text import one_line
 from ..progress.reporter import Tally
 from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
@@ -99,12 +100,10 @@ def save(machine: Machine, private_key_file: str, home: Home, directory: Path, l
     """
     start = time.monotonic()
     try:
-        if not machine.address:
-            raise BackupFailed("the machine has no address: start it first")
-        if not Path(machine.pin_file).is_file():
-            raise BackupFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
-        found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
-    except (BackupFailed, DamagedArchive) as error:
+        with one_machine(BackupFailed, DamagedArchive, OSError):
+            _require_known(machine)
+            found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
+    except (BackupFailed, DamagedArchive, UnexpectedAnswer) as error:
         return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=str(error))
     except OSError as error:
         reason = f"the backup cannot be written ({error.strerror or error})"
@@ -114,6 +113,13 @@ def save(machine: Machine, private_key_file: str, home: Home, directory: Path, l
         return Saved(machine.user, "nothing_to_save", seconds)
     path, members = found
     return Saved(machine.user, "saved", seconds, str(path), path.stat().st_size, members)
+
+
+def _require_known(machine: Machine) -> None:
+    if not machine.address:
+        raise BackupFailed("the machine has no address: start it first")
+    if not Path(machine.pin_file).is_file():
+        raise BackupFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
 
 
 def ssh_command(machine: Machine, private_key_file: str, home: Home, connect_timeout: int) -> list[str]:

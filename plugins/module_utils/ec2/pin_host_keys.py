@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Progress
 from .console import ForgedKeys, HostKey, host_keys
 from .known_hosts import Pin, PinError, read_pin, write_pin
@@ -107,12 +108,13 @@ class Pinner:
     def _check_console(self, machine: dict[str, Any], elapsed: float) -> None:
         try:
             output = self.consoles.read(machine["instance_id"], machine["instance_type"])
-            keys = host_keys(output)
-            if keys:
-                path = Path(machine["pin_file"])
-                write_pin(path, machine["ssh_name"], Pin(machine["instance_id"], tuple(keys)))
-                self._pinned(machine, keys, changed=True)
-        except ForgedKeys as error:
+            with one_machine(ForgedKeys, OSError):
+                keys = host_keys(output)
+                if keys:
+                    path = Path(machine["pin_file"])
+                    write_pin(path, machine["ssh_name"], Pin(machine["instance_id"], tuple(keys)))
+                    self._pinned(machine, keys, changed=True)
+        except (ForgedKeys, UnexpectedAnswer) as error:
             self._fail(machine, f"{error}: nothing was pinned; delete the machine and make it again")
         except OSError as error:
             self._fail(machine, f"{machine['pin_file']} cannot be written: {error.strerror or error}")

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Tally
 from .failures import REPAIRS, CheckFailed, explained, repair_command
 from .kernel_messages import answer, execute_request, kernel_id
@@ -134,7 +135,7 @@ async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnect
     start = time.monotonic()
     while True:
         try:
-            await _Student(machine, limits, connector).check(with_kernel)
+            await _try(machine, limits, connector, with_kernel)
         except CheckFailed as failure:
             passed = time.monotonic() - start
             if failure.is_passing and passed + PAUSE < limits.wait:
@@ -142,6 +143,15 @@ async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnect
                 continue
             return _failed(machine, failure, passed, limits)
         return Result(machine.user, machine.url, True, round(time.monotonic() - start, 2))
+
+
+async def _try(machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, with_kernel: bool) -> None:
+    """Check once; whatever the machine answers, the only error is CheckFailed."""
+    try:
+        with one_machine(CheckFailed):
+            await _Student(machine, limits, connector).check(with_kernel)
+    except UnexpectedAnswer as error:
+        raise CheckFailed("protocol", f"{error}: look at its journal") from error
 
 
 def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limits) -> Result:

@@ -22,6 +22,7 @@ from pathlib import Path
 from ..common.files import locked_within
 from ..common.names import shown
 from ..output.host_summary import listed
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..output.text import size
 from ..progress.reporter import Tally
 from ..ssh.client import NO_CONNECTION, Machine, why_no_connection
@@ -85,25 +86,19 @@ def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetche
     fetched = Fetched(machine.user)
     folder = settings.directory / machine.user
     try:
-        if not machine.address:
-            raise FetchFailed("the machine has no address: start it first")
-        if not _ADDRESS.fullmatch(machine.address):
-            raise FetchFailed(f"{shown(machine.address)} is no address")
-        if not Path(machine.pin_file).is_file():
-            raise FetchFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
-        if folder.is_symlink():
-            raise FetchFailed(f"{folder} is a link: logs are kept in a folder of their own")
-        with _incoming(settings, machine.user) as incoming:
-            for source in sources:
-                place = incoming / source.name
-                fetched.problems += _fetch_source(machine, source, settings, place, start + settings.seconds, fetched)
+        with one_machine(FetchFailed, OSError, subprocess.SubprocessError):
+            _require_known(machine, folder)
+            with _incoming(settings, machine.user) as incoming:
+                for source in sources:
+                    place, end = incoming / source.name, start + settings.seconds
+                    fetched.problems += _fetch_source(machine, source, settings, place, end, fetched)
         if fetched.new.no_room:
             bounds = settings.bounds
             fetched.problems.append(
                 f"{folder} may hold {size(bounds.bytes)} and {bounds.entries} files and folders, and is full: "
                 f"{listed(fetched.new.no_room, _FEW)} did not fit; move old logs elsewhere"
             )
-    except FetchFailed as error:
+    except (FetchFailed, UnexpectedAnswer) as error:
         fetched.problems.append(str(error))
     except (OSError, subprocess.SubprocessError) as error:
         words = getattr(error, "strerror", None) or type(error).__name__
@@ -113,6 +108,17 @@ def fetch(machine: Machine, sources: list[Source], settings: Settings) -> Fetche
         fetched.content = measure(folder, mend=not settings.dry)
     fetched.seconds = round(time.monotonic() - start, 1)
     return fetched
+
+
+def _require_known(machine: Machine, folder: Path) -> None:
+    if not machine.address:
+        raise FetchFailed("the machine has no address: start it first")
+    if not _ADDRESS.fullmatch(machine.address):
+        raise FetchFailed(f"{shown(machine.address)} is no address")
+    if not Path(machine.pin_file).is_file():
+        raise FetchFailed(f"no host key is pinned in {machine.pin_file}: an unknown machine is not asked")
+    if folder.is_symlink():
+        raise FetchFailed(f"{folder} is a link: logs are kept in a folder of their own")
 
 
 @contextlib.contextmanager

@@ -5,17 +5,14 @@ The machine must answer with the pinned host key and accept the administrator's 
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Tally
 from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
-
-_SECONDS = 3 * CONNECT_SECONDS
-_MOST_BYTES = 1 << 16
-"""Bytes of a machine's error stream that are read at most."""
+from .rsync import LATE, run
 
 
 def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
@@ -26,7 +23,11 @@ def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -
     tally = Tally.of("ssh logins", (machine.user for machine in machines), "accepted")
 
     def one(machine: Machine) -> str:
-        reason = refusal(machine, private_key_file)
+        try:
+            with one_machine():
+                reason = refusal(machine, private_key_file)
+        except UnexpectedAnswer as error:
+            reason = str(error)
         tally.end(machine.user, not reason)
         return reason
 
@@ -41,22 +42,11 @@ def refusal(machine: Machine, private_key_file: str) -> str:
     if not machine.address:
         return "it has no address to ssh to"
     command = [*ssh_words(machine, private_key_file), "--", machine.address, "true"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as ssh:
-        # Key exchange and login have a limit of their own; this limit is for a machine that sends nothing afterwards.
-        timer = threading.Timer(_SECONDS, ssh.kill)
-        timer.start()
-        try:
-            said = ssh.stderr.read(_MOST_BYTES) if ssh.stderr else b""
-            is_flooding = len(said) == _MOST_BYTES
-            if is_flooding:
-                ssh.kill()
-            status = ssh.wait()
-        finally:
-            timer.cancel()
-    if is_flooding:
-        return f"its ssh server at {machine.address} sends messages without end"
-    if status == -signal.SIGKILL:
-        return f"its ssh server at {machine.address} did not finish within {_SECONDS} s"
-    if status != NO_CONNECTION:
-        return ""
-    return why_no_connection(machine, said.decode("utf-8", "replace"))
+    # Key exchange and login have a limit of their own; these limits are for a machine that sends nothing afterwards, or
+    # more than this computer's memory holds.
+    ran = run(command, Path("/"), time.monotonic() + 3 * CONNECT_SECONDS)
+    if ran.stopped == LATE:
+        return f"its ssh server at {machine.address} did not finish within {3 * CONNECT_SECONDS} s"
+    if ran.stopped:
+        return f"its ssh server at {machine.address} was cut off: {ran.stopped}"
+    return why_no_connection(machine, ran.said) if ran.status == NO_CONNECTION else ""

@@ -65,8 +65,13 @@ def check_against(handler: Handler, pem: Path, limits: client.Limits = LIMITS, h
 
     The server answers every request with `handler`.
     """
+    return check_hosts(handler, pem, [host], limits)[0]
 
-    async def run() -> client.Result:
+
+def check_hosts(handler: Handler, pem: Path, hosts: list[str], limits: client.Limits = LIMITS) -> list[client.Result]:
+    """Return the results of machines with these names, all of them the same server."""
+
+    async def run() -> list[client.Result]:
         async def answer(request: web.BaseRequest) -> web.StreamResponse:
             return handler(request)
 
@@ -77,9 +82,9 @@ def check_against(handler: Handler, pem: Path, limits: client.Limits = LIMITS, h
         site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         port = runner.addresses[0][1]
-        machine = client.Machine("ws-1", f"https://{host}:{port}", PASSWORD)
+        machines = [client.Machine(host.split(".")[0], f"https://{host}:{port}", PASSWORD) for host in hosts]
         try:
-            return (await client.check_all([machine], limits, str(pem), 1))[0]
+            return await client.check_all(machines, limits, str(pem), len(hosts))
         finally:
             await runner.cleanup()
 
@@ -124,6 +129,46 @@ def jupyter_that_accepts(accepts: Callable[[str], bool]) -> Handler:
 def test_a_machine_that_opens_for_a_wrong_password(pem: Path) -> None:
     result = check_against(jupyter_that_accepts(lambda cookie: True), pem)
     assert result.kind == "open" and "wrong password opens" in result.reason
+
+
+def hostile_jupyter(kernel: bytes) -> Handler:
+    """Return a server whose ws-2 answers so, once it was logged in to.
+
+    ws-1 has no healthy Jupyter.
+    """
+    logins: list[str] = []
+
+    def handler(request: web.BaseRequest) -> web.StreamResponse:
+        if request.host.startswith("ws-1"):
+            return web.Response(status=503)
+        if request.method == "POST" and request.path == "/login":
+            logins.append(request.path)
+        is_open = len(logins) > 1  # The first password is a wrong one.
+        if request.path == "/login":
+            status = 302 if is_open and request.method == "POST" else 403 if request.method == "POST" else 200
+            return web.Response(status=status, headers={"Set-Cookie": "_xsrf=token"})
+        if request.path == "/api/kernels":
+            return web.Response(status=201, body=kernel)
+        return web.Response(status=200 if is_open and request.path == "/api/status" else 403)
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    ("kernel", "reason"),
+    [
+        (b"[" * 500_000, "could not be handled: RecursionError in kernel_messages.py, line "),
+        (b'{"id": ' + b"9" * 60_000 + b"}", "Jupyter starts no kernel"),
+        (b"[]", "Jupyter starts no kernel"),
+    ],
+    ids=["nested list", "number", "list"],
+)
+def test_a_machines_nonsense_is_its_own_failure(pem: Path, kernel: bytes, reason: str) -> None:
+    hosts = [f"ws-{number}.stack.localhost" for number in (1, 2)]
+    first, second = check_hosts(hostile_jupyter(kernel), pem, hosts)
+    assert (first.user, first.kind) == ("ws-1", "unavailable")
+    assert (second.user, second.ok) == ("ws-2", False) and reason in second.reason
+    assert second.reason.isprintable() and len(second.reason) < 200
 
 
 def test_a_server_that_is_no_jupyter_is_not_quoted(pem: Path) -> None:
