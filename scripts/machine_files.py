@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import shown
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.acting_files import acts, rsync_filters
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, remote_shell, require_rsync
 from machine_access import Access, Refused, way_to
 
@@ -29,10 +30,12 @@ usage: scripts/put USER SOURCE... [TARGET] [-- rsync options]
   scripts/put alice old.ipynb new.ipynb     to another name
   scripts/put alice data/ data/ -- --delete --verbose   the folder's contents, and nothing else in it""",
     "get": """\
-usage: scripts/get USER SOURCE... [TARGET] [-- rsync options]
+usage: scripts/get [--with-tool-files] USER SOURCE... [TARGET] [-- rsync options]
   scripts/get alice notebook                the folder /home/jupyter/notebook into the folder you are in
   scripts/get alice 'notebook/*.ipynb' data/   into the folder data; the machine expands what is in quotes
-  scripts/get alice notebook/a.ipynb b.ipynb   to another name""",
+  scripts/get alice notebook/a.ipynb b.ipynb   to another name
+Files on which shells, git or editors act unasked are left out: .git, .envrc, .vscode, a repository's HEAD and others.
+With --with-tool-files they come too; do not enter such a folder with a prompt that shows git's state.""",
 }
 FROM_MACHINE = (
     "--recursive",
@@ -64,6 +67,8 @@ TO_MACHINE = (
     "--no-group",
 )
 """Rsync options for unchanged files owned by the writing remote account."""
+WITH_TOOL_FILES = "--with-tool-files"
+"""First word of get that also brings files on which programs act unasked."""
 _BAND = 4096
 """Bytes of error output that are checked together when a line has no end."""
 _MOST_HELD = 100
@@ -81,6 +86,7 @@ class Transfer:
     sources: tuple[str, ...]
     target: str
     rsync_options: tuple[str, ...]
+    with_tool_files: bool = False
 
 
 def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) -> Transfer:
@@ -96,6 +102,8 @@ def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) ->
         cut = given.index("--")
         given, options = given[:cut], given[cut + 1 :]
     example = f"scripts/{verb} alice notebook"
+    with_tool_files = verb == "get" and given[:1] == [WITH_TOOL_FILES]
+    del given[: int(with_tool_files)]
     if not given:
         raise Refused(f"whose machine? {example}")
     user, *paths = given
@@ -120,7 +128,19 @@ def arguments(verb: str, words: Sequence[str], is_here: Callable[[str], str]) ->
         for source in sources:
             if is_here(source) == "nothing":
                 raise Refused(f"no such file or folder here: {shown(source)}")
-    return Transfer(user, tuple(sources), target, tuple(options))
+    elif not with_tool_files:
+        _refuse_tool_files(sources)
+    return Transfer(user, tuple(sources), target, tuple(options), with_tool_files)
+
+
+def _refuse_tool_files(sources: Sequence[str]) -> None:
+    for source in sources:
+        *folders, name = source.rstrip("/").split("/")
+        if acts(name, is_folder=source.endswith("/")) or any(acts(folder, is_folder=True) for folder in folders):
+            raise Refused(
+                f"{shown(source)}: programs here act on it unasked and could run what the machine's user wrote; "
+                f"scripts/get {WITH_TOOL_FILES} fetches it all the same"
+            )
 
 
 def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
@@ -133,6 +153,8 @@ def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
     # env changes it.
     path = ["sudo", "-n", "-u", access.account, "--", "env", "-C", access.home, "rsync"]
     options = [
+        # The first filter that fits counts, so ours come before the caller's.
+        *(rsync_filters() if verb == "get" and not transfer.with_tool_files else ()),
         *transfer.rsync_options,
         "--secluded-args",
         *(TO_MACHINE if verb == "put" else FROM_MACHINE),

@@ -13,7 +13,8 @@ description:
     adds what is new to C(<directory>/<user>/<name of the source>/).
   - A machine may be hostile. What it sends arrives in C(<directory>/.incoming/<user>/), within bounds, and only plain
     files with printable names go on from there, as files of mode 0600 in folders of mode 0700. Links, devices, and
-    folders more than 16 deep are left out. rsync on this computer must have the fixes of version 3.5.0.
+    folders more than 16 deep are left out, and so are files on which programs act unasked, such as C(.git), C(.envrc),
+    C(.vscode) and the C(HEAD) of a repository. rsync on this computer must have the fixes of version 3.5.0.
   - What was fetched is never deleted. A file that has grown is replaced; one that was rewritten or cut on the machine
     is kept as C(<file>.before-<UTC time>) beside the new one.
   - A machine that fails does not fail the module; RV(failed_users) names it.

@@ -11,6 +11,7 @@ short_description: Copies the fetched logs to another host
 description:
   - Copies the plain files of O(directory) by rsync over ssh, only what is new or has changed, and then looks whether
     all of it is there. Nothing is deleted on the other host. Modes are what its umask gives.
+  - Files on which programs act unasked, such as C(.git), C(.envrc) and C(.vscode), are not copied.
   - ssh goes with the administrator's own settings, key and known_hosts, asks nothing, and takes no unknown host.
 author:
   - probcomp-stack
@@ -70,6 +71,7 @@ from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.destination import destination_problem
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.fetch import INCOMING
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import size
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.acting_files import rsync_filters
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import CONNECT_SECONDS, NO_CONNECTION
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import (
     NoRsync,
@@ -161,6 +163,7 @@ class Share:
             # The umask of the remote account decides who may read the logs there.
             "--chmod=ugo=rwX",
             f"--exclude=/{INCOMING}/",
+            *rsync_filters(),
             "--timeout=60",
             "--stats",
             *(["--dry-run"] if dry else []),

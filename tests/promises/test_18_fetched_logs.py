@@ -27,6 +27,7 @@ mkfifo pipe; mknod disk b 8 0; mknod null c 1 3
 cp /bin/true setuid; chmod 6777 setuid
 truncate -s 2T huge
 mkdir -p many; (cd many; seq 3000 | xargs touch)
+mkdir -p .git objects refs; echo x > .git/config; echo x > HEAD; echo x > .envrc
 echo x > "$(printf 'two\nlines')"; echo x > "$(printf '\033]0;owned\007')"; echo x > -rf; echo x > '{{{{ 7*7 }}}}'
 echo x > '$(touch PWNED)'; echo x > "$(printf 'x%.0s' $(seq 250))"
 here=$PWD; for i in $(seq 60); do mkdir deep; cd deep; done; echo x > bottom; cd "$here"

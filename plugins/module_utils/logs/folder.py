@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
 from ..common.names import shown
+from ..ssh.acting_files import ACTS, acts
 
 DEEPEST = 16
 """Maximum depth of nested folders below a user's folder."""
@@ -128,7 +129,7 @@ def walk(folder: Path, everywhere: bool = False) -> Iterator[Entry]:
 
 def _entry(path: PurePath, item: os.DirEntry[str]) -> Entry:
     status = item.stat(follow_symlinks=False)
-    problem = name_problem(item.name)
+    problem = name_problem(item.name) or (ACTS if acts(item.name, stat.S_ISDIR(status.st_mode)) else "")
     if stat.S_ISDIR(status.st_mode):
         if len(path.parts) > DEEPEST:
             problem = problem or f"folders more than {DEEPEST} deep"
