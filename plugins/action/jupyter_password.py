@@ -19,7 +19,7 @@ _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 class ActionModule(ActionBase):
     """Action that sets a machine's Jupyter password from a file on the controller."""
 
-    _VALID_ARGS = frozenset({"password_file", "minimum_length", *_FOR_THE_MODULE})
+    _VALID_ARGS = frozenset({"password_file", "password_directory", "minimum_length", *_FOR_THE_MODULE})
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -31,6 +31,7 @@ class ActionModule(ActionBase):
         _, arguments = self.validate_argument_spec(
             {
                 "password_file": {"type": "path", "required": True},
+                "password_directory": {"type": "path"},
                 "minimum_length": {"type": "int", "default": 12},
                 **{name: {"type": "raw"} for name in _FOR_THE_MODULE},
             }
@@ -44,6 +45,7 @@ class ActionModule(ActionBase):
                 notes,
                 mend=not self._task.check_mode,
                 decrypt=decrypter(self._loader),
+                own=arguments["password_directory"],
             )
         except files.PasswordFileError as error:
             return result | {"failed": True, "msg": str(error)}

@@ -29,6 +29,7 @@ _ARGUMENTS: dict[str, Any] = {
     "label": {"type": "str", "required": True},
     "directory": {"type": "path", "required": True},
     "root": {"type": "path", "default": "."},
+    "password_directory": {"type": "path"},
     "minimum_length": {"type": "int", "default": 12},
     **{name: {"type": "str", "default": ""} for name in _SETTINGS},
     "paper": {"type": "str", "default": "a4"},
@@ -84,6 +85,7 @@ class ActionModule(ActionBase):
                     notes,
                     mend=not self._task.check_mode,
                     decrypt=decrypter(self._loader),
+                    own=arguments["password_directory"],
                 )
             except probcomp_password_files.PasswordFileError as error:
                 problems.append(str(error))

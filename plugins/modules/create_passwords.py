@@ -58,7 +58,7 @@ existing:
   type: list
   elements: str
 notes:
-  description: Modes of files and folders that were put right, one line each.
+  description: Modes of files and folders that were put right, or that are not ours to change, one line each.
   returned: success
   type: list
   elements: str
@@ -76,7 +76,8 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common.names import
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     Decrypt,
     PasswordFileError,
-    keep_private,
+    is_own,
+    keep_folder_private,
     new_phrase,
     password_file,
     read_password,
@@ -103,7 +104,7 @@ def faults(
         if not path.exists():
             continue
         try:
-            read_password(path, minimum_length, notes, mend, decrypt)
+            read_password(path, minimum_length, notes, mend, decrypt, directory)
         except PasswordFileError as error:
             lines.append(str(error))
     return lines
@@ -144,7 +145,7 @@ def main() -> None:
     if not module.check_mode and missing:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            keep_private(directory, 0o700, notes)
+            keep_folder_private(directory, is_own(directory, directory), notes)
             created = [
                 user
                 for user in missing

@@ -24,6 +24,9 @@ attributes:
     description: Everything but the kernel, which would be a process on a user's machine.
     support: partial
 options:
+  password_directory:
+    description: Our own folder of password files. Where others can read it, it gets mode 0700; other folders are named.
+    type: path
   minimum_length:
     description: Fewest characters that a password may have.
     type: int
@@ -89,7 +92,7 @@ repair_commands:
   type: list
   elements: str
 notes:
-  description: Modes of password files that were put right.
+  description: Modes of password files that were put right, or that are not ours to change.
   returned: success
   type: list
   elements: str
@@ -137,6 +140,7 @@ MACHINE = {
 ARGUMENTS: dict[str, Any] = {
     "machines": {"type": "list", "elements": "dict", "required": True, "options": MACHINE},
     **CONNECTION,
+    "password_directory": {"type": "path", "no_log": False},
     "minimum_length": {"type": "int", "default": 1},
     "vault_password_file": {
         "type": "path",
@@ -170,10 +174,11 @@ def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine
     """
     decrypt = vault_decrypter(parameters["vault_password_file"])
     machines, unreadable = [], {}
+    length, own = parameters["minimum_length"], parameters["password_directory"]
     for item in parameters["machines"]:
         user, url = item["user"], item["url"]
         try:
-            password = read_password(item["password_file"], parameters["minimum_length"], notes, decrypt=decrypt)
+            password = read_password(item["password_file"], length, notes, decrypt=decrypt, own=own)
         except PasswordFileError as error:
             unreadable[user] = Result(user, url, False, 0.0, "password_file", str(error))
         else:

@@ -21,6 +21,11 @@ options:
   password_file:
     description: File on the controller whose first line is the password. Used by the action plugin.
     type: path
+  password_directory:
+    description:
+      - Our own folder of password files. Where others can read it, it gets mode 0700; other folders are named.
+      - Used by the action plugin.
+    type: path
   minimum_length:
     description: Fewest characters of a password. Used by the action plugin.
     type: int
@@ -139,6 +144,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "password_file": {"type": "path", "no_log": False},
+            "password_directory": {"type": "path", "no_log": False},
             "minimum_length": {"type": "int", "default": 12, "no_log": False},
             "owner": {"type": "str", "default": "jupyter"},
             "service": {"type": "str", "default": "jupyter.service"},

@@ -49,6 +49,9 @@ options:
     description: Where relative paths in I(logo), I(template) and I(fonts) begin.
     type: path
     default: .
+  password_directory:
+    description: Our own folder of password files. Where others can read it, it gets mode 0700; other folders are named.
+    type: path
   minimum_length:
     description: Fewest characters that a pass phrase may have.
     type: int

@@ -11,11 +11,14 @@ from pathlib import Path
 from ..common.files import write_beside
 from ..passwords import files
 
+FOLDER = "cards"
+"""Name of our own folder of cards, in the state folder."""
+
 
 def write_private(contents: dict[Path, bytes], notes: list[str], check_mode: bool = False) -> bool:
     """Write each file with mode 0600 and return whether something differed.
 
-    All files are in one folder, which gets mode 0700.
+    All files are in one folder, which gets mode 0700 if it is named `cards`: that one is ours, others are noted.
 
     New files are written beside the old ones before the first is replaced, so that no file is ever incomplete, and a
     full disk changes none. In `check_mode` nothing is written. Access that others had is reported in `notes`.
@@ -26,7 +29,7 @@ def write_private(contents: dict[Path, bytes], notes: list[str], check_mode: boo
     before = len(notes)
     try:
         if folder.exists():
-            files.keep_private(folder, 0o700, notes, mend=not check_mode)
+            files.keep_folder_private(folder, folder.name == FOLDER, notes, mend=not check_mode)
         different = {path: data for path, data in contents.items() if not _is_as_wanted(path, data)}
         if different and not check_mode:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -49,6 +49,19 @@ def write_beside(path: Path, data: bytes, mode: int) -> Path:
     return partial
 
 
+def set_mode(path: Path, mode: int) -> None:
+    """Set `mode` on a file or a folder, never through a link at its last component.
+
+    Raises OSError, for a link too.
+    """
+    # The descriptor is that of the entry itself, whatever takes its name meanwhile.
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        os.fchmod(handle, mode)
+    finally:
+        os.close(handle)
+
+
 def locked_within(file: IO[str] | int, seconds: float, lock: Callable[..., None] = fcntl.flock) -> bool:
     """Take an exclusive lock on the open `file` and return whether that succeeded.
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ..common.files import locked_within
+from ..common.files import locked_within, set_mode
 from ..common.names import shown
 from ..output.host_summary import listed
 from ..output.machine_errors import UnexpectedAnswer, one_machine
@@ -177,7 +177,7 @@ def _fetch_source(
     stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}"
     if not settings.dry:
         here.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        here.parent.chmod(0o700)
+        set_mode(here.parent, 0o700)
     content = measure(here.parent)
     taken = take(incoming / "files", here, content, settings.bounds, stamp, now, settings.dry)
     new = fetched.new

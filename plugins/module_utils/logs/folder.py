@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
+from ..common.files import set_mode
 from ..common.names import shown
 from ..ssh.acting_files import ACTS, acts
 
@@ -159,7 +160,9 @@ def measure(folder: Path, mend: bool = False) -> Content:
 
 def _mend(path: Path, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) != mode:
-        path.chmod(mode)
+        # One that we may not even read is nobody's to read either, or was made so by hand.
+        with contextlib.suppress(PermissionError):
+            set_mode(path, mode)
 
 
 def excess(folder: Path, bounds: Bounds) -> str:

@@ -8,8 +8,10 @@ Runs on the controller. Standard library only, except for the word list, which p
 
 from __future__ import annotations
 
+import errno
 import math
 import os
+import pwd
 import secrets
 import stat
 import subprocess
@@ -18,7 +20,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from ..common.files import write_beside
+from ..common.files import set_mode, write_beside
 
 WORDS_IN_PHRASE = 5
 """Number of words in a new pass phrase.
@@ -26,6 +28,9 @@ WORDS_IN_PHRASE = 5
 5 of the 7,776 words of the EFF's long list are 64.6 bits. Jupyter does not limit login attempts, so the phrase must
 resist guessing over the network; it is also short enough to type from a card.
 """
+
+FOLDER = "jupyter-passwords"
+"""Name of our own folder of password files, in the state folder."""
 
 Decrypt = Callable[[bytes], bytes]
 """Function that decrypts the bytes of a file encrypted by ansible-vault.
@@ -65,21 +70,22 @@ def read_password(
     notes: list[str] | None = None,
     mend: bool = True,
     decrypt: Decrypt | None = None,
+    own: str | Path | None = None,
 ) -> str:
     """Return the password in the file `path`.
 
-    `minimum_length` counts characters. A file or folder that others can read is given mode 0600 or 0700, unless `mend`
-    is false; `notes` gets a line in both cases. `decrypt` (see vault_decrypter) is used for files that ansible-vault
-    encrypted.
+    `minimum_length` counts characters. A file that others can read is given mode 0600, unless `mend` is false; so is
+    its folder mode 0700 if it is `own`, the state folder's own one. `notes` gets a line in any case. Nothing is changed
+    through a link. `decrypt` (see vault_decrypter) is used for files that ansible-vault encrypted.
 
     Raises PasswordFileError.
     """
     path = Path(path)
     make = f"make it with: ansible-playbook create_passwords.yml -e user={path.stem}"
     write = f"write another, or remove it and {make}"
-    data = _content(path, make)
-    for item, mode in ((path.parent, 0o700), (path, 0o600)):
-        keep_private(item, mode, [] if notes is None else notes, mend)
+    notes = [] if notes is None else notes
+    data = _content(path, make, notes, mend)
+    keep_folder_private(path.parent, is_own(path.parent, own), notes, mend)
     if data.startswith(_VAULT_MARK):
         data = _decrypted(path, data, decrypt)
     if not data:
@@ -144,24 +150,68 @@ def write_new_password(path: Path, password: str) -> bool:
     return True
 
 
-def keep_private(item: Path, mode: int, notes: list[str], mend: bool = True) -> None:
-    """Set `mode` on `item` to remove others' access and add a line to `notes`.
+def is_own(folder: Path, own: str | Path | None) -> bool:
+    """Return whether `folder` is `own`, and that by its name a folder of passwords."""
+    return own is not None and folder.name == FOLDER and Path(own).absolute() == folder.absolute()
 
-    Without `mend` only the line is added. Raises PasswordFileError when the mode cannot be changed.
+
+def keep_folder_private(folder: Path, is_ours: bool, notes: list[str], mend: bool = True) -> None:
+    """Remove others' access to `folder`, and add a line to `notes` if they had any.
+
+    Without `mend`, and where the folder is not ours or a link, only the line is added. Raises PasswordFileError when
+    the mode cannot be changed.
     """
-    found = stat.S_IMODE(item.stat().st_mode)
+    found = folder.stat()
     # "." is the folder in which a person works, so its mode stays unchanged.
-    if not found & 0o077 or item.resolve() == Path.cwd():
+    if not found.st_mode & 0o077 or folder.resolve() == Path.cwd():
         return
-    note = f"{item} could be read by others (mode {found:04o})"
-    if not mend:
-        notes.append(f"{note}: it would be set to {mode:04o}")
+    if folder.is_symlink() or not is_ours:
+        _note(notes, _not_ours(f"the folder {folder}", folder, found, "keep secrets in a folder that is yours alone"))
         return
+    if mend:
+        _set_mode(folder, lambda: set_mode(folder, 0o700), 0o700)
+    _note_mended(notes, folder, found, 0o700, mend)
+
+
+def _keep_file_private(handle: int, path: Path, is_link: bool, notes: list[str], mend: bool) -> None:
+    """Do the same for the password file `path`, open as `handle`."""
+    found = os.fstat(handle)
+    if not found.st_mode & 0o077:
+        return
+    if is_link:
+        _note(notes, _not_ours(str(path), path, found, f"chmod 0600 {path.resolve()}, or put the file itself there"))
+        return
+    if mend:
+        _set_mode(path, lambda: os.fchmod(handle, 0o600), 0o600)
+    _note_mended(notes, path, found, 0o600, mend)
+
+
+def _set_mode(item: Path, change: Callable[[], None], mode: int) -> None:
     try:
-        item.chmod(mode)
+        change()
     except OSError as error:
         raise PasswordFileError(item, f"can be read by others ({error.strerror})", f"chmod {mode:04o}") from None
-    notes.append(f"{note}: set to {mode:04o}")
+
+
+def _note_mended(notes: list[str], item: Path, found: os.stat_result, mode: int, mend: bool) -> None:
+    mended = f"{'' if mend else 'it would be '}set to {mode:04o}"
+    _note(notes, f"{item} could be read by others (mode {stat.S_IMODE(found.st_mode):04o}): {mended}")
+
+
+def _note(notes: list[str], line: str) -> None:
+    # The files of a class are in one folder, about which one line is enough.
+    if line not in notes:
+        notes.append(line)
+
+
+def _not_ours(name: str, item: Path, found: os.stat_result, fix: str) -> str:
+    """Return the line about a file or folder whose mode is not ours to change."""
+    try:
+        owner = pwd.getpwuid(found.st_uid).pw_name
+    except KeyError:
+        owner = f"user number {found.st_uid}"
+    what = f"is a link to {item.resolve()} of {owner}" if item.is_symlink() else f"of {owner} is not ours"
+    return f"{name} {what} and can be read by others (mode {stat.S_IMODE(found.st_mode):04o}), left as it is: {fix}"
 
 
 def vault_decrypter(vault_password_file: str | None) -> Decrypt | None:
@@ -189,16 +239,32 @@ def vault_decrypter(vault_password_file: str | None) -> Decrypt | None:
     return decrypt
 
 
-def _content(path: Path, make: str) -> bytes:
+def _content(path: Path, make: str, notes: list[str], mend: bool) -> bytes:
+    """Return the file's bytes, after its mode was looked at on the same descriptor."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise PasswordFileError(path, "is no regular file", f"move it away and {make}")
-        with path.open("rb") as stream:
+        handle, is_link = _open(path)
+        with os.fdopen(handle, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                raise PasswordFileError(path, "is no regular file", f"move it away and {make}")
+            _keep_file_private(handle, path, is_link, notes, mend)
             return stream.read(_LARGEST_FILE)
     except FileNotFoundError:
         raise PasswordFileError(path, "does not exist", make) from None
+    except IsADirectoryError:
+        raise PasswordFileError(path, "is no regular file", f"move it away and {make}") from None
     except OSError as error:
         raise PasswordFileError(path, f"cannot be read ({error.strerror})", "give it to your account") from None
+
+
+def _open(path: Path) -> tuple[int, bool]:
+    """Return a descriptor of the file, and whether `path` is a link to it."""
+    flags = os.O_RDONLY | os.O_NONBLOCK
+    try:
+        return os.open(path, flags | os.O_NOFOLLOW), False
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+    return os.open(path, flags), True
 
 
 def _decrypted(path: Path, data: bytes, decrypt: Decrypt | None) -> bytes:

@@ -125,7 +125,8 @@ def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]
             missing.append(user)
             continue
         try:
-            read_password(path, settings.password_min_length, findings.notes, decrypt=decrypt)
+            own = settings.password_directory
+            read_password(path, settings.password_min_length, findings.notes, decrypt=decrypt, own=own)
         except PasswordFileError as error:
             findings.problem(error.what, error.fix, user)
     if missing:

@@ -106,6 +106,18 @@ def test_cards_and_table_are_private_exact_and_written_once(state: Path) -> None
     assert written(state) == before
 
 
+def test_our_own_folders_are_mended_and_a_folder_elsewhere_is_not(state: Path) -> None:
+    own, elsewhere = state / "jupyter-passwords", state.parent / "of-the-lab"
+    own.chmod(0o755)
+    assert play(state).returncode == 0
+    assert stat.S_IMODE(own.stat().st_mode) == 0o700
+    own.rename(elsewhere)
+    elsewhere.chmod(0o755)
+    done = play(state, password_file=f"{elsewhere}/{{{{ inventory_hostname }}}}.passwd")
+    assert done.returncode == 0 and "is not ours" in " ".join((done.stdout + done.stderr).split())
+    assert stat.S_IMODE(elsewhere.stat().st_mode) == 0o755
+
+
 def test_one_user_has_files_of_her_own(state: Path) -> None:
     done = play(state, names="user=ws-2", cards_per_page=1, cards_paper="letter", cards_title="Hers")
     assert done.returncode == 0, done.stdout + done.stderr

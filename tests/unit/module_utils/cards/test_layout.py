@@ -152,6 +152,20 @@ def test_what_others_can_read_is_mended_and_said(tmp_path: Path) -> None:
     assert len(notes) == 1 and str(folder) in notes[0]
 
 
+@pytest.mark.parametrize("is_link", [False, True])
+def test_a_folder_that_is_not_ours_is_named_and_left_as_it_is(tmp_path: Path, is_link: bool) -> None:
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o755)
+    folder = tmp_path / "cards" if is_link else shared
+    if is_link:
+        folder.symlink_to(shared)
+    notes: list[str] = []
+    write_private({folder / "ws.pdf": b"one"}, notes)
+    assert (mode(shared), mode(shared / "ws.pdf")) == (0o755, 0o600)
+    assert len(notes) == 1 and str(folder) in notes[0] and "left as it is" in notes[0]
+
+
 def test_nothing_is_written_when_one_cannot_be(tmp_path: Path) -> None:
     folder = tmp_path / "cards"
     (folder / "ws.csv").mkdir(parents=True)

@@ -68,20 +68,89 @@ def test_a_missing_file_names_the_command_that_makes_it(tmp_path: Path) -> None:
         files.read_password(tmp_path / "alice.passwd", 12)
 
 
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def ours(state: Path) -> Path:
+    """Make the state folder's own folder of password files, with alice's, both readable by others."""
+    folder = state / "jupyter-passwords"
+    folder.mkdir(parents=True)
+    written(folder, b"correct-horse-battery\n", 0o644)
+    folder.chmod(0o755)
+    return folder / "alice.passwd"
+
+
 def test_what_others_can_read_is_mended_and_said(tmp_path: Path) -> None:
-    path = written(tmp_path, b"correct-horse-battery\n", 0o644)
-    tmp_path.chmod(0o755)
+    path = ours(tmp_path)
     notes: list[str] = []
-    files.read_password(path, 12, notes, mend=False)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o644 and len(notes) == 2 and "would be" in notes[0]
+    files.read_password(path, 12, notes, mend=False, own=path.parent)
+    assert (mode(path), mode(path.parent)) == (0o644, 0o755) and len(notes) == 2 and "would be" in notes[0]
     notes.clear()
-    files.read_password(path, 12, notes)
-    assert (stat.S_IMODE(path.stat().st_mode), stat.S_IMODE(tmp_path.stat().st_mode)) == (0o600, 0o700)
+    files.read_password(path, 12, notes, own=path.parent)
+    assert (mode(path), mode(path.parent)) == (0o600, 0o700)
     assert len(notes) == 2
     assert not any("correct-horse" in note for note in notes)
     notes.clear()
-    files.read_password(path, 12, notes)
+    files.read_password(path, 12, notes, own=path.parent)
     assert notes == []
+
+
+@pytest.mark.parametrize("own", [None, "elsewhere/jupyter-passwords", "shared"])
+def test_a_folder_that_is_not_ours_is_named_and_left_as_it_is(tmp_path: Path, own: str | None) -> None:
+    path = ours(tmp_path)
+    shared = tmp_path / "shared"
+    path.parent.rename(shared)
+    notes: list[str] = []
+    for user in ("alice", "bob"):
+        (shared / f"{user}.passwd").write_bytes(b"correct-horse-battery\n")
+        files.read_password(shared / f"{user}.passwd", 12, notes, own=own and tmp_path / own)
+    assert (mode(shared), mode(shared / "alice.passwd")) == (0o755, 0o600)
+    [note] = [note for note in notes if str(shared) + " " in note]
+    assert "is not ours" in note and "left as it is: keep secrets in a folder that is yours alone" in note
+
+
+def test_another_folder_of_the_same_name_is_left_as_it_is(tmp_path: Path) -> None:
+    path = ours(tmp_path / "of-the-lab")
+    files.read_password(path, 12, [], own=tmp_path / "jupyter-passwords")
+    assert mode(path.parent) == 0o755
+
+
+def test_nothing_is_changed_through_a_link(tmp_path: Path) -> None:
+    path = ours(tmp_path / "there")
+    folder = tmp_path / "jupyter-passwords"
+    folder.symlink_to(path.parent)
+    notes: list[str] = []
+    assert files.read_password(folder / "alice.passwd", 12, notes, own=folder) == "correct-horse-battery"
+    assert mode(path.parent) == 0o755 and any(f"is a link to {path.parent} of " in note for note in notes)
+    folder.unlink()
+    folder.mkdir(mode=0o700)
+    path.chmod(0o644)
+    (folder / "alice.passwd").symlink_to(path)
+    notes.clear()
+    assert files.read_password(folder / "alice.passwd", 12, notes, own=folder) == "correct-horse-battery"
+    [note] = notes
+    assert mode(path) == 0o644 and f"is a link to {path} of " in note and f"chmod 0600 {path}" in note
+
+
+def test_a_link_that_appears_in_between_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = ours(tmp_path)
+    victim = tmp_path / "victim"
+    victim.mkdir(mode=0o755)
+    is_symlink = Path.is_symlink
+
+    def swapped(self: Path) -> bool:
+        """Answer as the file system does, and put a link there right after it."""
+        found = is_symlink(self)
+        if self == path.parent and not found:
+            path.parent.rename(tmp_path / "moved")
+            path.parent.symlink_to(victim)
+        return found
+
+    monkeypatch.setattr(Path, "is_symlink", swapped)
+    with pytest.raises(files.PasswordFileError, match="can be read by others"):
+        files.read_password(path, 12, [], own=path.parent)
+    assert mode(victim) == 0o755
 
 
 @pytest.mark.slow
@@ -165,6 +234,16 @@ def test_the_module_makes_missing_files_and_shows_no_phrase(tmp_path: Path) -> N
     again = run_module(folder, users)
     assert again["created"] == [] and not again["changed"] and again["existing"] == users
     assert [files.read_password(folder / f"{user}.passwd", 12) for user in users] == phrases
+
+
+@pytest.mark.slow
+def test_the_module_leaves_a_shared_folder_as_it_is(tmp_path: Path) -> None:
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    folder.chmod(0o777)
+    answer = run_module(folder, ["alice"])
+    assert answer["created"] == ["alice"] and mode(folder) == 0o777 and mode(folder / "alice.passwd") == 0o600
+    assert "is not ours" in str(answer["notes"])
 
 
 @pytest.mark.slow
