@@ -69,9 +69,11 @@ problems:
   elements: str
 """
 
+import contextlib
 from pathlib import Path
 
 from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible_collections.probcomp.stack.plugins.module_utils.common.files import remove_partial
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     Decrypt,
@@ -110,6 +112,14 @@ def faults(
     return lines
 
 
+def clear(paths: list[Path]) -> None:
+    """Remove phrases that a killed run left half-written beside `paths`."""
+    for path in paths:
+        # Another run may be writing there right now; what cannot be removed is met again when a file is written.
+        with contextlib.suppress(OSError):
+            remove_partial(path)
+
+
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(
@@ -140,6 +150,8 @@ def main() -> None:
         problems = faults(users, directory, parameters["minimum_length"], notes, not module.check_mode, decrypt)
         if problems:
             module.fail_json(msg="; ".join(problems), problems=problems, notes=notes)
+    if not module.check_mode:
+        clear([password_file(directory, user) for user in users])
     missing = [user for user in users if not password_file(directory, user).exists()]
     created = list(missing)
     if not module.check_mode and missing:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import selectors
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from ..output.machine_errors import UnexpectedAnswer, one_machine
+from ..common.files import InUse, partial_file
 from ..output.text import one_line
 from ..progress.reporter import Tally
 from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
@@ -28,6 +28,8 @@ from .tar_check import CHUNK, DamagedArchive, count_members
 
 KEPT_FREE = 1 << 30
 """Free bytes that a backup leaves on the controller's disk."""
+BUSY_SECONDS = 15.0
+"""Seconds to wait for another command that saves the same home."""
 LOOK_EVERY = 64 << 20
 """Bytes after which the free disk space is measured again."""
 ERROR_BYTES = 4096
@@ -105,6 +107,9 @@ def save(machine: Machine, private_key_file: str, home: Home, directory: Path, l
             found = _save(machine, private_key_file, home, directory, limits, start + limits.seconds)
     except (BackupFailed, DamagedArchive, UnexpectedAnswer) as error:
         return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=str(error))
+    except InUse:
+        reason = "another command is saving this home right now: wait for its end"
+        return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=reason)
     except OSError as error:
         reason = f"the backup cannot be written ({error.strerror or error})"
         return Saved(machine.user, "failed", round(time.monotonic() - start, 1), reason=reason)
@@ -139,22 +144,20 @@ def _save(
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.tar.gz"
-    partial = folder / f".{path.name}.{secrets.token_hex(4)}.partial"
     try:
-        handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-        with os.fdopen(handle, "wb") as output:
+        # The partial file's name is without the time, so that the next backup removes what a killed one left.
+        with partial_file(folder / "home.tar.gz", BUSY_SECONDS) as (partial, output):
             command = ssh_command(machine, private_key_file, home, limits.connect)
             status, stderr_text = _fetch(command, output, folder, limits.bytes, deadline)
             output.flush()
             os.fsync(output.fileno())
-        if status == NO_HOME:
-            return None
-        _judge(machine, status, stderr_text)
-        members = count_members(partial, deadline)
-        # Unlike a rename, a link does not replace a backup made in the same second.
-        os.link(partial, path)
+            if status == NO_HOME:
+                return None
+            _judge(machine, status, stderr_text)
+            members = count_members(partial, deadline)
+            # Unlike a rename, a link does not replace a backup made in the same second.
+            os.link(partial, path)
     finally:
-        partial.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             folder.rmdir()  # an empty folder would look like a backup
     return path, members

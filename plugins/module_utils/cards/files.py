@@ -5,10 +5,11 @@ Runs on the controller.
 
 from __future__ import annotations
 
+import contextlib
 import stat
 from pathlib import Path
 
-from ..common.files import write_beside
+from ..common.files import InUse, fill, partial_file, remove_partial
 from ..passwords import files
 
 FOLDER = "cards"
@@ -31,6 +32,10 @@ def write_private(contents: dict[Path, bytes], notes: list[str], check_mode: boo
         if folder.exists():
             files.keep_folder_private(folder, folder.name == FOLDER, notes, mend=not check_mode)
         different = {path: data for path, data in contents.items() if not _is_as_wanted(path, data)}
+        if not check_mode and folder.exists():
+            for path in contents.keys() - different.keys():
+                with contextlib.suppress(InUse):
+                    remove_partial(path)
         if different and not check_mode:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             _replace(different)
@@ -47,12 +52,10 @@ def _is_as_wanted(path: Path, data: bytes) -> bool:
 
 
 def _replace(contents: dict[Path, bytes]) -> None:
-    partial: dict[Path, Path] = {}
-    try:
+    with contextlib.ExitStack() as stack:
+        partials: dict[Path, Path] = {}
         for path, data in contents.items():
-            partial[path] = write_beside(path, data, 0o600)
-        for path, written in partial.items():
-            written.replace(path)
-    finally:
-        for written in partial.values():
-            written.unlink(missing_ok=True)
+            partials[path], stream = stack.enter_context(partial_file(path))
+            fill(stream, data, 0o600)
+        for path, partial in partials.items():
+            partial.replace(path)

@@ -5,13 +5,21 @@ Runs on the controller and on the machines.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import fcntl
 import os
-import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
+
+LOCK_SECONDS = 60.0
+"""Maximum time to wait for another process that writes the same file."""
+
+
+class InUse(OSError):
+    """Partial file that another process is writing."""
 
 
 def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
@@ -22,31 +30,88 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     Nobody else can read the file before it has its `mode`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = write_beside(path, data, mode)
-    try:
+    with partial_file(path) as (partial, stream):
+        fill(stream, data, mode)
         partial.replace(path)
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
 
 
-def write_beside(path: Path, data: bytes, mode: int) -> Path:
-    """Write `data` to a new hidden file in the folder of `path` and return it.
+def fill(stream: IO[bytes], data: bytes, mode: int) -> None:
+    """Write `data` to the open file and to the disk, and set `mode`."""
+    stream.write(data)
+    os.fchmod(stream.fileno(), mode)
+    stream.flush()
+    os.fsync(stream.fileno())
 
-    Raises OSError and then leaves no partial file.
+
+@contextlib.contextmanager
+def partial_file(path: Path, seconds: float = LOCK_SECONDS) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Yield the new file `.<name>.partial` beside `path`, open; remove it afterwards.
+
+    It has mode 0600 and stays locked while it is written. What a killed run left under this name is replaced. A file
+    that was moved to another name is kept.
+
+    Raises OSError, and InUse when another process writes it for longer than `seconds`.
     """
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    partial = Path(name)
+    partial = partial_name(path)
+    handle = _open_locked(path, time.monotonic() + seconds)
+    with os.fdopen(handle, "wb") as stream:
+        try:
+            yield partial, stream
+        finally:
+            if _is_at(handle, partial):
+                partial.unlink()
+
+
+def partial_name(path: Path) -> Path:
+    """Return the name that the file `path` has while it is written."""
+    return path.with_name(f".{path.name}.partial")
+
+
+def remove_partial(path: Path, seconds: float = 0.0) -> None:
+    """Remove what a killed run left beside `path`.
+
+    Raises OSError, and InUse when another process writes it for longer than `seconds`.
+    """
+    partial = partial_name(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            os.fchmod(stream.fileno(), mode)
-            stream.flush()
-            os.fsync(stream.fileno())
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    return partial
+        handle = os.open(partial, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        partial.unlink(missing_ok=True)  # It is the link that goes, never what it leads to.
+        return
+    try:
+        if not locked_within(handle, seconds):
+            raise InUse(errno.EBUSY, "another process is writing it", str(path))
+        # The file is removed and never written to: after a kill it may be the complete one under a second name.
+        if _is_at(handle, partial):
+            partial.unlink()
+    finally:
+        os.close(handle)
+
+
+def _open_locked(path: Path, deadline: float) -> int:
+    partial = partial_name(path)
+    while True:
+        try:
+            handle = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        except FileExistsError:
+            remove_partial(path, max(0.0, deadline - time.monotonic()))
+            continue
+        # Another process may take a file that is not locked yet for one that was left, and remove it.
+        if locked_within(handle, 0) and _is_at(handle, partial):
+            return handle
+        os.close(handle)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Return whether the open file is the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.lstat())
+    except FileNotFoundError:
+        return False
 
 
 def set_mode(path: Path, mode: int) -> None:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from ..common.files import set_mode, write_beside
+from ..common.files import fill, partial_file, set_mode
 
 WORDS_IN_PHRASE = 5
 """Number of words in a new pass phrase.
@@ -139,14 +139,13 @@ def write_new_password(path: Path, password: str) -> bool:
 
     The file appears under its name only when complete: an interrupted run leaves no partial password. Raises OSError.
     """
-    partial = write_beside(path, f"{password}\n".encode(), 0o600)
-    try:
-        # A link fails when the name exists, even if another run created it just now; a rename would replace that file.
-        os.link(partial, path)
-    except FileExistsError:
-        return False
-    finally:
-        partial.unlink()
+    with partial_file(path) as (partial, stream):
+        fill(stream, f"{password}\n".encode(), 0o600)
+        try:
+            # A link fails when the name exists, even if another run created it just now; a rename would replace it.
+            os.link(partial, path)
+        except FileExistsError:
+            return False
     return True
 
 

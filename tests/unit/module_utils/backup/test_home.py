@@ -213,6 +213,36 @@ def test_what_is_not_whole_leaves_nothing(home: Path, address: str, words: str) 
     assert time.monotonic() - start < 30
 
 
+RUN = """
+import pathlib, sys
+from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
+machine = backup.Machine("alice", sys.argv[1], 2222, "ubuntu", "ssh.alice.stack.example.org", sys.argv[2] + "/pin")
+backup.save(machine, "", sys.argv[3], pathlib.Path(sys.argv[2], "backups"), backup.Limits(10**9, 60))
+"""
+
+
+def test_a_killed_backup_leaves_nothing_that_the_next_one_does_not_remove(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home.parent / "bin" / "ssh").write_text(SSH.replace("exec cat /dev/zero", "head -c 2000000 /dev/zero; sleep 60"))
+    command = [sys.executable, "-c", RUN, "endless", str(home.parent), str(home)]
+    folder = home.parent / "backups" / "alice"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "collections")}
+    with subprocess.Popen(command, env=environment) as running:
+        end = time.monotonic() + 30
+        while not (left := list(folder.glob(".*"))) or left[0].stat().st_size < 1_000_000:
+            assert time.monotonic() < end and running.poll() is None
+            time.sleep(0.1)
+        monkeypatch.setattr(backup, "BUSY_SECONDS", 0.3)
+        other = save(home, "whole")
+        assert other.reason == "another command is saving this home right now: wait for its end"
+        assert list(folder.iterdir()) == left, "the file of the other command stays"
+        running.kill()
+    assert list(folder.iterdir()) == left and stat.S_IMODE(left[0].stat().st_mode) == 0o600
+    saved = save(home, "whole")
+    assert saved.status == "saved" and list(folder.iterdir()) == [Path(saved.file)]
+
+
 def test_a_machine_that_was_never_pinned_is_not_asked(home: Path) -> None:
     (home.parent / "pin").unlink()
     assert "no host key is pinned" in save(home, "whole").reason

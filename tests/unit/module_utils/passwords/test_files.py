@@ -231,7 +231,9 @@ def test_the_module_makes_missing_files_and_shows_no_phrase(tmp_path: Path) -> N
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     phrases = [files.read_password(folder / f"{user}.passwd", 12) for user in users]
     assert not any(phrase in str(first["everything"]) for phrase in phrases)
+    (folder / ".bob.passwd.partial").write_text("left by a killed run")
     again = run_module(folder, users)
+    assert sorted(item.name for item in folder.iterdir()) == ["alice.passwd", "bob.passwd"]
     assert again["created"] == [] and not again["changed"] and again["existing"] == users
     assert [files.read_password(folder / f"{user}.passwd", 12) for user in users] == phrases
 
