@@ -8,18 +8,28 @@ fetches.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+from ansible_collections.probcomp.stack.plugins.module_utils.common.disk import no_room
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import shown
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import printable_lines
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.acting_files import acts, rsync_filters
-from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, remote_shell, require_rsync
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import (
+    GRACE_SECONDS,
+    LOOK_SECONDS,
+    NoRsync,
+    remote_shell,
+    require_rsync,
+)
 from machine_access import Access, Refused, way_to
 
 USAGE = {
@@ -172,19 +182,23 @@ def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
     return ["rsync", *options, "--", *places]
 
 
-def run(words: Sequence[str], access: Access) -> int:
+def run(words: Sequence[str], access: Access, folder: Path | None = None) -> int:
     """Run the command `words`, which connects to a machine; return its exit status.
 
-    Its error stream is made printable, and ssh's page about another host key becomes a line.
+    Its error stream is made printable, and ssh's page about another host key becomes a line. It is ended when the disk
+    of `folder`, into which it writes, is nearly full.
     """
     # Environment variables such as RSYNC_OLD_ARGS could undo our options.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # rsync gets the signal too, cleans up, and ends.
     held: list[str] = []
     try:
-        with subprocess.Popen(
-            words, env=environment, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, before)
-        ) as process:
+        with (
+            subprocess.Popen(
+                words, env=environment, stderr=subprocess.PIPE, preexec_fn=lambda: signal.signal(signal.SIGINT, before)
+            ) as process,
+            _ended_in_time(process, access.user, folder),
+        ):
             errors = process.stderr
             if errors is None:
                 raise RuntimeError("a pipe was asked for")
@@ -203,6 +217,30 @@ def run(words: Sequence[str], access: Access) -> int:
     return process.returncode if process.returncode >= 0 else 128 - process.returncode
 
 
+@contextlib.contextmanager
+def _ended_in_time(process: subprocess.Popen[bytes], user: str, folder: Path | None) -> Iterator[None]:
+    """End rsync when the disk of `folder` is nearly full; it then removes the file that it was writing."""
+    has_ended = threading.Event()
+
+    def watch() -> None:
+        while folder is not None and not has_ended.wait(LOOK_SECONDS):
+            with contextlib.suppress(OSError):
+                if problem := no_room(folder):
+                    print(f"get: {user}: stopped: {problem}", file=sys.stderr, flush=True)
+                    process.terminate()
+                    if not has_ended.wait(GRACE_SECONDS):
+                        process.kill()
+                    return
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        yield
+    finally:
+        has_ended.set()
+        watcher.join()
+
+
 def main(verb: str, words: Sequence[str]) -> int:
     """Run `verb`, put or get, with its arguments, and return the exit status.
 
@@ -215,8 +253,11 @@ def main(verb: str, words: Sequence[str]) -> int:
         transfer = arguments(verb, words, what_is)
         require_rsync(for_hostile=True)
         access = way_to(transfer.user)
-        return run(command(verb, access, transfer), access)
-    except (Refused, NoRsync) as error:
+        folder = Path(transfer.target or ".") if verb == "get" else None
+        if folder and (problem := no_room(folder)):
+            raise Refused(f"{access.user}: {problem}")
+        return run(command(verb, access, transfer), access, folder)
+    except (Refused, NoRsync, OSError) as error:
         print(f"{verb}: {error}", file=sys.stderr)
         return 1
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import selectors
-import shutil
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -18,16 +17,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from ..output.machine_errors import UnexpectedAnswer, one_machine
+from ..common.disk import no_room
 from ..common.files import InUse, partial_file
+from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..output.text import one_line
 from ..progress.reporter import Tally
 from ..ssh.client import NO_CONNECTION, Machine, ssh_words, why_no_connection
 from .remote import NO_HOME, NO_SUDO, NOT_WHOLE, archive_command
 from .tar_check import CHUNK, DamagedArchive, count_members
 
-KEPT_FREE = 1 << 30
-"""Free bytes that a backup leaves on the controller's disk."""
 BUSY_SECONDS = 15.0
 """Seconds to wait for another command that saves the same home."""
 LOOK_EVERY = 64 << 20
@@ -197,8 +195,8 @@ class _Bounded:
             raise BackupFailed(f"the home is larger than {self._largest} bytes: raise max_bytes, or fetch it by hand")
         if self.size > self._next_look:
             self._next_look = self.size + LOOK_EVERY
-            if shutil.disk_usage(self._folder).free < KEPT_FREE:
-                raise BackupFailed(f"the disk of {self._folder} is nearly full: make room for the backup")
+            if problem := no_room(self._folder):
+                raise BackupFailed(problem)
         self._output.write(data)
 
 

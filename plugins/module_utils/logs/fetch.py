@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from ..common.disk import no_room
 from ..common.files import locked_within, set_mode
 from ..common.names import shown
 from ..output.host_summary import listed
@@ -164,12 +165,14 @@ def _fetch_source(
 
     Raises FetchFailed.
     """
+    if problem := no_room(incoming):
+        raise FetchFailed(problem)
     for part in ("files", "parts"):
         (incoming / part).mkdir(mode=0o700, parents=True)
     here = settings.directory / machine.user / source.name
     command = rsync_command(machine, source, settings, incoming, here, incoming / _STATUS)
     # The limits cover the folder of partial files and the folder of complete ones.
-    ran = run(command, incoming, deadline, lambda: excess(incoming, settings.bounds))
+    ran = run(command, incoming, deadline, lambda: excess(incoming, settings.bounds) or no_room(incoming))
     if ran.stopped and ran.stopped != LATE:
         # Files from a machine that exceeded a limit are not examined any further.
         raise FetchFailed(f"{source.name}: stopped ({ran.stopped}); nothing of it was kept")

@@ -30,6 +30,16 @@ def world(tmp_path: Path) -> ScriptWorld:
     return made
 
 
+DISK = """
+import pathlib, shutil, types
+def usage(folder):
+    taken = sum(path.lstat().st_size for path in pathlib.Path({folder!r}).rglob("*") if path.is_file())
+    return types.SimpleNamespace(free=(1 << 30) + {free} - taken)
+shutil.disk_usage = usage
+"""
+"""A disk on which so many bytes may still be written, for a script's own process."""
+
+
 def test_login_hands_on_command_input_and_exit_status(world: ScriptWorld) -> None:
     done = world.run("login", "alice", 'cat; echo "$((6*7))"; exit 3', stdin="typed\n")
     assert (done.returncode, done.stdout, done.stderr) == (3, "typed\n42\n", "")
@@ -138,6 +148,21 @@ def test_only_files_and_folders_of_ours_come_from_a_hostile_machine(
         assert not about.st_mode & 0o7022, path
         assert stat.S_ISDIR(about.st_mode) or not about.st_mode & 0o111, path
         assert about.st_uid == os.getuid()
+
+
+def test_get_stops_before_the_disk_is_full(world: ScriptWorld) -> None:
+    programs = world.folder / "python"
+    programs.mkdir()
+    for free, stops_at_once in (("300_000", False), ("-1", True)):
+        (programs / "sitecustomize.py").write_text(DISK.format(folder=str(world.caller), free=free))
+        (world.home / "data").mkdir(exist_ok=True)
+        (world.home / "data/a").write_text("whole")
+        (world.home / "data/b").write_bytes(bytes(5_000_000))
+        done = world.run("get", "alice", "data", "--", "--bwlimit=500", PYTHONPATH=str(programs))
+        assert done.returncode != 0
+        assert "get: alice: " in done.stderr and "is nearly full (less than 1 GiB free)" in done.stderr
+        assert names_in(world.caller / "data") == ["a"], "the file that was being written is gone"
+        assert len(world.calls()) == 1, stops_at_once
 
 
 def test_what_a_machine_says_is_made_fit_for_a_terminal(world: ScriptWorld) -> None:

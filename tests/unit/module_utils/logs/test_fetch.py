@@ -6,14 +6,17 @@ A hostile machine delivers nothing but plain files within bounds.
 import fcntl
 import itertools
 import os
+import random
 import stat
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.common import disk
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
 
-from tests.support.log_world import World, with_two_logs
+from tests.support.log_world import SSH, World, with_two_logs
 
 
 @pytest.fixture
@@ -101,6 +104,32 @@ def test_a_hostile_tree_leaves_plain_files_only(world: World) -> None:
     assert left_out.isprintable() is False and all(line.isprintable() for line in fetched.new.skipped)
     assert all(line.isprintable() for line in table([fetched], time.time()))
     assert fetched.content.newest <= time.time() + 1
+
+
+def test_it_stops_before_the_disk_is_full_and_the_next_machine_is_fetched(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def usage(folder: Path) -> SimpleNamespace:
+        """Return the state of a disk on which 300 kB may still be written."""
+        taken = sum(path.lstat().st_size for path in world.logs.rglob("*") if path.is_file())
+        return SimpleNamespace(free=disk.KEPT_FREE + 300_000 - taken)
+
+    monkeypatch.setattr(disk.shutil, "disk_usage", usage)
+    for number in range(3):
+        (world.there / f"large-{number}").write_bytes(random.Random(number).randbytes(900_000))
+    slow = SSH.replace("--bwlimit=50", "--bwlimit=500").replace("sleep 2", "sleep 20")
+    (world.folder / "bin/ssh").write_text(slow)
+    stopped = world.fetch("cut")
+    [problem] = stopped.problems
+    assert "is nearly full (less than 1 GiB free): make room there" in problem and "nothing of it was kept" in problem
+    assert not [path for path in world.logs.rglob("*") if path.is_file() and path.name != "alice.lock"]
+    for number in range(3):
+        (world.there / f"large-{number}").unlink()
+    assert world.fetch().problems == [] and world.names() == {"a b", "a b/one.json", "two.json"}
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: SimpleNamespace(free=disk.KEPT_FREE - 1))
+    (world.folder / "arguments").unlink()
+    assert "is nearly full" in world.fetch().reason
+    assert not (world.folder / "arguments").exists(), "the machine is not even asked"
 
 
 def test_bounds_hold_for_what_comes_and_for_what_is_kept(world: World) -> None:
