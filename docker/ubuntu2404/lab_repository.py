@@ -62,6 +62,11 @@ def main(defaults: str) -> int:
     if not values["apt_probcomp_key"]:
         print("APT_PROBCOMP_KEY is missing: the key that signs the repository, or its address.", file=sys.stderr)
         return 1
+    if values["apt_probcomp_key"].strip().lower().startswith("http:"):
+        print(
+            "APT_PROBCOMP_KEY is plain http, where it can be replaced: give https, or the key as text.", file=sys.stderr
+        )
+        return 1
     try:
         put_key(values["apt_probcomp_key"], KEY)
     except subprocess.CalledProcessError:

@@ -29,6 +29,10 @@ options:
     description: C(sha256:) and the sum of the archive in hexadecimal digits. Empty to take what comes.
     type: str
     default: ""
+  allow_plain_http:
+    description: Whether an archive without a checksum may come over http without TLS, where it can be replaced.
+    type: bool
+    default: false
   owner:
     description: Account whose home it is laid into, and as which all work in the home is done.
     type: str
@@ -100,6 +104,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.probcomp.stack.plugins.module_utils.common.addresses import ALLOW, unverified
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import FOLDER, bare_checksum, unpack
 from ansible_collections.probcomp.stack.plugins.module_utils.content.download import download
 from ansible_collections.probcomp.stack.plugins.module_utils.content.install import (
@@ -222,6 +227,7 @@ def main() -> None:
         argument_spec={
             "url": {"type": "str", "required": True},
             "checksum": {"type": "str", "default": ""},
+            "allow_plain_http": {"type": "bool", "default": False},
             "owner": {"type": "str", "required": True},
             "max_size": {"type": "int", "default": 2048},
             "max_unpacked_size": {"type": "int", "default": 8192},
@@ -230,11 +236,16 @@ def main() -> None:
         supports_check_mode=True,
     )
     options = dict(module.params)
-    owner = options.pop("owner")
+    owner, is_allowed = options.pop("owner"), options.pop("allow_plain_http")
     account = find_account(owner)
     try:
         options["checksum"] = bare_checksum(options["checksum"])
         wish = Wish(**options)
+        if unverified(wish.url, wish.checksum, is_allowed):
+            raise MachineError(
+                f"content: {wish.source} is plain http without a checksum: give an https address, or content_checksum; "
+                f"{ALLOW} takes the risk"
+            )
         if account is None:
             if module.check_mode:
                 module.exit_json(changed=True, msg=f"the account {owner} would be made first")

@@ -98,12 +98,20 @@ options:
     description: Where the content comes from; empty for none.
     type: str
     default: ""
+  content_checksum:
+    description: The sum that the content must have; empty for none.
+    type: str
+    default: ""
+  allow_plain_http:
+    description: Whether content without a sum, and the packages' key, may come over http without TLS.
+    type: bool
+    default: false
   apt_repository_url:
     description: Where the lab's Debian packages come from; empty for none.
     type: str
     default: ""
   apt_repository_key:
-    description: Its public key as text, or where that comes from; for the plan.
+    description: Its public key as text, or where that comes from.
     type: str
     default: ""
   image_parameter:
@@ -211,6 +219,8 @@ ARGUMENTS: dict[str, Any] = {
         **OPEN,
     },
     "content_url": {"type": "str", "default": ""},
+    "content_checksum": {"type": "str", "default": ""},
+    "allow_plain_http": {"type": "bool", "default": False},
     "apt_repository_url": {"type": "str", "default": ""},
     "apt_repository_key": {"type": "str", "default": "", "no_log": False},
     "image_parameter": {"type": "str", "default": DEFAULT_IMAGE},

@@ -19,16 +19,21 @@ _ENDPOINT = ("https_port", "ssh_port", "ca_bundle", "jupyter_index_url")
 _LINKED = ("group_vars/all/defaults.yml", "group_vars/users.yml")
 
 
-def account_settings(described: dict[str, Any]) -> dict[str, str]:
+def account_settings(described: dict[str, Any]) -> dict[str, Any]:
     """Return the settings for the account described in rehearsal.json.
 
     They are the contents of group_vars/all/local.yml; `described` holds rehearsal.json.
     """
     names = ("zone", "certificate_arn", "key_name", "private_key_file", "admin_cidr", "content_url")
-    settings = {"account_id": str(described["account"]), **{name: str(described[name]) for name in names}}
+    settings: dict[str, Any] = {
+        "account_id": str(described["account"]),
+        **{name: str(described[name]) for name in names},
+    }
     # Bucket and key are set from the path /<bucket>/<key>, because they cannot be derived from an address that is not
     # AWS's.
     _, settings["content_bucket"], settings["content_key"] = urlsplit(settings["content_url"]).path.split("/", 2)
+    # The rehearsal's servers have no TLS, and the content's checksum changes when content is published.
+    settings["allow_plain_http"] = True
     if "apt_repository_url" in described:
         settings["apt_probcomp_repository_url"] = str(described["apt_repository_url"])
         settings["apt_probcomp_suite"] = str(described["apt_suite"])

@@ -12,6 +12,7 @@ from ansible.module_utils.urls import SSLValidationError, open_url
 
 from ..aws.client import AwsClients
 from ..aws.errors import error_code
+from ..common.addresses import ALLOW, is_plain_http, unverified
 from ..common.names import absolute_name, host_name
 from ..output.host_summary import people
 from ..output.text import one_line, redact_url
@@ -136,15 +137,25 @@ def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]
 
 
 def check_content(findings: Findings, settings: Settings) -> None:
-    """Check by its first bytes that the content can be downloaded; note skipped parts."""
+    """Check by its first bytes that the content can be downloaded; note skipped parts.
+
+    Neither it nor the key of the packages may come over plain http with nothing to prove it, unless that is allowed.
+    """
     if not settings.apt_repository_url:
         findings.note("skipped: the lab's Debian packages, for no apt repository is set")
+    elif is_plain_http(settings.apt_repository_key) and not settings.allow_plain_http:
+        shown = redact_url(settings.apt_repository_key)
+        fix = f"give an https address, the key as text, or apt_probcomp_key_file; {ALLOW} takes the risk"
+        findings.problem(f"apt_probcomp_key {shown} is plain http, on which it can be replaced by another key", fix)
     url = settings.content_url
     if not url:
         findings.note("skipped: content and what it installs, for no content_url is set")
         return
-    fix = "correct content_url, or publish the archive there"
     shown = redact_url(url)
+    if unverified(url, settings.content_checksum, settings.allow_plain_http):
+        fix = f"give an https address, or content_checksum; {ALLOW} takes the risk"
+        findings.problem(f"content_url {shown} is plain http without a checksum, so that it can be replaced", fix)
+    fix = "correct content_url, or publish the archive there"
     try:
         # Not HEAD: a presigned S3 URL is signed for GET only.
         answer = open_url(

@@ -39,6 +39,8 @@ class Settings:
     image_parameter: str
     account_id: str = ""
     content_url: str = ""
+    content_checksum: str = ""
+    allow_plain_http: bool = False
     apt_repository_url: str = ""
     apt_repository_key: str = ""
     vault_password_file: str = ""

@@ -88,6 +88,9 @@ def test_a_repository_without_its_key_is_refused(
     monkeypatch.setenv("APT_PROBCOMP_REPOSITORY_URL", "https://packages.example.org/ubuntu")
     assert lab_repository.main(str(ROOT / "roles/apt_probcomp/defaults/main.yml")) == 1
     assert "APT_PROBCOMP_KEY" in capsys.readouterr().err
+    monkeypatch.setenv("APT_PROBCOMP_KEY", " HTTP://keys.invalid/a.asc")
+    assert lab_repository.main(str(ROOT / "roles/apt_probcomp/defaults/main.yml")) == 1
+    assert "plain http" in capsys.readouterr().err
     assert list(apt.iterdir()) == []
 
 

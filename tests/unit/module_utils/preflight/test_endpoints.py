@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import is_rehearsal
@@ -32,7 +32,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.support import ROOT
 
 
-def settings(**options: str) -> Settings:
+def settings(**options: Any) -> Settings:
     """Return settings of which only some are used."""
     names = ("region", "zone", "certificate_arn", "key_name", "private_key_file", "admin_cidr")
     values = dict.fromkeys((*names, "password_directory", "image_parameter"), "")
@@ -129,7 +129,7 @@ def site() -> Iterator[str]:
 )
 def test_content_is_looked_at_by_its_first_bytes(site: str, path: str, words: str) -> None:
     findings = Findings()
-    check_content(findings, settings(content_url=site + path, apt_repository_url="x"))
+    check_content(findings, settings(content_url=site + path, apt_repository_url="x", allow_plain_http=True))
     found = [problem.text for problem in findings.problems]
     assert bool(found) == bool(words) and all(words in text and "secret" not in text for text in found)
     assert Site.asked[-1] == "bytes=0-511" and findings.notes == []
@@ -138,8 +138,41 @@ def test_content_is_looked_at_by_its_first_bytes(site: str, path: str, words: st
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "no-address", "ftp2://x/y", "http://name.invalid/x"])
 def test_content_that_cannot_be_reached(url: str) -> None:
     findings = Findings()
-    check_content(findings, settings(content_url=url))
+    check_content(findings, settings(content_url=url, allow_plain_http=True))
     assert len(findings.problems) == 1 and "\n" not in findings.problems[0].text
+
+
+PLAIN = "is plain http"
+KEY_TEXT = "-----BEGIN PGP PUBLIC KEY BLOCK-----\nhttp://x\n"
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({}, ["content_url http://"]),
+        ({"content_checksum": "sha256:" + "0" * 64}, []),
+        ({"allow_plain_http": True}, []),
+        ({"content_url": ""}, []),
+        (
+            {"content_url": "", "apt_repository_key": " HTTP://keys.invalid/a.asc?token=secret"},
+            ["apt_probcomp_key http:"],
+        ),
+        ({"apt_repository_key": "http://keys.invalid/a.asc"}, ["apt_probcomp_key http:", "content_url http://"]),
+        ({"apt_repository_key": "http://keys.invalid/a.asc", "allow_plain_http": True}, []),
+        ({"content_url": "", "apt_repository_key": "https://keys.invalid/a.asc"}, []),
+        ({"content_url": "", "apt_repository_key": KEY_TEXT}, []),
+        ({"content_url": "", "apt_repository_key": "/keys/a.asc"}, []),
+        ({"content_url": "", "apt_repository_key": "http://keys.invalid/a.asc", "apt_repository_url": ""}, []),
+    ],
+)
+def test_what_could_be_replaced_on_the_way_is_refused(site: str, given: dict[str, Any], named: list[str]) -> None:
+    findings = Findings()
+    usual = {"content_url": f"{site}/content.tgz", "apt_repository_url": "http://packages.invalid/ubuntu"}
+    check_content(findings, settings(**{**usual, **given}))
+    found = [problem.text for problem in findings.problems]
+    assert len(found) == len(named) and all(PLAIN in text and "allow_plain_http: true" in text for text in found)
+    assert all(text.strip().startswith(words) for text, words in zip(found, named, strict=True)), found
+    assert not any("secret" in text or "\n" in text for text in found)
 
 
 def test_a_wildcard_stands_for_one_label() -> None:

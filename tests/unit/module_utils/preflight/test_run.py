@@ -193,7 +193,7 @@ def test_all_broken_together_are_all_found(account: World) -> None:
         settings |= changed(account) if callable(changed) else changed
     # Type and content are wrong too; a broken image leaves the type's machines without one, which is the image's
     # problem.
-    settings["content_url"] = "http://127.0.0.1:9/content.tgz"
+    settings |= {"content_url": "http://127.0.0.1:9/content.tgz", "allow_plain_http": True}
     found = account.sweep(*FLEET, machine("alice", instance="t3.medum"), **settings)
     for words in [
         *(BREAKAGES[name][2] for name in names),
