@@ -48,7 +48,17 @@ LATE = "it did not end in time"
 """Reason for ending an rsync that was only slow."""
 
 _REMARK = re.compile(r"rsync: connection unexpectedly closed|rsync error: ")
-_AUDIT = re.compile(r"CVE-2026-(?:537[89]\d|538\d\d|704[56]\d)")
+_WORST = ("CVE-2026-70458", "CVE-2026-70461")
+"""Writes beyond rsync's memory that the other side can cause; 3.5.0 is the first version without them."""
+_WORST_BEFORE_3_4 = (
+    "CVE-2024-12084",
+    "CVE-2024-12085",
+    "CVE-2024-12086",
+    "CVE-2024-12087",
+    "CVE-2024-12088",
+    "CVE-2024-12747",
+)
+"""The other side's writes into memory, and into and out of our files; 3.4.0 is the first version without them."""
 _CHANGELOGS = ("changelog.Debian.gz", "changelog.Debian.amd64.gz", "changelog.gz")
 _TRUNCATED = 1 << 20
 
@@ -78,7 +88,7 @@ def require_rsync(
     Raises NoRsync if there is none, or if it must be safe against a hostile machine and is not.
 
     Distributions fix vulnerabilities without changing the version, so an old version is accepted when its package's
-    changelog in `documents` (or rpm's) names the fixes.
+    changelog in `documents` (or rpm's) names each of the worst that this version has.
     """
     path = shutil.which("rsync")
     if path is None:
@@ -87,13 +97,22 @@ def require_rsync(
         return path
     version = _version(path)
     # The changelog describes the distribution's own program, not another rsync that comes first on the path.
-    if version >= SAFE or (Path(path).resolve() == packaged and _AUDIT.search(_changelog(documents))):
+    if version >= SAFE:
+        return path
+    holes = _holes(version, _changelog(documents) if Path(path).resolve() == packaged else "")
+    if not holes:
         return path
     shown = ".".join(map(str, version)) or "of an unknown version"
     raise NoRsync(
         f"rsync on this computer ({shown}) has known holes by which a machine could take it over: upgrade the package "
-        f"rsync, to {'.'.join(map(str, SAFE))} or to one whose changelog names CVE-2026-70458"
+        f"rsync, to {'.'.join(map(str, SAFE))} or to one whose changelog names {', '.join(holes)}"
     )
+
+
+def _holes(version: tuple[int, ...], changelog: str) -> list[str]:
+    """Return the worst holes of `version`, one before SAFE, that the `changelog` does not name."""
+    worst = _WORST if version >= (3, 4, 0) else (*_WORST_BEFORE_3_4, *_WORST)
+    return [hole for hole in worst if not re.search(rf"{hole}(?!\d)", changelog)]
 
 
 def _version(path: str) -> tuple[int, ...]:

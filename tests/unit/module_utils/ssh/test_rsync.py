@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import NoRsync, bounded, require_rsync
 
+OF_2024 = [f"CVE-2024-{number}" for number in (12084, 12085, 12086, 12087, 12088, 12747)]
+OF_2026 = ["CVE-2026-70458", "CVE-2026-70461"]
+
 
 def test_files_beyond_the_bound_cannot_be_written(tmp_path: Path) -> None:
     command = bounded(["head", "-c", "5000000", "/dev/zero"], 1_000_000)
@@ -23,7 +26,14 @@ def test_files_beyond_the_bound_cannot_be_written(tmp_path: Path) -> None:
         ("rsync  version 3.10.1  protocol version 32", "", True),
         ("rsync  version 3.4.1  protocol version 32", "", False),
         ("rsync  version 3.4.1  protocol version 32", "CVE-2024-12084", False),
-        ("rsync  version 3.2.7  protocol version 31", "  * fix CVE-2026-70458", True),
+        ("rsync  version 3.4.1  protocol version 32", "CVE-2026-53798 (a lesser one of the same audit)", False),
+        ("rsync  version 3.4.1  protocol version 32", "CVE-2026-70458", False),
+        ("rsync  version 3.4.1  protocol version 32", " ".join(OF_2026), True),
+        ("rsync  version 3.2.7  protocol version 31", " ".join(OF_2026), False),
+        ("rsync  version 3.2.7  protocol version 31", " ".join(OF_2024), False),
+        ("rsync  version 3.2.7  protocol version 31", " ".join([*OF_2024[1:], *OF_2026]), False),
+        ("rsync  version 3.2.7  protocol version 31", " ".join([*OF_2024[1:], *OF_2026, OF_2024[0] + "1"]), False),
+        ("rsync  version 3.2.7  protocol version 31", ", ".join([*OF_2024, *OF_2026]), True),
         ("openrsync: protocol version 29, rsync version 2.6.9 compatible", "", False),
     ],
 )
