@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import urllib.error
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
@@ -29,6 +30,9 @@ EXPIRY_NOTE = timedelta(days=21)
 """Remaining validity below which a certificate is noted in the plan."""
 CONTENT_TIMEOUT = 15
 """Timeout in seconds for the first bytes of the content."""
+CONTENT_PAUSES = (0.5, 1.0, 2.0)
+"""Seconds after which a server that is too busy is asked again."""
+CONTENT_ERROR_BYTES = 4096
 
 
 def covers(pattern: str, host: str) -> bool:
@@ -157,16 +161,7 @@ def check_content(findings: Findings, settings: Settings) -> None:
         findings.problem(f"content_url {shown} is plain http without a checksum, so that it can be replaced", fix)
     fix = "correct content_url, or publish the archive there"
     try:
-        # Not HEAD: a presigned S3 URL is signed for GET only.
-        answer = open_url(
-            url,
-            headers={"Range": "bytes=0-511"},
-            timeout=CONTENT_TIMEOUT,
-            http_agent="probcomp-stack",
-        )
-        with answer:
-            start = answer.read(512)
-            kind = answer.headers.get("Content-Type", "")
+        start, kind = _first_bytes(url)
     except urllib.error.HTTPError as error:
         findings.problem(f"the content {shown} answers {error.code}", fix)
     except (urllib.error.URLError, UrlConnectionError, SSLValidationError, OSError, ValueError) as error:
@@ -175,6 +170,25 @@ def check_content(findings: Findings, settings: Settings) -> None:
     else:
         if kind.startswith("text/html") or start.lstrip()[:1] == b"<":
             findings.problem(f"the content {shown} is a web page, not an archive", fix)
+
+
+def _first_bytes(url: str) -> tuple[bytes, str]:
+    """Return the first bytes at `url` and their type; a server that is too busy is asked again."""
+    for seconds in (*CONTENT_PAUSES, None):
+        try:
+            # Not HEAD: a presigned S3 URL is signed for GET only.
+            answer = open_url(
+                url, headers={"Range": "bytes=0-511"}, timeout=CONTENT_TIMEOUT, http_agent="probcomp-stack"
+            )
+        except urllib.error.HTTPError as error:
+            is_busy = error.code == 429 or error.code >= 500 or b"Throttling" in error.read(CONTENT_ERROR_BYTES)
+            if seconds is None or not is_busy:
+                raise
+            time.sleep(seconds)
+        else:
+            with answer:
+                return answer.read(512), answer.headers.get("Content-Type", "")
+    raise AssertionError("the last attempt returns or raises")
 
 
 def check_collisions(findings: Findings, requests: list[MachineRequest], existing: dict[str, str]) -> None:

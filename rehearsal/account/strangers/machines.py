@@ -102,4 +102,6 @@ def make_disks(register: Register, instances: dict[str, str]) -> None:
         InstanceId=instances["web/instance"], Name="web/image", TagSpecifications=named("image", "web/image")
     )
     register.note("images", image["ImageId"])
-    register.note("snapshots", cloud.ec2_backend.amis[image["ImageId"]].ebs_snapshot.id)
+    made = cloud.ec2_backend.amis[image["ImageId"]]
+    made.finish(True)  # It is months old: nothing of it is in progress.
+    register.note("snapshots", made.ebs_snapshot.id)
