@@ -155,7 +155,7 @@ class InventoryModule(AWSInventoryBase):
             super().parse(inventory, loader, path, cache=cache)
             if not reads_only_playbooks and command_line.needs_account(playbooks):
                 machines = self._machines(path, cache)
-                if not (is_refresh or command_line.lists_strangers(playbooks)):
+                if playbooks and not (is_refresh or command_line.lists_strangers(playbooks)):
                     self._name_strangers({machine["probcomp_instance_id"] for machine in machines})
         except (exceptions.BotoCoreError, exceptions.ClientError) as error:
             failure = errors.explain(error)

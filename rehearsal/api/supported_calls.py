@@ -35,6 +35,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
         "DeleteSnapshot",
         "DeleteTags",
         "DeleteVolume",
+        "DeleteVpcEndpoints",
         "DeregisterImage",
         "ImportKeyPair",
         "ModifyInstanceAttribute",

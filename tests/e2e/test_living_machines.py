@@ -59,7 +59,7 @@ def test_back_to_the_old_type_with_other_tags(workshop: Workshop) -> None:
 REFUSED = {
     "nothing to change": (UPDATE, ["say what to change", "instance="]),
     "no -l": ("stack_update.yml -e instance=t3.large", ["-l alice"]),
-    "a name": (f"{UPDATE} -e user={USER} -e note=x", ["chosen by -l"]),
+    "a name": (f"{UPDATE} -e user={USER} -e note=x", ["takes its machines by -l alone"]),
     "unknown type": (f"{UPDATE} -e instance=t3.lage", [USER, "t3.lage", "t3.large"]),
     "another architecture": (f"{UPDATE} -e instance=t4g.medium", [USER, "arm64", "x86_64"]),
     "not a date": (f"{UPDATE} -e expires=soon", ["expires='soon'", "2030-12-31"]),

@@ -22,7 +22,8 @@ LIKE_OURS = ("alice/instance", "bastion-dev/instance", "payroll/instance", "web/
 
 def strangers_named(workshop: Workshop, name: str) -> list[str]:
     """Return the ids of others' instances with this Name tag."""
-    return [key for key, item in workshop.strangers()["instances"].items() if item["tags"].get("Name") == name]
+    tag = {"Key": "Name", "Value": name}
+    return [key for key, item in workshop.strangers()["instances"].items() if tag in item["Tags"]]
 
 
 def test_all_users_means_ours(workshop: Workshop) -> None:

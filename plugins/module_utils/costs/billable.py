@@ -59,8 +59,8 @@ def find_endpoints(finder: ResourceFinder, stacks: dict[str, str]) -> tuple[dict
     for identities in parts(vpcs):
         filters = [{"Name": "vpc-id", "Values": identities}]
         for item in finder.clients.read_all("ec2", "describe_vpc_endpoints", "VpcEndpoints", Filters=filters):
+            interfaces |= set(item.get("NetworkInterfaceIds", []))
             if item["State"].lower() not in GONE:
-                interfaces |= set(item.get("NetworkInterfaceIds", []))
                 zones = len(item.get("SubnetIds", []))
                 price = None if item["VpcEndpointType"] == "Gateway" else prices.VPC_ENDPOINT
                 kind = f"VPC endpoint {item['ServiceName'].rpartition('.')[2]}"

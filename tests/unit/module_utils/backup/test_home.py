@@ -214,7 +214,7 @@ RUN = """
 import pathlib, sys
 from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
 machine = backup.Machine("alice", sys.argv[1], 2222, "ubuntu", "ssh.alice.stack.example.org", sys.argv[2] + "/pin")
-backup.save(machine, "", sys.argv[3], pathlib.Path(sys.argv[2], "backups"), backup.Limits(10**9, 60))
+backup.save(machine, "", backup.Home(sys.argv[3]), pathlib.Path(sys.argv[2], "backups"), backup.Limits(10**9, 60))
 """
 
 
