@@ -103,5 +103,6 @@ def make_disks(register: Register, instances: dict[str, str]) -> None:
     )
     register.note("images", image["ImageId"])
     made = cloud.ec2_backend.amis[image["ImageId"]]
-    made.finish(True)  # It is months old: nothing of it is in progress.
+    # It is months old: nothing of it is in progress.
+    made.state, made.ebs_snapshot.status = "available", "completed"
     register.note("snapshots", made.ebs_snapshot.id)

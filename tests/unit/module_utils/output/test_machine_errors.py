@@ -73,7 +73,8 @@ def test_logs(failing: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.M
 
 def test_homes(failing: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(home, "_save", lambda machine, *_: failing(machine.user, None))
-    saved = {item.user: item for item in home.save_all(machines(tmp_path), "", "/h", tmp_path, home.Limits(1, 9), 2)}
+    limits = home.Limits(1, 9)
+    saved = {item.user: item for item in home.save_all(machines(tmp_path), "", home.Home("/h"), tmp_path, limits, 2)}
     assert_clean(saved[HOSTILE].reason)
     assert [saved[user].status for user in USERS] == ["nothing_to_save", "failed", "nothing_to_save"]
 
