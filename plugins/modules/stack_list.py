@@ -181,7 +181,7 @@ def list_machines(module: AwsModule) -> dict[str, Any]:
     commands = repairs(found, attention, defaults)
     if commands:
         output += ["", "this puts it right:", *(f"  {command}" for command in commands)]
-    output += stranger_lines(seen.strangers())
+    output += stranger_lines(seen.strangers(), found)
     kept = Kept()
     if parameters["register_file"]:
         where = f"account {account.id} region {account.region}"

@@ -158,7 +158,7 @@ def misuse(playbooks: Iterable[Path], limit: str | None, given: Iterable[str] = 
         if hosts == "users" and ways:
             return (
                 f"{playbook.name} takes its machines by -l alone, and -e {'= and '.join(ways)}= names some, too: "
-                "leave one of the two out; nothing was touched"
+                "leave out what names machines in -e; nothing was touched"
             )
     return None
 

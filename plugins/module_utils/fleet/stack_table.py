@@ -10,7 +10,7 @@ from datetime import date
 from typing import Any
 
 from ..aws.client import tags_of
-from ..common.names import IMAGE_MACHINE
+from ..common.names import IMAGE_MACHINE, instance_tag
 from ..output.table import Column, fitted
 from ..output.text import one_line
 from .machines import FleetMachine, end_date
@@ -183,11 +183,16 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
     return output
 
 
-def stranger_lines(instances: Iterable[dict[str, Any]]) -> list[str]:
-    """Return lines about instances that are named like ours and that no stack of ours made."""
+def stranger_lines(instances: Iterable[dict[str, Any]], machines: Iterable[FleetMachine] = ()) -> list[str]:
+    """Return lines about instances that are named like ours and that no stack of ours made.
+
+    Where one of `machines` has the same name, its id stands beside.
+    """
+    ours = {instance_tag(machine.user): f" (ours is {machine.instance_id})" for machine in machines}
+    named = ((one_line(tags_of(item)["Name"], 60), item) for item in instances)
     shown = sorted(
-        f"  {one_line(tags_of(item)['Name'], 60)} {item['InstanceId']} {item['InstanceType']} {item['State']['Name']}"
-        for item in instances
+        f"  {name} {item['InstanceId']} {item['InstanceType']} {item['State']['Name']}{ours.get(name, '')}"
+        for name, item in named
     )
     return ["", "not ours, though named so; no command touches them:", *shown] if shown else []
 

@@ -32,4 +32,4 @@ def check_records(findings: Findings, clients: AwsClients, zone: str, users: lis
             if not is_our_record(record, balancers):
                 name = absolute_name(record["Name"])
                 what = f"the record {name} {record['Type']} exists already and is not ours"
-                findings.problem(what, "take another user name, or remove it first", hosts[name.removeprefix(SSH)])
+                findings.problem(what, "take another user name, or ask whose it is", hosts[name.removeprefix(SSH)])
