@@ -51,7 +51,8 @@ def take(register: Register) -> Snapshot:
 
 def _described(cloud: Cloud, operation: str, key: str, identity: str, request: dict[str, Any]) -> dict[str, Any]:
     answer = getattr(cloud.ec2, operation)(**request)
-    return {item[identity]: item for item in answer[key]}
+    # An endpoint is described for a while after its deletion.
+    return {item[identity]: item for item in answer[key] if item.get("State") != "deleted"}
 
 
 def _instances(cloud: Cloud) -> dict[str, Any]:

@@ -260,6 +260,8 @@ def test_a_guarded_network_cannot_be_deleted(server: Server) -> None:
     assert guard["security_group"] in server.control("GET", "strangers")["security_groups"]
     with pytest.raises(requests.HTTPError):
         server.control("POST", "guard", {"vpc": "vpc-none"})
+    server.client("ec2").delete_vpc_endpoints(VpcEndpointIds=[guard["endpoint"]])
+    assert guard["endpoint"] not in server.control("GET", "strangers")["endpoints"]
 
 
 def test_a_machine_launched_by_anybody_else_is_no_stranger(server: Server) -> None:
