@@ -101,13 +101,12 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import A
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, DOMAIN, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
-    Resource,
-    ResourceFinder,
     alike,
     find_machines,
     find_networks,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_report import plan_lines, proof_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Resource, ResourceFinder
 
 ARGUMENTS: dict[str, Any] = {
     "users": {"type": "list", "elements": "str", "default": []},

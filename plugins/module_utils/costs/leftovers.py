@@ -14,9 +14,7 @@ from ..aws.load_balancers import SSH, Tagged, is_our_record, load_balancers, tar
 from ..aws.ownership import STACK_NAME_TAG, machine_stacks, network_of, network_stacks
 from ..common.names import RESERVED, USER_NAME, absolute_name, nearest
 from .billable import GONE, add_load_balancers, as_resource, find_charged, find_endpoints
-from .resources import Item, Resource, ResourceFinder, owner_of
-
-__all__ = ["Resource", "ResourceFinder", "alike", "find_machines", "find_networks", "owner_of"]
+from .resources import Item, ResourceFinder
 
 
 def find_machines(finder: ResourceFinder, users: list[str], stack_domain: str, zone: str) -> None:

@@ -9,7 +9,7 @@ from ..aws import prices
 from ..common.names import by_number
 from ..output.host_summary import people
 from ..output.text import one_line
-from .leftovers import Resource
+from .resources import Resource
 
 _MOST_NAMES = 3
 

@@ -52,11 +52,6 @@ class FleetMachine:
     stack_type: str = ""
     """Instance type in the parameters of the stack; EC2's may have been changed by hand."""
 
-    @property
-    def is_complete(self) -> bool:
-        """Whether the stack is in a complete status."""
-        return self.stack_status in COMPLETE
-
     def is_overdue(self, today: date) -> bool:
         """Return whether the end date has passed."""
         day = end_date(self.expires)

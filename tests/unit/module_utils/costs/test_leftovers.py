@@ -13,18 +13,16 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import network_stack_name, stack_name
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers import (
-    Resource,
-    ResourceFinder,
     alike,
     find_machines,
     find_networks,
-    owner_of,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.leftovers_report import (
     costs,
     plan_lines,
     proof_lines,
 )
+from ansible_collections.probcomp.stack.plugins.module_utils.costs.resources import Resource, ResourceFinder, owner_of
 from botocore.exceptions import ClientError
 
 from tests.support.preflight_world import READING, REGION, World, world
