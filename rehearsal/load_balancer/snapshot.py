@@ -101,10 +101,13 @@ def take(account: str, region: str, reach: Reach) -> Picture:
         balancers = list(backend.load_balancers.values())
         wanted = {arn for balancer in balancers for item in balancer.listeners.values() for arn in item.certificates}
         issued = acm_backends[account][region]._certificates
+        # moto's own look for one instance copies all of them, too slow for each of a thousand targets.
+        reservations = ec2_backends[account][region].reservations.values()
+        instances = {instance.id: instance for reservation in reservations for instance in reservation.instances}
         return Picture(
             names=_names(account),
             balancers={item.dns_name.lower(): _balancer(item, account, region) for item in balancers},
-            groups={item.arn: _group(item, account, region, sources[item.arn], reach) for item in groups},
+            groups={item.arn: _group(item, instances, sources[item.arn], reach) for item in groups},
             certificates={
                 arn: (issued[arn].cert + b"\n" + issued[arn].chain, issued[arn].key) for arn in wanted if arn in issued
             },
@@ -196,7 +199,9 @@ def _action(actions: list[FakeAction]) -> Action:
     return Action(forward=tuple((item["TargetGroupArn"], int(item.get("Weight", 1))) for item in groups))
 
 
-def _group(group: FakeTargetGroup, account: str, region: str, source: firewall.Source, reach: Reach) -> TargetGroup:
+def _group(
+    group: FakeTargetGroup, instances: dict[str, Instance], source: firewall.Source, reach: Reach
+) -> TargetGroup:
     check = None
     if group.health_check_enabled:
         check = HealthCheck(
@@ -210,7 +215,7 @@ def _group(group: FakeTargetGroup, account: str, region: str, source: firewall.S
         )
     targets = []
     for item in group.targets.values():
-        instance = ec2_backends[account][region].get_instance_by_id(item["Id"])
+        instance = instances.get(item["Id"])
         port = int(item["Port"])
         health_port = port if group.health_check_port == "traffic-port" else int(group.health_check_port or port)
         running = instance is not None and instance.state == "running"
