@@ -198,7 +198,8 @@ def _check_functions(template: Template) -> None:
         if name not in intrinsics.VALUE_FUNCTIONS:
             raise ValidationError(f"Template error: {name} in {where} is not supported by the rehearsal")
     for where, name in _functions({"Conditions": template.conditions}):
-        allowed = intrinsics.CONDITION_FUNCTIONS | {"Ref", "Fn::FindInMap", "Fn::Select", "Fn::Join", "Fn::Sub"}
+        values_too = {"Ref", "Fn::FindInMap", "Fn::Select", "Fn::Split", "Fn::Join", "Fn::Sub"}
+        allowed = intrinsics.CONDITION_FUNCTIONS | values_too
         if name not in allowed:
             raise ValidationError(f"Template error: {name} in {where} is not supported by the rehearsal")
 

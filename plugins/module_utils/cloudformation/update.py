@@ -6,6 +6,7 @@ A change set is created, checked, and executed only if the machine is kept. Only
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +22,10 @@ PREFIX = "probcomp-update-"
 INSTEAD = "make another machine for it (stack_create.yml) and bring the home over (scripts/get, scripts/put)"
 """The remedy when a change would lose the disk."""
 
+SINCE = {"CpuCredits": "cpu_credits"}
+"""Settings by parameter that stacks of earlier versions do not have."""
+
+_GONE = re.compile(r"for parameter name (?P<parameter>KeyName|ImageId) does not exist")
 _RESIZING = "InstanceType"
 # For one update whose change set was checked, when CloudFormation takes a resize for the replacement that the stack
 # policy denies. A change set cannot be executed under another policy.
@@ -128,7 +133,7 @@ class StackUpdater:
         if found["Status"] != "CREATE_COMPLETE":
             reason = plain_reason(found.get("StatusReason", "")) or "CloudFormation gave no reason"
             is_empty = "didn't contain changes" in reason or "No updates are to be performed" in reason
-            reason = "" if is_empty else f"CloudFormation cannot work out the update: {reason}"
+            reason = "" if is_empty else f"CloudFormation cannot work out the update: {with_remedy(reason)}"
         elif against := objection(found["Changes"], self.logical_id, job.may_resize):
             reason = f"{against}; nothing was changed: {INSTEAD}"
         else:
@@ -160,7 +165,22 @@ class StackUpdater:
             self.api.update({"StackName": job.old_id, **_wanted(job, stack), **policy})
             job.submitted_at = self.clock.now()
         else:
-            job.finish("failed", stack, f"the update failed and was taken back ({failure})")
+            job.finish("failed", stack, f"the update failed and was taken back ({with_remedy(str(failure))})")
+
+
+def with_remedy(reason: str) -> str:
+    """Return the reason, with what helps a stack whose key pair or image is gone.
+
+    Only templates of earlier versions have CloudFormation look both up at every update.
+    """
+    match = _GONE.search(reason)
+    if not match:
+        return reason
+    if match["parameter"] == "KeyName":
+        remedy = "import a key pair of that name, with any key, and give the same command again"
+    else:
+        remedy = f"the machine is tied to its image: {INSTEAD}"
+    return f"{reason}; {remedy}"
 
 
 def refusal(job: Job, stack: Stack) -> str:
@@ -186,7 +206,11 @@ def differs(job: Job, stack: Stack) -> bool:
     Raises ValueError for parameters that the stack does not have.
     """
     current = parameters_of(stack)
-    if unknown := sorted(job.parameters.keys() - current.keys()):
+    missing = job.parameters.keys() - current.keys()
+    if settings := [setting for parameter, setting in SINCE.items() if parameter in missing]:
+        what = f"its stack was made before there was {' and '.join(settings)}, and keeps its template"
+        raise ValueError(f"{what}: leave it out, or {INSTEAD}")
+    if unknown := sorted(missing):
         raise ValueError(f"its stack has no parameter {', '.join(unknown)}: it was not made by stack_create.yml")
     return any(current[key] != value for key, value in job.parameters.items()) or wanted_tags(job, stack) != {
         key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")

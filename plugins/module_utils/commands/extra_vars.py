@@ -29,7 +29,8 @@ To change them AWS would replace the machine and its disk.
 ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
 SETTINGS = (
     *("user", "users", "base", "low", "high", "roster"),
-    *("instance", "ami", "network", "volume_size", "owner", "organization", "purpose", "note", "expires"),
+    *("instance", "cpu_credits", "ami", "network", "volume_size"),
+    *("owner", "organization", "purpose", "note", "expires"),
     *("archive", "backup", "cancel", "confirm", "force"),
     *layout.SETTINGS,
     *destination.SETTINGS,
@@ -43,6 +44,7 @@ _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TAG_SIGNS = "_.:/=+-@"
 _TEXTS = ("owner", "organization", "purpose", "note")
 _ANSWERS = ("backup", "cancel", "confirm", "force")
+_CREDITS = ("standard", "unlimited")
 _VOLUME_GIB = (8, 16384)
 
 
@@ -66,6 +68,7 @@ def setting_problem(name: str, value: object) -> str | None:
     """
     check = {
         "instance": _instance_problem,
+        "cpu_credits": _credits_problem,
         "ami": _image_problem,
         "network": _network_problem,
         "volume_size": _volume_problem,
@@ -166,6 +169,10 @@ def _header_problem(header: list[str]) -> str | None:
 def _instance_problem(value: object) -> str | None:
     valid = isinstance(value, str) and _INSTANCE_TYPE.fullmatch(value)
     return None if valid else "an instance type looks like t3.medium"
+
+
+def _credits_problem(value: object) -> str | None:
+    return None if value in _CREDITS else f"must be {' or '.join(_CREDITS)}"
 
 
 def _image_problem(value: object) -> str | None:

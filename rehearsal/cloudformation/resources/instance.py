@@ -36,6 +36,7 @@ class Instance(ResourceType):
         words(
             "ImageId InstanceType KeyName SubnetId SecurityGroupIds AvailabilityZone PrivateIpAddress UserData "
             "DisableApiTermination PropagateTagsToVolumeOnCreation IamInstanceProfile MetadataOptions "
+            "InstanceInitiatedShutdownBehavior CreditSpecification CreditSpecification.CPUCredits "
             "BlockDeviceMappings BlockDeviceMappings.DeviceName BlockDeviceMappings.Ebs Tags Tags.Key Tags.Value"
         )
         | {f"MetadataOptions.{name}" for name in _METADATA}
@@ -51,8 +52,10 @@ class Instance(ResourceType):
         arguments = only(
             properties,
             *("ImageId", "KeyName", "SubnetId", "SecurityGroupIds", "PrivateIpAddress", "BlockDeviceMappings"),
-            *("MetadataOptions", "UserData"),
+            *("MetadataOptions", "UserData", "InstanceInitiatedShutdownBehavior"),
         )
+        if credits := _credits(properties):
+            arguments["CreditSpecification"] = {"CpuCredits": credits}
         if "AvailabilityZone" in properties and "SubnetId" not in properties:
             arguments["Placement"] = {"AvailabilityZone": properties["AvailabilityZone"]}
         if "IamInstanceProfile" in properties:
@@ -102,8 +105,15 @@ class Instance(ResourceType):
             for mapping in new.get("BlockDeviceMappings", []):
                 ebs = only(mapping["Ebs"], "DeleteOnTermination") or {"DeleteOnTermination": True}
                 self._modify(physical_id, BlockDeviceMappings=[{"DeviceName": mapping["DeviceName"], "Ebs": ebs}])
+        if differs("InstanceInitiatedShutdownBehavior"):
+            behavior = new.get("InstanceInitiatedShutdownBehavior", "stop")
+            self._modify(physical_id, InstanceInitiatedShutdownBehavior={"Value": behavior})
         if differs("InstanceType") or differs("UserData"):
             self._change_stopped(physical_id, old, new)
+        # After the type: one that is not burstable has none. Without a value, the machine keeps what it has.
+        if differs("CreditSpecification") and (credits := _credits(new)):
+            specification = {"InstanceId": physical_id, "CpuCredits": credits}
+            self.cloud.ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[specification])
 
     def delete(self, physical_id: str, properties: Properties) -> None:
         if not self.is_gone(physical_id):
@@ -178,6 +188,10 @@ class Instance(ResourceType):
         answer = self.cloud.ec2.describe_instances(InstanceIds=[instance_id])
         machine: dict[str, Any] = answer["Reservations"][0]["Instances"][0]
         return machine
+
+
+def _credits(properties: Properties) -> str:
+    return str(properties.get("CreditSpecification", {}).get("CPUCredits", ""))
 
 
 def _without_deletion(properties: Properties) -> str:

@@ -20,7 +20,7 @@ from moto.ec2.responses.instances import InstanceResponse
 
 from rehearsal.api.errors import AwsError
 from rehearsal.services import service_quotas
-from rehearsal.services.ec2 import account_images
+from rehearsal.services.ec2 import account_images, credits
 from rehearsal.services.ec2.instances import InstanceLife
 from rehearsal.services.ec2.states import incorrect_state
 from rehearsal.settings import Settings
@@ -47,6 +47,7 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
         _then(SecurityGroupBackend, name, lambda *_: life.changed())
     _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
     account_images.install(life)
+    credits.install()
 
 
 def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:
