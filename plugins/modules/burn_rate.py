@@ -71,6 +71,7 @@ lines:
 from datetime import UTC, datetime
 from typing import Any
 
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import cpu_credits
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import resolve_account
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.prices import SNAPSHOT
@@ -103,7 +104,8 @@ def build_report(module: AwsModule) -> dict[str, Any]:
     made = rows(found, users, now.date())
     total = bill(found, listed)
     notes = footnotes(listed, account.region, any(resource.item == SNAPSHOT for resource in found))
-    notes += listed.notes
+    running = [(user.type, user.cpu_credits, user.vcpus) for user in users if user.state in ("pending", "running")]
+    notes += [*cpu_credits.notes(running, listed), *listed.notes]
     try:
         listed.save()
     except OSError as error:

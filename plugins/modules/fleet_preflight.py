@@ -57,6 +57,11 @@ options:
         description: GiB of the disk.
         type: int
         required: true
+      cpu_credits:
+        description: Credits of a machine of a T type; empty for AWS's own.
+        type: str
+        choices: ["", standard, unlimited]
+        default: ""
       has_password:
         description: Whether a user will log in, so that there must be a password file.
         type: bool
@@ -197,6 +202,7 @@ MACHINE = {
     "ami": {"type": "str", "default": ""},
     "network": {"type": "str", "required": True},
     "volume_size": {"type": "int", "required": True},
+    "cpu_credits": {"type": "str", "choices": ["", "standard", "unlimited"], "default": ""},
     "has_password": {"type": "bool", "default": True, "no_log": False},
 }
 DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"

@@ -90,7 +90,7 @@ def footnotes(listed: prices.PriceList, region: str, found_snapshots: bool) -> l
     unit = listed.per_hour(prices.CAPACITY_UNIT)
     capacity = f"${unit.normalize():f}" if unit is not None else "an unknown price"
     output = [
-        f"region {region} only, and without what only use tells: traffic, CPU credits of T types, S3, Route 53,",
+        f"region {region} only, and without what only use tells: traffic, CPU credits, S3, Route 53,",
         f"and {capacity} an hour for each capacity unit (LCU) that a load balancer uses",
     ]
     if found_snapshots:

@@ -51,6 +51,10 @@ class FleetMachine:
     """Whether its instance has the Name tag of its user."""
     stack_type: str = ""
     """Instance type in the parameters of the stack; EC2's may have been changed by hand."""
+    cpu_credits: str = ""
+    """Credits in the parameters of the stack, "" for AWS's own."""
+    vcpus: int = 0
+    """vCPUs of its instance, 0 without one."""
 
     def is_overdue(self, today: date) -> bool:
         """Return whether the end date has passed."""
@@ -112,6 +116,7 @@ def _machine(
     host = parameters.get("HostName") or f"{user}.{stack_domain}"
     image = _image_id(stack, instance)
     described = images.get(image, {})
+    options = (instance or {}).get("CpuOptions", {})
     return FleetMachine(
         user=user,
         state=instance["State"]["Name"] if instance else gone,
@@ -128,5 +133,7 @@ def _machine(
         url=f"https://{host}" if https_port == 443 else f"https://{host}:{https_port}",
         has_own_name=instance is None or has_own_name(tags_of(instance), user),
         stack_type=parameters.get("InstanceType", ""),
+        cpu_credits=parameters.get("CpuCredits", ""),
+        vcpus=options.get("CoreCount", 0) * options.get("ThreadsPerCore", 0),
         **{name: tags.get(name, "") for name in TEXT_TAGS},
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..aws.client import AwsClients
 from ..aws.region_state import Survey
+from ..cloudformation.job import parameters_of
 from ..common.names import network_stack_name, stack_name
 from . import instance_types as types
 from .findings import Findings
@@ -23,6 +24,7 @@ class MachinePlan:
     instance: str = ""
     architecture: str = ""
     vcpus: int = 0
+    cpu_credits: str = ""
     image: str = ""
     root_device_name: str = ""
     zones: list[str] = field(default_factory=list)
@@ -71,8 +73,11 @@ def plan_machines(
 ) -> dict[str, MachinePlan]:
     """Return each user's machine plan; report incompatible types, images and zones."""
     plans = {m.user: MachinePlan(m, m.user in existing, seen.status(stack_name(m.user)), m.instance) for m in requests}
+    for plan in plans.values():
+        plan.cpu_credits = plan.request.cpu_credits
     for user in existing:
-        _copy_existing(plans[user], seen.machine(user) or {})
+        parameters = parameters_of(seen.stacks.get(stack_name(user), {}))
+        _copy_existing(plans[user], seen.machine(user) or {}, parameters.get("CpuCredits", ""))
     for plan in plans.values():
         if description := known.described.get(plan.instance):
             plan.architecture = plan.architecture or types.architecture(description)
@@ -84,12 +89,13 @@ def plan_machines(
     return plans
 
 
-def _copy_existing(plan: MachinePlan, instance: dict[str, Any]) -> None:
+def _copy_existing(plan: MachinePlan, instance: dict[str, Any], cpu_credits: str) -> None:
     """Copy the properties of an existing instance to its plan."""
     plan.instance = instance["InstanceType"]
     plan.image = instance["ImageId"]
     plan.root_device_name = instance.get("RootDeviceName", "")
     plan.architecture = instance.get("Architecture", "")
+    plan.cpu_credits = cpu_credits
     plan.zones = [instance["Placement"]["AvailabilityZone"]]
 
 

@@ -12,7 +12,7 @@ from ..common import names
 class MachineRequest:
     """A requested machine: `volume_size` in GiB; `ami` "" means the default image.
 
-    `has_password` is False for a machine without user logins.
+    `cpu_credits` "" means AWS's own for the type. `has_password` is False for a machine without user logins.
     """
 
     user: str
@@ -22,6 +22,7 @@ class MachineRequest:
     fleet: str = ""
     ami: str = ""
     has_password: bool = True
+    cpu_credits: str = ""
 
 
 @dataclass(frozen=True)

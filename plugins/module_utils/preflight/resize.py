@@ -9,7 +9,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from ..aws import prices, quotas
+from ..aws import cpu_credits, prices, quotas
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import explain
 from ..aws.region_state import Survey
@@ -23,6 +23,9 @@ from .machines import MachinePlan, Types, read_types
 from .plan import table
 from .quotas import COUNTING_STATES, check_quota, vcpu_needs
 from .request import MachineRequest
+
+CREDITS = "CpuCredits"
+"""The stacks' parameter for CPU credits."""
 
 
 @dataclass
@@ -69,8 +72,13 @@ def plan_resize(
         with findings.checking("quotas"):
             _check_room(findings, clients, seen, fitting, known, parameter)
         plan.problems = [problem.text for problem in findings.problems]
-        plan.lines = _resize_lines(fitting, known, parameter, price_list) + findings.notes + price_list.notes
-    plan.lines += _tag_lines(jobs, seen)
+        plan.lines = _resize_lines(fitting, known, parameter, price_list)
+        each = [
+            (job.parameters[parameter], _credits(job, seen), _vcpus(known, job.parameters[parameter]))
+            for job in fitting
+        ]
+        plan.lines += [*cpu_credits.notes(each, price_list), *findings.notes, *price_list.notes]
+    plan.lines += _credit_lines(jobs, seen) + _tag_lines(jobs, seen)
     return plan
 
 
@@ -166,6 +174,10 @@ def _check_room(
         findings.note(note)
 
 
+def _credits(job: UpdateJob, seen: Survey) -> str:
+    return job.parameters.get(CREDITS, parameters_of(seen.stacks[job.name]).get(CREDITS, ""))
+
+
 def _vcpus(known: Types, name: str) -> int:
     description = known.described.get(name)
     return types.vcpus(description) if description else 0
@@ -193,6 +205,16 @@ def _resize_lines(jobs: list[UpdateJob], known: Types, parameter: str, listed: p
         return [*lines, "a price is unknown"]
     word = "more" if more >= 0 else "less"
     return [*lines, f"together ${prices.dollars(abs(more), 4)} per hour {word} while they run"]
+
+
+def _credit_lines(jobs: list[UpdateJob], seen: Survey) -> list[str]:
+    kinds: dict[str, list[str]] = {}
+    for job in jobs:
+        old = parameters_of(seen.stacks.get(job.name, {})).get(CREDITS)
+        new = job.parameters.get(CREDITS, old)
+        if old is not None and old != new:
+            kinds.setdefault(f"cpu_credits: {old or 'those of AWS'} -> {new}", []).append(job.user)
+    return [f"{people(users)}: {line}" for line, users in kinds.items()]
 
 
 def _tag_lines(jobs: list[UpdateJob], seen: Survey) -> list[str]:

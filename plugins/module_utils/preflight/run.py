@@ -6,7 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from ..aws import prices, quotas
+from ..aws import cpu_credits, prices, quotas
 from ..aws.account import banner, is_rehearsal
 from ..aws.client import AwsClients
 from ..aws.errors import explain
@@ -136,7 +136,8 @@ def _check_fleet(
     if is_seen:
         limits = quotas.Quotas(clients.client("service-quotas"), explain, errors)
         fleet.room = check_room(findings, clients, seen, fleet.plans, known, limits, cost_in_words(fleet.total))
-    for note in listed.notes:
+    each = [(planned.instance, planned.cpu_credits, planned.vcpus) for planned in fleet.plans.values()]
+    for note in [*cpu_credits.notes(each, listed), *listed.notes]:
         findings.note(note)
     try:
         listed.save()

@@ -26,7 +26,7 @@ def install() -> None:
         instance_type = self._get_param("InstanceType") or "m1.small"
         if asked:
             _check(instance_type, asked)
-        self.ec2_backend.asked_credits = asked  # type: ignore[attr-defined]  # until the backend launches, below
+        self.ec2_backend.asked_credits = asked  # until the backend launches, below
         return run_instances(self)
 
     def launch_with_credits(self: Any, *args: Any, **kwargs: Any) -> Reservation:

@@ -48,6 +48,8 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
     _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
     account_images.install(life)
     credits.install()
+    # moto has no such attribute.
+    Instance.cpu_options = property(_cpu_options)  # type: ignore[attr-defined]
 
 
 def _then(owner: type, name: str, after: Callable[[Any, Any], object]) -> None:
@@ -219,6 +221,13 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
 
     InstanceResponse.terminate_instances = terminated
     General.get_console_output = get_console_output
+
+
+def _cpu_options(instance: Instance) -> dict[str, int]:
+    info = INSTANCE_TYPES[instance.instance_type]["VCpuInfo"]
+    vcpus = int(info["DefaultVCpus"])
+    cores = int(info.get("DefaultCores", vcpus))
+    return {"CoreCount": cores, "ThreadsPerCore": vcpus // cores}
 
 
 def _default_subnet(backend: Any, zone: str | None) -> str:
