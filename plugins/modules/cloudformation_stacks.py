@@ -44,6 +44,20 @@ options:
         description: Name of the parameter that holds the ARN of the listener.
         type: str
         required: true
+  other_subnets:
+    description:
+      - Make a stack once more, in another subnet, when EC2 has no capacity for its machine in the first one.
+      - A stack that AWS throttled is made once more in any case.
+    type: dict
+    suboptions:
+      parameter:
+        description: Name of the parameter for the subnet.
+        type: str
+        required: true
+      subnets:
+        description: By user, the subnets in which the machine may lie, each with its C(id) and C(zone).
+        type: dict
+        required: true
   instance_logical_id:
     description:
       - Name of the instance in the template.
@@ -153,6 +167,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batc
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter, refuse_unsaved
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.elsewhere import Elsewhere
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
@@ -161,6 +176,7 @@ _PRIORITY = {
     "parameter": {"type": "str", "required": True},
     "listener_parameter": {"type": "str", "required": True},
 }
+_SUBNETS = {"parameter": {"type": "str", "required": True}, "subnets": {"type": "dict", "required": True}}
 ARGUMENTS = {
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
     **STACKS,
@@ -168,6 +184,7 @@ ARGUMENTS = {
     "stack_policy": {"type": "str"},
     "termination_protection": {"type": "bool", "default": False},
     "allocate_priority": {"type": "dict", "options": _PRIORITY},
+    "other_subnets": {"type": "dict", "options": _SUBNETS},
     "instance_logical_id": {"type": "str"},
     "saved_instances": {"type": "dict"},
     "update": {"type": "bool", "default": False},
@@ -187,6 +204,13 @@ def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> lis
     if option := params["allocate_priority"]:
         elbv2 = module.client("elbv2", config=CLIENT_SETTINGS)
         creator.priorities = Priorities(elbv2, option["parameter"], option["listener_parameter"], clock)
+    if option := params["other_subnets"]:
+        every = [subnet for subnets in option["subnets"].values() for subnet in subnets]
+        creator.elsewhere = Elsewhere(
+            option["parameter"],
+            {user: [subnet["id"] for subnet in subnets] for user, subnets in option["subnets"].items()},
+            {subnet["id"]: subnet["zone"] for subnet in every},
+        )
     # A priority must differ from those of all stacks.
     stacks = api.all() if creator.priorities else api.named([job.name for job in jobs])
     if params["instance_logical_id"]:

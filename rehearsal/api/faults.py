@@ -18,9 +18,10 @@ class Fault:
     """One injected fault; `kind` decides which fields matter."""
 
     kind: str = "api"
-    """Kind of fault: `api`, `resource` or `machine`.
+    """Kind of fault: `api`, `resource`, `capacity` or `machine`.
 
-    `api`: a request fails; `resource`: a stack's resource cannot be created.
+    `api`: a request fails; `resource`: a stack's resource cannot be created; `capacity`: a zone has no room for an
+    instance, with `match` in "t3.medium us-east-1a".
     """
     service: str = ""
     """api: service as botocore names it, e.g. `cloudformation`; empty matches all."""
@@ -75,7 +76,7 @@ class Fault:
         return True
 
 
-_KINDS = ("api", "resource", "machine")
+_KINDS = ("api", "resource", "capacity", "machine")
 _EFFECTS = ("no-boot", "no-console", "no-image")
 _lock = threading.Lock()
 _faults: list[Fault] = []
@@ -143,6 +144,11 @@ def resource_fault(stack_name: str, logical_id: str) -> str | None:
         lambda fault: fault.kind == "resource" and fault.match in stack_name and fault.logical_id in ("", logical_id)
     )
     return fault.message if fault else None
+
+
+def capacity_fault(instance_type: str, zone: str) -> bool:
+    """Return whether this zone has no room for an instance of this type."""
+    return _first(lambda fault: fault.kind == "capacity" and fault.match in f"{instance_type} {zone}") is not None
 
 
 def machine_fault(effect: str, instance_id: str, name: str) -> bool:

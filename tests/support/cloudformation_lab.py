@@ -21,6 +21,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batc
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.elsewhere import Elsewhere
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from botocore.exceptions import ConnectionClosedError
@@ -66,6 +67,7 @@ class Lab:
         self.api = StackApi(cloud.stacks, self.clock, submissions_per_second=10)
         self.network: dict[str, str] = {}
         self.warnings: list[str] = []
+        self.elsewhere: Elsewhere | None = None
 
     def make_network(self, cidr: str) -> dict[str, Any]:
         certificates = self.cloud.certificates.list_certificates()["CertificateSummaryList"]
@@ -79,6 +81,7 @@ class Lab:
         jobs = [Job(f"probcomp-stack-{user}", user, self._parameters(user, instance_type)) for user in users]
         creator = StackCreator(self.api, Wanted(STACK_TEMPLATE, POLICY, termination_protection=True), self.clock)
         creator.priorities = Priorities(self.cloud.balancing, "RulePriority", "ListenerArn", self.clock)
+        creator.elsewhere = self.elsewhere
         stacks = self.api.all()
         ours = [stacks[job.name] for job in jobs if job.name in stacks]
         creator.terminated = without_instance(self.cloud.ec2, self.api, ours, "Instance", self.clock)

@@ -8,6 +8,7 @@ from typing import Any
 
 from ..aws.errors import Clock
 from .api import Stack, StackApi
+from .elsewhere import Elsewhere, is_throttled, is_without_capacity
 from .job import COMPLETE, STALE_SECONDS, Job, named_resources, parameters_of
 from .rule_priorities import Priorities, is_collision
 
@@ -31,6 +32,7 @@ class StackCreator:
     wanted: Wanted
     clock: Clock
     priorities: Priorities | None = None
+    elsewhere: Elsewhere | None = None
     terminated: set[str] = field(default_factory=set)
     """StackIds of complete stacks whose instance was terminated by hand."""
     warnings: list[str] = field(default_factory=list)
@@ -164,8 +166,21 @@ class StackCreator:
             self.priorities.refresh(listener)
             job.parameters[self.priorities.parameter] = str(self.priorities.take(listener, stacks.values(), [refused]))
             self._delete_for_replacement(job, stack)
+        elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and (line := self._second_attempt(job, failure.reason)):
+            self.warnings.append(line)
+            self._delete_for_replacement(job, stack)
         else:
             job.finish("failed", stack, str(failure))
+
+    def _second_attempt(self, job: Job, reason: str) -> str:
+        """Prepare the job for its only other attempt and return what to say, "" when there is none."""
+        if is_without_capacity(reason) and self.elsewhere and not job.has_moved:
+            job.has_moved = True
+            return self.elsewhere.move(job)
+        if is_throttled(reason) and not job.was_throttled:
+            job.was_throttled = True
+            return f"{job.user}: AWS throttled CloudFormation ({reason}); its machine is made again"
+        return ""
 
     def refusal(self, job: Job, stack: Stack) -> str:
         """Return why a stack needs manual repair, its remaining resources, and the remedy."""

@@ -47,6 +47,10 @@ class Job:
     """Whether the rule priority was allocated, not given."""
     has_new_priority: bool = False
     """Whether a second priority was allocated after a collision."""
+    has_moved: bool = False
+    """Whether it was made again elsewhere, for want of capacity."""
+    was_throttled: bool = False
+    """Whether it was made again because AWS throttled CloudFormation."""
     result: dict[str, Any] = field(default_factory=dict)
     """Empty until the job ends."""
     replaced_terminated: bool = False

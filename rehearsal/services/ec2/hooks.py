@@ -18,6 +18,7 @@ from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
+from rehearsal.api import faults
 from rehearsal.api.errors import AwsError
 from rehearsal.services import service_quotas
 from rehearsal.services.ec2 import account_images, credits
@@ -77,6 +78,7 @@ def _hook_launch(life: InstanceLife) -> None:
         zone = self.get_subnet(kwargs["subnet_id"]).availability_zone if kwargs.get("subnet_id") else ""
         _check_type(self.region_name, instance_type, ami.architecture, zone)
         _check_quota(self, [instance_type] * count)
+        _check_capacity(instance_type, zone)
         kwargs["block_device_mappings"] = _with_root(ami, kwargs.get("block_device_mappings") or [])
         reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
         for instance in reservation.instances:
@@ -265,6 +267,17 @@ def _check_type(region: str, instance_type: str, architecture: str, zone: str) -
     ):
         message = f"Your requested instance type ({instance_type}) is not supported in the Availability Zone {zone}."
         raise AwsError("Unsupported", message)
+
+
+def _check_capacity(instance_type: str, zone: str) -> None:
+    """Raise EC2's error for a zone that has no room at the moment."""
+    if faults.capacity_fault(instance_type, zone):
+        message = (
+            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
+            f"({zone}). Our system will be working on provisioning additional capacity. You can currently get "
+            f"{instance_type} capacity by not specifying an Availability Zone in your request."
+        )
+        raise AwsError("InsufficientInstanceCapacity", message)
 
 
 def _check_quota(backend: Any, more: list[str]) -> None:
