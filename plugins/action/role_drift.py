@@ -14,6 +14,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.template import trust_as_template
 from ansible_collections.probcomp.stack.plugins.module_utils.output import text as probcomp_text
+from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, jupyter_hash
 from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decrypter
 
@@ -102,7 +103,9 @@ def _drifted(answer: dict[str, Any], roles: dict[str, dict[str, Any]]) -> dict[s
     if not isinstance(drifted, dict):
         return {}
     return {
-        role: [probcomp_text.one_line(str(reason), _REASON_LENGTH) for reason in list(drifted[role])[:_MOST_REASONS]]
+        role: [
+            probcomp_text.one_line(any_text(reason), _REASON_LENGTH) for reason in list(drifted[role])[:_MOST_REASONS]
+        ]
         for role in roles
         if isinstance(drifted.get(role), list)
     }

@@ -155,7 +155,8 @@ def _paper_problem(value: object) -> str | None:
 
 
 def _per_page_problem(value: object) -> str | None:
-    valid = not isinstance(value, bool) and str(value) in [str(number) for number in PER_PAGE]
+    digits = shown(value) if isinstance(value, int) else value
+    valid = not isinstance(value, bool) and digits in [str(number) for number in PER_PAGE]
     return None if valid else f"one of {', '.join(str(number) for number in PER_PAGE)}"
 
 

@@ -195,10 +195,8 @@ def _zone_problem(value: object) -> str | None:
 
 def _volume_problem(value: object) -> str | None:
     low, high = _VOLUME_GIB
-    is_number = (
-        isinstance(value, str | int) and not isinstance(value, bool) and re.fullmatch(r"[1-9][0-9]{0,5}", str(value))
-    )
-    valid = is_number and low <= int(str(value)) <= high
+    digits = names.shown(value) if isinstance(value, int) else value
+    valid = isinstance(digits, str) and re.fullmatch(r"[1-9][0-9]{0,5}", digits) and low <= int(digits) <= high
     return None if valid else f"a whole number of GiB from {low} to {high}"
 
 
@@ -218,8 +216,14 @@ def _text_problem(value: object) -> str | None:
     if len(value) > TEXT_LIMIT:
         return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
     # The stack's tags also go to the load balancer's parts, so they follow botocore's model of elbv2.
-    odd = next((one for one in value if unicodedata.category(one)[0] not in "LNZ" and one not in _TAG_SIGNS), None)
+    odd = next((one for one in value if not _fits_a_tag(one)), None)
     return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
+
+
+def _fits_a_tag(sign: str) -> bool:
+    # elbv2 takes line and paragraph separators (Zl, Zp) too, but a value is shown on one line.
+    kind = unicodedata.category(sign)
+    return kind[0] in "LN" or kind == "Zs" or sign in _TAG_SIGNS
 
 
 def _file_problem(value: object) -> str | None:

@@ -78,7 +78,11 @@ def shown(value: object, limit: int = 60) -> str:
 
     It is escaped, quoted if text, and cut at `limit` characters.
     """
-    text = value if isinstance(value, str) else str(value)
+    try:
+        text = value if isinstance(value, str) else str(value)
+    except (RecursionError, ValueError):
+        # Python writes no list that is nested too deeply, and no number of more than 4300 digits.
+        text = f"({type(value).__name__})"
     # Ansible's strings are subclasses whose representation may change, so a plain copy is used.
     plain = "".join(text[: limit + 1])
     short = plain if len(plain) <= limit else plain[:limit] + "..."
@@ -243,7 +247,7 @@ def _whole_number(value: object) -> int | None:
     # bool is a subclass of int in Python, and `low: yes` is not 1.
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
-    return int(value) if _WHOLE_NUMBER.fullmatch(str(value)) else None
+    return int(value) if _WHOLE_NUMBER.fullmatch(shown(value) if isinstance(value, int) else value) else None
 
 
 def _suggestion(name: str) -> str:

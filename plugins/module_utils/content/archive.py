@@ -5,6 +5,7 @@ All members stay inside that folder. Runs on the machine, as the user's account.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import lzma
 import os
@@ -58,10 +59,13 @@ def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
             unpacked = _Unpacking(target, largest).run(tar)
             _check_end(tar, largest)
             return unpacked
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
+        # Headers may hold times, numbers and link targets that no file can have; tarfile passes them on.
         raise MachineError(f"content: not a whole tar archive: {_first_line(error)}") from None
     except OSError as error:
         # gzip and bz2 report damaged data as an OSError without a number; disk errors have one.
+        if error.errno == errno.ENAMETOOLONG:
+            raise MachineError("content: the archive has a path that is too long for this machine") from None
         if error.errno is not None:
             raise
         raise MachineError(f"content: not a whole tar archive: {error}") from None
@@ -153,6 +157,8 @@ class _Unpacking:
         return fingerprint
 
     def _put_link(self, member: tarfile.TarInfo, path: str) -> str:
+        if not member.linkname:
+            raise MachineError(f"content: the archive's link {path!r} leads nowhere")
         leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(path), member.linkname))
         # ".." after a name could leave the folder through another link.
         climbs_late = "/../" in member.linkname.lstrip("./") + "/"

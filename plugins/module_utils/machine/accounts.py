@@ -145,7 +145,7 @@ def read_note(path: Path) -> dict[str, Any]:
     """Return the record in the file `path`, empty when it is missing or invalid."""
     try:
         note = json.loads(path.read_bytes())
-    except (FileNotFoundError, ValueError):
+    except (FileNotFoundError, ValueError, RecursionError):
         return {}
     return note if isinstance(note, dict) else {}
 
@@ -174,7 +174,7 @@ def one_at_a_time(path: Path, seconds: float, what: str) -> Iterator[None]:
 def last_words(text: str, lines: int = 5, limit: int = 400) -> str:
     """Return the last lines of a program's output as one printable line.
 
-    The line has at most `limit` characters.
+    The line has at most `limit` characters. A cut text begins with "...".
     """
     without_commands = re.sub(r"\x1b\[[0-?]*[ -/]*[@-~]", "", text)
     kept = [" ".join(line.split()) for line in without_commands.splitlines() if line.strip()][-lines:]

@@ -50,7 +50,7 @@ def read_config(path: Path) -> dict[str, Any] | None:
         return None
     try:
         config = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return config if isinstance(config, dict) else None
 
