@@ -1,5 +1,5 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test test-fast test-long lint bench lock readmes
+.PHONY: setup demo demo-down test test-fast test-long fuzz lint bench lock readmes
 
 setup:       ## make .venv from the hashed lock
 	@scripts/setup
@@ -15,11 +15,14 @@ test:        ## everything that must pass; ROLE=content: that role alone
 	@scripts/test $(ROLE)
 
 test-fast: lint  ## for the edit loop: lint, and unit tests without machines and whole commands
-	@scripts/test_some 'not long and not docker and not slow' tests/unit \
+	@scripts/test_some 'not long and not docker and not slow' tests/unit tests/fuzz \
 	  --ignore tests/unit/repository/test_layout.py --ignore tests/unit/repository/test_derived_names.py
 
 test-long:   ## proofs that cost more than they are worth at every change
 	@scripts/test_some long tests/unit tests/promises tests/e2e
+
+fuzz: setup  ## ten thousand examples for each parser of what machines send and people type; `make test` takes 200
+	@.venv/bin/python -m pytest -q tests/fuzz -n auto --hypothesis-profile fuzz
 
 lint: setup  ## what can be said without running it
 	@scripts/lint
