@@ -167,6 +167,7 @@ def command(verb: str, access: Access, transfer: Transfer) -> list[str]:
         *(rsync_filters() if verb == "get" and not transfer.with_tool_files else ()),
         *transfer.rsync_options,
         "--secluded-args",
+        "--no-8-bit-output",
         *(TO_MACHINE if verb == "put" else FROM_MACHINE),
         "--mkpath",
         "--timeout=60",
@@ -190,6 +191,9 @@ def run(words: Sequence[str], access: Access, folder: Path | None = None) -> int
     """
     # Environment variables such as RSYNC_OLD_ARGS could undo our options.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RSYNC_")}
+    # With --verbose rsync lists the machine's names. It escapes control characters in every locale, but those that
+    # reverse a line only where no letter beyond ASCII is printable.
+    environment |= {"LC_ALL": "C"}
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # rsync gets the signal too, cleans up, and ends.
     held: list[str] = []
     try:
