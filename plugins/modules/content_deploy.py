@@ -148,17 +148,20 @@ def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str
         shutil.rmtree(leftover, ignore_errors=True)
     staging = Path(tempfile.mkdtemp(prefix=STAGING_PREFIX, dir=home))
     try:
-        archive = staging / "archive"
-        fetched = download(wish.url, archive, known, wish.max_size * MIB, wish.timeout)
-        if fetched is None:
-            staging.rmdir()
-            return None
-        if wish.checksum not in ("", fetched.sha256):
-            raise MachineError(f"content: {wish.source} has the checksum sha256:{fetched.sha256}, not the one given")
-        unpacked = staging / "unpacked"
-        unpacked.mkdir()
-        content = unpack(archive, unpacked, wish.max_unpacked_size * MIB)
-        archive.unlink()
+        # A file without a name cannot be replaced between the check of its checksum and the unpacking.
+        with tempfile.TemporaryFile(dir=staging) as stream:
+            archive = Path(f"/proc/self/fd/{stream.fileno()}")
+            fetched = download(wish.url, archive, known, wish.max_size * MIB, wish.timeout)
+            if fetched is None:
+                staging.rmdir()
+                return None
+            if wish.checksum not in ("", fetched.sha256):
+                raise MachineError(
+                    f"content: {wish.source} has the checksum sha256:{fetched.sha256}, not the one given"
+                )
+            unpacked = staging / "unpacked"
+            unpacked.mkdir()
+            content = unpack(archive, unpacked, wish.max_unpacked_size * MIB)
     except BaseException:
         shutil.rmtree(staging, ignore_errors=True)
         raise

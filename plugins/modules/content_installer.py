@@ -25,12 +25,13 @@ options:
     required: true
   become_root:
     description:
-      - Run the script as root instead of as O(owner). It is then refused when it is not as the content brought it.
-        Whatever else it reads in the home is still the user's to change.
+      - Run the script as root instead of as O(owner). It is then refused when it is not as the content brought it, and
+        what runs is root's copy of what was checked; its first line says by which program.
+      - Whatever else it reads in the home, its working directory included, is still the user's to change.
     type: bool
     default: false
   path:
-    description: Folders to put first on the script's path.
+    description: Folders to put first on the script's path; as root only those in which nobody but root can write.
     type: list
     elements: path
     default: []
@@ -71,12 +72,17 @@ version:
   type: str
 """
 
+import base64
+import contextlib
+import errno
 import hashlib
 import os
 import pwd
 import selectors
 import signal
+import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -96,6 +102,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts im
 )
 
 _LARGEST_LOG = 10 * 1024 * 1024
+_LARGEST_SCRIPT = 16 * 1024 * 1024
 _GRACE = 5
 """Seconds between the request to end and the forced end."""
 _LOOK = 60
@@ -150,13 +157,59 @@ def _end(script: subprocess.Popen[bytes]) -> None:
 
 
 def look_at(script: Path) -> dict[str, Any] | None:
-    """Return checksum and executability of the script, None without a script.
+    """Return whether the script is executable, None without a script.
 
     Runs as the user.
     """
-    if not script.is_file():
-        return None
-    return {"sha256": hashlib.sha256(script.read_bytes()).hexdigest(), "executable": os.access(script, os.X_OK)}
+    return {"executable": os.access(script, os.X_OK)} if script.is_file() else None
+
+
+def read_script(script: Path) -> str:
+    """Return the script in base64, and "" for anything but a regular file of its own.
+
+    Runs as the user. Raises OSError.
+    """
+    try:
+        # Without O_NONBLOCK a pipe of that name would block.
+        descriptor = os.open(script, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            return ""
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
+        is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        data = stream.read(_LARGEST_SCRIPT + 1) if is_file else b""
+    return base64.b64encode(data).decode() if len(data) <= _LARGEST_SCRIPT else ""
+
+
+def checked_copy(script: Path, account: pwd.struct_passwd, ours: list[str], folder: Path) -> Path:
+    """Copy the script to `folder`, if its sha256 is one of `ours`, and return the copy.
+
+    It is read once, so that the user cannot replace it between the check and the run. Raises MachineError.
+    """
+    data = base64.b64decode(run_as(account, lambda: read_script(script), _LOOK, f"reading {script}"))
+    if hashlib.sha256(data).hexdigest() not in ours:
+        raise MachineError(
+            f"{script} is not as the content brought it, so it is not run as root: remove it, then "
+            "grab_content.yml brings it back"
+        )
+    copy = folder / script.name
+    copy.write_bytes(data)
+    copy.chmod(0o700)
+    return copy
+
+
+def of_root_alone(folders: list[str]) -> list[str]:
+    """Return the real paths of those `folders` in which nobody but root can write."""
+    found = []
+    for folder in folders:
+        with contextlib.suppress(OSError, RuntimeError):
+            # A link on the way may be the user's, so that only the path without links is used.
+            real = Path(folder).resolve(strict=True)
+            states = [path.lstat() for path in (real, *real.parents)]
+            if all(state.st_uid == 0 and not state.st_mode & 0o022 for state in states):
+                found.append(str(real))
+    return found
 
 
 def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: bool) -> dict[str, Any]:
@@ -164,44 +217,52 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
 
     Raises MachineError.
     """
+    name = options["script"]
     content = read_note(NOTES / "content.json")
     version = content.get("version")
     if not version:
         return {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
     done_file = NOTES / "content_install.json"
     if read_note(done_file).get("version") == version and not options["force"]:
-        message = f"{options['script']} ran for content {version[:12]} before (-e force=yes runs it again)"
+        message = f"{name} ran for content {version[:12]} before (-e force=yes runs it again)"
         return {"changed": False, "version": version, "msg": message}
-    script = Path(account.pw_dir) / options["script"]
+    script = Path(account.pw_dir) / name
     found = run_as(account, lambda: look_at(script), _LOOK, f"looking at {script}")
     if found is None:
-        return {"changed": False, "version": version, "msg": f"the content has no {options['script']}: nothing is run"}
-    if options["become_root"] and found["sha256"] not in content["files"].get(options["script"], []):
-        raise MachineError(
-            f"{script} is not as the content brought it, so it is not run as root: remove it, then "
-            "grab_content.yml brings it back"
-        )
-    if check_mode:
-        return {"changed": True, "version": version, "msg": f"{options['script']} would run for {version[:12]}"}
+        return {"changed": False, "version": version, "msg": f"the content has no {name}: nothing is run"}
+    with contextlib.ExitStack() as stack:
+        program, is_program = script, found["executable"]
+        if options["become_root"]:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="installer-", dir=NOTES)))
+            program = checked_copy(script, account, content["files"].get(name, []), folder)
+            # The user can change the file's mode.
+            is_program = program.read_bytes().startswith((b"#!", b"\x7fELF"))
+        if check_mode:
+            return {"changed": True, "version": version, "msg": f"{name} would run for {version[:12]}"}
+        _run(options, [str(program)] if is_program else ["/bin/bash", str(program)], account, script.parent)
+    write_note(done_file, {"version": version})
+    return {"changed": True, "version": version, "msg": f"{name} ran for content {version[:12]}"}
+
+
+def _run(options: dict[str, Any], command: list[str], account: pwd.struct_passwd, folder: Path) -> None:
+    """Run the installer in `folder` with the environment of its account."""
     runner = pwd.getpwuid(0) if options["become_root"] else account
     environment = environment_of(runner)
-    environment["PATH"] = ":".join((*options["path"], environment["PATH"]))
+    first = of_root_alone(options["path"]) if options["become_root"] else options["path"]
+    environment["PATH"] = ":".join((*first, environment["PATH"]))
     environment.update({name: str(value) for name, value in options["environment"].items()})
-    command = [str(script)] if found["executable"] else ["/bin/bash", str(script)]
     log = Path(options["log"])
     status, output = run_script(
         command,
         log,
         options["timeout"],
-        cwd=script.parent,
+        cwd=folder,
         env=environment,
         **process_as(runner),
     )
     if status != 0:
         how = f"took longer than {options['timeout']} s" if status is None else f"failed with status {status}"
         raise MachineError(f"{options['script']} {how}: {last_words(output) or 'no output'} (all of it: {log})")
-    write_note(done_file, {"version": version})
-    return {"changed": True, "version": version, "msg": f"{options['script']} ran for content {version[:12]}"}
 
 
 def main() -> None:

@@ -148,7 +148,7 @@ class Environment:
         # The record stays absent until the end, so that an interrupted run is detected.
         self._note_file.unlink(missing_ok=True)
         self._path.mkdir(mode=0o755, parents=True, exist_ok=True)
-        os.chown(self._path, self._account.pw_uid, self._account.pw_gid)
+        os.chown(self._path, self._account.pw_uid, self._account.pw_gid, follow_symlinks=False)
         visible = ["--system-site-packages"] if self._options["system_site_packages"] else []
         self._run([self._options["python"], "-m", "venv", "--without-pip", *visible, str(self._path)], _VENV_SECONDS)
         # Only root can write in this folder, because root writes the list.

@@ -8,12 +8,13 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import io
+import multiprocessing
 import os
 import pwd
 import tarfile
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
@@ -31,6 +32,26 @@ def account_with(home: Path, name: str = "") -> pwd.struct_passwd:
     """Return the account that runs the tests (or `name`) with another home."""
     real = pwd.getpwnam(name) if name else pwd.getpwuid(os.geteuid())
     return pwd.struct_passwd((real.pw_name, "x", real.pw_uid, real.pw_gid, "", str(home), "/bin/bash"))
+
+
+@contextmanager
+def repeating(account: pwd.struct_passwd, attack: Callable[[], None]) -> Iterator[None]:
+    """Repeat `attack` as `account` while the block runs, whatever error it ends with."""
+
+    def repeat() -> None:
+        os.setgid(account.pw_gid)
+        os.setuid(account.pw_uid)
+        while True:
+            with suppress(OSError):
+                attack()
+
+    attacker = multiprocessing.get_context("fork").Process(target=repeat, daemon=True)
+    attacker.start()
+    try:
+        yield
+    finally:
+        attacker.kill()
+        attacker.join()
 
 
 def member(name: str, data: bytes = b"", **settings: Any) -> Member:

@@ -144,7 +144,10 @@ class _Unpacking:
             if self._paths.get(original, FOLDER).startswith((FOLDER, LINK)):
                 raise MachineError(f"content: the archive's hard link {path!r} leads to no earlier file in it")
             with (self._target / original).open("rb") as source:
-                return self._put_file(source, (self._target / original).stat().st_mode, path)
+                fingerprint = self._put_file(source, os.fstat(source.fileno()).st_mode, path)
+            if fingerprint != self._paths[original]:
+                raise MachineError(f"content: {original!r} was changed while the archive was unpacked")
+            return fingerprint
         if not member.isreg():
             raise MachineError(f"content: the archive's {path!r} is a device or other special file")
         data = tar.extractfile(member)

@@ -5,17 +5,23 @@ Its failure is one line.
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import os
 import subprocess
+import tempfile
 import time
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.content_world import account_with, load_module
+from tests.support.content_world import account_with, load_module, repeating
 
 content_installer = load_module("content_installer")
-from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, write_note
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, run_as, write_note
 
 
 class Machine:
@@ -123,3 +129,85 @@ def test_root_runs_only_what_the_content_brought(machine: Machine) -> None:
     with pytest.raises(MachineError, match="not as the content brought it"):
         machine.run(become_root=True)
     assert not (machine.home / "ran").exists()
+
+
+REAL = "#!/bin/sh\nhelper >> $OUT; echo true >> $OUT\n"
+TRAP = "#!/bin/sh\necho trap of $(id -un) >> $OUT\n"
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+
+
+@pytest.fixture
+def hers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
+    """A machine whose home, with the content's script in it, belongs to an account that is not root."""
+    # Other accounts cannot enter pytest's own folders.
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        monkeypatch.setattr(content_installer, "NOTES", Path(folder))
+        machine = Machine(Path(folder))
+        machine.account = account_with(machine.home, "nobody")
+        machine.put(REAL)
+        (machine.home / "bin").mkdir()
+        (machine.home / "bin/helper").write_text(TRAP)
+        (machine.home / "bin/helper").chmod(0o755)
+        for path in (machine.home, *machine.home.rglob("*")):
+            os.chown(path, machine.account.pw_uid, -1)
+        note = {"version": "1", "files": {"gen/install.sh": [hashlib.sha256(REAL.encode()).hexdigest()]}}
+        write_note(machine.folder / "content.json", note)
+        yield machine
+
+
+def as_root_runs(machine: Machine, folder: Path, **options: Any) -> str:
+    """Run the installer as root; return what ran."""
+    out = machine.folder / "out"
+    out.unlink(missing_ok=True)
+    with contextlib.suppress(MachineError):
+        machine.run(become_root=True, force=True, environment={"OUT": str(out)}, path=[str(folder)], **options)
+    return out.read_text() if out.exists() else ""
+
+
+@as_root
+def test_root_runs_no_program_that_the_user_can_replace(hers: Machine, tmp_path: Path) -> None:
+    assert as_root_runs(hers, hers.home / "bin") == "true\n"
+    link = tmp_path / "link"
+    link.symlink_to("/usr/bin")
+    assert content_installer.of_root_alone(["/usr/bin", str(link), "/none", str(hers.home / "bin")]) == ["/usr/bin"] * 2
+    # The account itself may use what is its own.
+    hers.run(path=[str(hers.home / "bin")], environment={"OUT": str(hers.home / "out")}, force=True)
+    assert (hers.home / "out").read_text() == "trap of nobody\ntrue\n"
+
+
+@as_root
+def test_root_runs_what_was_checked(hers: Machine) -> None:
+    script = hers.home / "gen/install.sh"
+
+    def swap() -> None:
+        for text in (REAL, TRAP):
+            other = script.with_suffix(".new")
+            other.write_text(text)
+            other.chmod(0o755)
+            other.replace(script)
+
+    with repeating(hers.account, swap):
+        runs = [as_root_runs(hers, Path("/usr/bin")) for _ in range(40)]
+    assert set(runs) <= {"", "true\n"} and "true\n" in runs, "some runs found the true script"
+    assert not list(hers.folder.glob("installer-*")), "the copies are gone"
+
+
+@as_root
+@pytest.mark.parametrize("kind", ["link", "pipe", "pipe that stays open", "large"])
+def test_root_reads_no_link_pipe_or_huge_file(
+    kind: str, hers: Machine, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    script = hers.home / "gen/install.sh"
+    script.rename(hers.home / "true")
+    if kind == "link":
+        script.symlink_to(hers.home / "true")
+    elif kind.startswith("pipe"):
+        os.mkfifo(script)
+        if kind == "pipe that stays open":
+            request.addfinalizer(partial(os.close, os.open(script, os.O_RDWR)))
+    else:
+        script.write_text(REAL)
+        monkeypatch.setattr(content_installer, "_LARGEST_SCRIPT", len(REAL) - 1)
+    assert run_as(hers.account, lambda: content_installer.read_script(script), 5, "reading") == ""
+    assert as_root_runs(hers, Path("/usr/bin")) == ""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.content_world import Server, account_with, files, load_module, member, serving, tar
+from tests.support.content_world import Server, account_with, files, load_module, member, repeating, serving, tar
 from tests.support.hostile_archives import HARD, HOSTILE, LINK, MIB, ONE
 
 content_deploy = load_module("content_deploy")
@@ -240,6 +241,22 @@ def test_compressions(mode: str, tmp_path: Path) -> None:
     target.mkdir()
     archive.write_bytes(tar(member("a", b"1"), mode=mode))
     assert list(unpack(archive, target, MIB)) == ["a"]
+
+
+def test_a_hard_link_to_a_file_that_was_changed_meanwhile_is_refused(tmp_path: Path) -> None:
+    archive, target = tmp_path / "archive", tmp_path / "target"
+    target.mkdir()
+    noise = random.Random(1).randbytes(20_000_000)
+    archive.write_bytes(
+        tar(member("a", b"ours"), member("noise", noise), member("b", type=HARD, linkname="a"), mode="w")
+    )
+
+    def change() -> None:
+        with (target / "a").open("r+b") as stream:
+            stream.write(b"hers")
+
+    with repeating(account_with(tmp_path), change), pytest.raises(MachineError, match="'a' was changed while"):
+        unpack(archive, target, 100 * MIB)
 
 
 # These tests fetch content.
