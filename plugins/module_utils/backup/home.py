@@ -118,6 +118,11 @@ def save(machine: Machine, private_key_file: str, home: Home, directory: Path, l
     return Saved(machine.user, "saved", seconds, str(path), path.stat().st_size, members)
 
 
+def _start_hint(user: str) -> str:
+    """Return how to start the service that the save stopped."""
+    return f"if Jupyter is stopped there, ansible-playbook -l {user} restart_jupyter.yml starts it"
+
+
 def _require_known(machine: Machine) -> None:
     if not machine.address:
         raise BackupFailed("the machine has no address: start it first")
@@ -152,9 +157,14 @@ def _save(
             if status == NO_HOME:
                 return None
             _judge(machine, status, stderr_text)
-            members = count_members(partial, deadline)
-            # Unlike a rename, a link does not replace a backup made in the same second.
-            os.link(partial, path)
+            try:
+                members = count_members(partial, deadline)
+                # Unlike a rename, a link does not replace a backup made in the same second.
+                os.link(partial, path)
+            except (DamagedArchive, OSError) as error:
+                # The machine starts it again only where it knows that the save failed.
+                hint = f"; {_start_hint(machine.user)}" if home.service else ""
+                raise BackupFailed(f"{getattr(error, 'strerror', None) or error}{hint}") from None
     finally:
         with contextlib.suppress(OSError):
             folder.rmdir()  # an empty folder would look like a backup
