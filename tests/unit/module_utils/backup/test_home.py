@@ -151,6 +151,8 @@ def test_a_home_that_leads_nowhere_is_not_nothing(home: Path) -> None:
     plain = home.parent / "plain"
     plain.touch()
     assert save(plain, "whole").status == "failed"
+    unclear = subprocess.run(["bash", "-c", archive_command(f"{plain}/home", "")], capture_output=True, check=False)
+    assert unclear.returncode == NOT_WHOLE and b"Not a directory" in unclear.stderr, "absence is not proved"
     linked = home.parent / "linked"
     linked.symlink_to(home)
     assert save(linked, "whole").status == "saved"
@@ -167,28 +169,38 @@ def test_a_home_that_an_account_has_is_not_nothing(home: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount")
 def test_what_is_mounted_below_a_home_stops_the_save(home: Path) -> None:
-    (home / "notebook/big disk").mkdir()
-    script = f'mount -t tmpfs none {shlex.quote(str(home / "notebook/big disk"))} && exec "$@"'
-    command = archive_command(str(home), "")
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", "bash", "-c", command], capture_output=True, check=False
-    )
-    assert done.returncode == NOT_WHOLE and done.stdout == b"", done.stderr
-    assert b"other disks are mounted below" in done.stderr and b"big\\040disk" in done.stderr
+
+    def save_beside(mount: Path, saved: Path) -> subprocess.CompletedProcess[bytes]:
+        script = f'mount -t tmpfs none {shlex.quote(str(mount))} && exec "$@"'
+        command = ["unshare", "--mount", "sh", "-c", script, "sh", "bash", "-c", archive_command(str(saved), "")]
+        return subprocess.run(command, capture_output=True, check=False)
+
+    linked, beside = home.parent / "linked", home.parent / f"{home.name}-2"
+    linked.symlink_to(home)
+    for folder in (home / "notebook/big disk", beside):
+        folder.mkdir()
+    for path in (home, linked):
+        done = save_beside(home / "notebook/big disk", path)
+        assert done.returncode == NOT_WHOLE and done.stdout == b"", done.stderr
+        assert b"other disks are mounted below" in done.stderr and b"big\\040disk" in done.stderr
     # One beside it, with a name that begins the same, is none of it.
-    beside = home.parent / f"{home.name}-2"
-    beside.mkdir()
-    script = f'mount -t tmpfs none {shlex.quote(str(beside))} && exec "$@"'
-    done = subprocess.run(
-        ["unshare", "--mount", "sh", "-c", script, "sh", "bash", "-c", command], capture_output=True, check=False
-    )
+    done = save_beside(beside, home)
     assert done.returncode == 0, done.stderr
+
+
+def test_mounts_that_cannot_be_read_stop_the_save(home: Path) -> None:
+    (home.parent / "bin/awk").write_text("#!/bin/bash\nexit 2\n")
+    (home.parent / "bin/awk").chmod(0o755)
+    assert "cannot be told" in save(home, "whole").reason
 
 
 @pytest.mark.parametrize(
     ("address", "words"),
     [
-        ("cut", "it ends in the middle"),
+        (
+            "cut",
+            "ends in the middle; if Jupyter is stopped there, ansible-playbook -l alice restart_jupyter.yml starts it",
+        ),
         ("refused", "no ssh connection to ubuntu@refused:2222 (Permission denied (publickey).)"),
         ("swapped", "another host key than the one in"),
         ("rubbish", "no whole gzip file"),
