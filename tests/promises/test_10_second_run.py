@@ -71,6 +71,7 @@ CHANGED_BY_HAND = {
         echo 'Enabled: no' >>/etc/apt/sources.list.d/probcomp.sources""",
     "jupyter": """echo MemoryMax=1G >>/etc/systemd/system/jupyter.service
         echo '{}' >/etc/jupyter/labconfig/page_config.d/probcomp.json; rm /etc/profile.d/jupyter.sh
+        echo >>/usr/local/lib/probcomp-stack/jupyter/probcomp_jupyter_login.py
         chmod 600 /etc/needrestart/conf.d/probcomp.conf; rm /opt/jupyter/bin/python
         sed -i 's|^jupyter:.*|&.other|' /etc/passwd""",
     "content": "rm /home/jupyter/notebook/welcome.ipynb",
@@ -82,6 +83,7 @@ AS_IT_IS = r"""
 hostname; cat /etc/hostname /etc/hosts; getent passwd jupyter; systemctl is-enabled jupyter; systemctl is-active jupyter
 dpkg-query -W -f '${Package} ${db:Status-Status}\n' python-pytest python3-venv rsync; test -x /opt/jupyter/bin/python
 for file in /etc/apt/sources.list.d/probcomp.sources /etc/systemd/system/jupyter.service /etc/profile.d/jupyter.sh \
+    /usr/local/lib/probcomp-stack/jupyter/probcomp_jupyter_login.py \
     /etc/jupyter/labconfig/page_config.d/probcomp.json /etc/needrestart/conf.d/probcomp.conf \
     /usr/local/sbin/probcomp-send-logs /home/jupyter/notebook/welcome.ipynb /var/lib/probcomp/content_install.json; do
   stat -c '%n %a %U' "$file"; sha256sum <"$file"

@@ -34,7 +34,13 @@ def test_its_python_sees_the_systems_packages(machine: Machine) -> None:
 
 def test_its_user_adds_packages_and_cannot_change_the_service(machine: Machine) -> None:
     machine.as_jupyter("test -O /opt/jupyter/bin -a -w /opt/jupyter/bin")
-    for path in ("/etc/systemd/system", "/etc/systemd/system/jupyter.service"):
+    login = "/usr/local/lib/probcomp-stack/jupyter"
+    for path in (
+        "/etc/systemd/system",
+        "/etc/systemd/system/jupyter.service",
+        login,
+        f"{login}/probcomp_jupyter_login.py",
+    ):
         file = machine.root.file(path)
         assert file.exists and file.user == "root" and not file.mode & 0o022, path
         assert machine.root.run(f"runuser -u jupyter -- test -w {path}").rc == 1, path
