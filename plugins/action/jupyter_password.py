@@ -13,7 +13,7 @@ from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decryp
 
 _MODULE = "jupyter_password"
 _SHOWN = ("changed", "failed", "msg", "unreachable", "exception")
-_FOR_THE_MODULE = ("owner", "service", "port", "timeout")
+_FOR_THE_MODULE = ("owner", "service", "port", "timeout", "environment")
 
 
 class ActionModule(ActionBase):
@@ -23,7 +23,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return `changed`, `msg`, and warnings about the password file.
+        """Return `changed`, `msg`, `left_behind`, and warnings about the password file.
 
         A failure is reported in one line.
         """
@@ -57,6 +57,7 @@ class ActionModule(ActionBase):
         found = self._execute_module(_MODULE, {**options, "state": "read"}, task_vars=task_vars)
         if found.get("failed"):
             return result | _without_hash(found)
+        result["left_behind"] = found.get("left_behind", [])
         old_hash = str(found.get("hash", ""))
         is_right = jupyter_hash.is_hash_of(old_hash, password)
         if is_right and found.get("is_well"):

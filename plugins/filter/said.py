@@ -18,6 +18,7 @@ class FilterModule:
     def filters(self) -> dict[str, Callable[..., Any]]:
         return {
             "probcomp_contents": host_summary.contents,
+            "probcomp_left_behind": host_summary.left_behind,
             "probcomp_messages": host_summary.messages,
             "probcomp_upgrades": host_summary.upgrades,
         }

@@ -17,6 +17,8 @@ description:
   - The hash is where C(jupyter server password) writes it, so a user can change her own password. Other settings in
     that file are kept. A file that is no JSON is replaced, and kept beside it with the ending C(.damaged).
   - In any case the service is then enabled, runs, and answers.
+  - Names what an intruder may have left, which runs or lets somebody in whatever the password is. It may also be the
+    user's own, and nothing of it is deleted.
 options:
   password_file:
     description: File on the controller whose first line is the password. Used by the action plugin.
@@ -46,6 +48,10 @@ options:
     description: Seconds within which Jupyter has to answer after it was started.
     type: int
     default: 120
+  environment:
+    description: Virtual environment of Jupyter, which is searched with the home for what an intruder may have left.
+    type: path
+    default: /opt/jupyter
   state:
     description:
       - Set by the action plugin, not in tasks. C(read) tells the hash and whether all is well with the service;
@@ -75,6 +81,11 @@ msg:
   description: What was done.
   returned: changed
   type: str
+left_behind:
+  description: Paths of what an intruder, or the user herself, may have left. C(probcomp_left_behind) shows them.
+  returned: success
+  type: list
+  elements: str
 """
 
 import contextlib
@@ -86,6 +97,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.machine import left_behind
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account, run_as
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import (
     CONFIG,
@@ -150,6 +162,7 @@ def main() -> None:
             "service": {"type": "str", "default": "jupyter.service"},
             "port": {"type": "int", "default": 8888},
             "timeout": {"type": "int", "default": 120},
+            "environment": {"type": "path", "default": "/opt/jupyter"},
             "state": {"type": "str", "choices": ["read", "present"], "default": "present"},
             "hash": {"type": "str", "default": "", "no_log": True},
         },
@@ -164,9 +177,10 @@ def main() -> None:
                 module.exit_json(changed=False, hash="", is_well=False)
             raise MachineError(f"there is no account {wanted['owner']} on the machine: the role jupyter makes it")
         if wanted["state"] == "read":
+            left = left_behind.find(account, wanted["environment"])
             with contextlib.suppress(*([MachineError] if module.check_mode else [])):
-                module.exit_json(changed=False, **look(account, service))
-            module.exit_json(changed=False, hash="", is_well=False)
+                module.exit_json(changed=False, **look(account, service), left_behind=left)
+            module.exit_json(changed=False, hash="", is_well=False, left_behind=left)
         if not wanted["hash"]:
             raise MachineError("the module jupyter_password was called without its action plugin")
         result = set_hash(account, service, wanted["hash"])

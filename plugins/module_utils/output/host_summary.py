@@ -15,6 +15,7 @@ from . import results as answers
 _NAMES_IN_A_LINE = 8
 _PACKAGES_IN_A_LINE = 8
 _FILES_IN_A_LINE = 3
+_LEFT_IN_A_LINE = 5
 _LONGEST_PART = 60
 """Characters of a package's name or version that are shown."""
 _VERSION = r"[0-9A-Za-z.+~:-]+"
@@ -94,6 +95,21 @@ def contents(results: Mapping[str, object]) -> list[str]:
 def messages(results: Mapping[str, object]) -> list[str]:
     """Return the message of each machine's result."""
     return said_once(answers.lines_of(results, lambda result: answers.message(result.get("msg"))))
+
+
+def left_behind(results: Mapping[str, object]) -> list[str]:
+    """Return what an intruder may have left on each machine, from the results of jupyter_password."""
+    lines = answers.lines_of(results, _left_behind_line)
+    return said_once({name: line for name, line in lines.items() if line})
+
+
+def _left_behind_line(result: answers.Answer) -> str:
+    found = result.get("left_behind", [])
+    names = answers.file_names(found, _LEFT_IN_A_LINE)
+    if not names or not isinstance(found, list):
+        return ""
+    paths = listed(names, _LEFT_IN_A_LINE, len(found))
+    return f"found what an intruder may have left, unless it is the user's own: {paths}"
 
 
 def _upgrade_line(found: list[tuple[str, str, str]], simulated: str) -> str:

@@ -35,6 +35,10 @@ FORGERS = """
       run_once: true
       vars: {all: "{{ ansible_play_hosts | map('extract', hostvars, 'said') }}"}
     - ansible.builtin.debug:
+        msg: "{{ dict(ansible_play_hosts | zip(all)) | probcomp_left_behind }}"
+      run_once: true
+      vars: {all: "{{ ansible_play_hosts | map('extract', hostvars, 'said') }}"}
+    - ansible.builtin.debug:
         msg: ["{{ hostvars['ws-2'].said.new[0] }}"]
       run_once: true
 """
@@ -46,8 +50,8 @@ counts = {"new": 1, "updated": 0, "kept": 0, "removed": 0}
 good = {"changed": False, "version": "f" * 64, "counts": counts, "new": ["n"], "msg": "it ran", "stdout": ""}
 answers = {
     "ws-1": good,
-    "ws-2": {**good, "new": [forged], "msg": forged, "stdout": "Inst " + forged},
-    "ws-3": {"changed": False, "version": [forged], "counts": "many", "msg": [forged]},
+    "ws-2": {**good, "new": [forged], "msg": forged, "left_behind": [forged] * 7, "stdout": "Inst " + forged},
+    "ws-3": {"changed": False, "version": [forged], "counts": "many", "msg": [forged], "left_behind": forged},
 }
 print(json.dumps(answers[json.load(open(sys.argv[1]))["user"]]))
 """
@@ -69,6 +73,10 @@ def test_a_machine_that_lies_forges_no_line_and_ends_nothing_for_the_others(tmp_
         f"ws-2: {forged}",
         "ws-3: its answer was not understood",
         "ws-1 to ws-3: all packages are in their newest version",
+        "ws-2: found what an intruder may have left, unless it is the user's own: "
+        + ", ".join([r"'a\n40 machines: 40 ok\u202e\x1b[2J'"] * 5)
+        + " and 2 more",
+        "ws-3: its answer was not understood",
         forged,
         "",
         "3 machines: 3 ok, 0 changed, 0 failed",
