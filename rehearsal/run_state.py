@@ -79,10 +79,15 @@ def write_run(home: Path, run: Run) -> None:
 
 
 def write_json(path: Path, value: object) -> None:
+    """Write the value as JSON, readable by its owner alone."""
+    write_private(path, json.dumps(value, indent=1) + "\n")
+
+
+def write_private(path: Path, text: str) -> None:
     """Write the file atomically, readable by its owner alone."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
-    draft.write_text(json.dumps(value, indent=1) + "\n")
+    draft.write_text(text)
     draft.replace(path)
 
 

@@ -87,12 +87,13 @@ class Rehearsal:
         run_state.write_run(settings.home, run)
         self._stack.callback((settings.home / "run.json").unlink, missing_ok=True)
         described = {"pid": run.pid, "started": run.started, "run_id": run.run_id}
+        described |= {"access_key": settings.access_key, "secret_key": settings.secret_key}
         described |= {"region": settings.region, "account": settings.account}
         if settings.machines:
             described |= self._start_machines(run)
         described |= self._start_api()
         inventories.write(settings.home, settings.root, described)
-        (settings.home / "aws_config").write_text(environment.aws_config(described))
+        run_state.write_private(settings.home / "aws_config", environment.aws_config(described))
         run_state.write_json(settings.home / "rehearsal.json", described)
         self._stack.callback((settings.home / "rehearsal.json").unlink, missing_ok=True)
         _give_back_memory()

@@ -3,8 +3,15 @@
 The server fills `SETTINGS` once, before anything else reads it.
 """
 
+import secrets
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+
+_KEY_ID_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def _new_access_key() -> str:
+    return "AKIA" + "".join(secrets.choice(_KEY_ID_CHARACTERS) for _ in range(16))
 
 
 @dataclass
@@ -22,13 +29,10 @@ class Settings:
     """Label of every container and network of this run."""
     account: str = "123456789012"
     region: str = "us-east-1"
-    access_key: str = "AKIAREHEARSAL0000000"
-    """Access key id of the only credentials that the API accepts.
-
-    Signatures are not verified.
-    """
+    access_key: str = field(default_factory=_new_access_key)
+    """Access key id of the only credentials that the API accepts; random, as is its secret."""
     # Ansible modules mask the secret key in their output, so it must be part of no path or name.
-    secret_key: str = "no-secret-of-anybody-0123456789abcdefghi"  # noqa: S105 - opens this computer's rehearsal only
+    secret_key: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
     zone: str = "localhost"
     """Name of the hosted zone.
 

@@ -5,6 +5,8 @@ faults. One request at a time touches moto's backends, under the rehearsal's loc
 or hit by a fault never reaches them.
 """
 
+import base64
+import hmac
 import json
 import logging
 import socket
@@ -18,6 +20,7 @@ from werkzeug.wrappers import Response
 from rehearsal.api import faults
 from rehearsal.api.accounting import Counts, TokenBucket
 from rehearsal.api.requests import Call, error_response, read_call, request_of
+from rehearsal.api.signatures import is_signed
 from rehearsal.api.supported_calls import is_carried
 from rehearsal.lock import LOCK
 from rehearsal.services import s3
@@ -26,6 +29,7 @@ from rehearsal.settings import Settings
 THROTTLED_SERVICES = ("cloudformation", "route53")
 """Services that throttle a client; the others' limits are far above a fleet's use."""
 
+_OWN_NAMES = ("127.0.0.1", "localhost")
 Control = Callable[[dict[str, Any], bytes], Response]
 _Start = Callable[..., Any]
 _log = logging.getLogger(__name__)
@@ -52,14 +56,19 @@ class Gate:
 
     def __call__(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
         """Answer one request."""
+        if foreign := self._foreign(environ):
+            return foreign(environ, start_response)
         body = _body(environ)
         if environ["PATH_INFO"].startswith("/rehearsal/"):
+            if not self._has_key(environ):
+                response = json_response({"error": "the control endpoints need the rehearsal's key"}, 401)
+                return response(environ, start_response)
             return self._control(environ, body)(environ, start_response)
         return self._api(environ, body, start_response)
 
     def _api(self, environ: dict[str, Any], body: bytes, start_response: _Start) -> Iterable[bytes]:
         call = read_call(environ, body)
-        refusal = self._refusal(call)
+        refusal = self._refusal(call) or self._wrong_signature(call, environ, body)
         if refusal:
             return self._answer(call, "refused", refusal, environ, start_response)
         fault = faults.api_fault(call.service, call.action, call.text)
@@ -82,6 +91,8 @@ class Gate:
 
     def object_store(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
         """Serve the API as machines see it: objects to read, and nothing else."""
+        if foreign := self._foreign(environ):
+            return foreign(environ, start_response)
         call = read_call(environ, b"")
         if (call.service, call.action) not in (("s3", "GetObject"), ("s3", "HeadObject")):
             response = Response("Only objects can be read here.\n", 403, content_type="text/plain")
@@ -103,6 +114,30 @@ class Gate:
             message = "The request carries no credentials."
             return error_response(call, "MissingAuthenticationToken", message, 403)
         code, message, status = _UNKNOWN_KEY.get(call.service, _UNKNOWN_KEY[""])
+        return error_response(call, code, message, status)
+
+    def _foreign(self, environ: dict[str, Any]) -> Response | None:
+        """Return the error for a request that a web page sent, or that came by a name which is not ours."""
+        host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
+        if "HTTP_ORIGIN" in environ:
+            message = "web pages may not use this API"
+        elif host not in (*_OWN_NAMES, self._settings.services_address):
+            message = "this API does not have that name"
+        else:
+            return None
+        return Response(f"{message}\n", 403, {"Connection": "close"}, content_type="text/plain")
+
+    def _has_key(self, environ: dict[str, Any]) -> bool:
+        key = f"{self._settings.access_key}:{self._settings.secret_key}".encode()
+        told = environ.get("HTTP_AUTHORIZATION", "")
+        return hmac.compare_digest(told.encode(), b"Basic " + base64.b64encode(key))
+
+    def _wrong_signature(self, call: Call, environ: dict[str, Any], body: bytes) -> Response | None:
+        """Return the error for a call of the right access key that its secret did not sign."""
+        if not call.access_key or is_signed(environ, body, self._settings.access_key, self._settings.secret_key):
+            return None
+        code, status = _WRONG_SIGNATURE.get(call.service, _WRONG_SIGNATURE[""])
+        message = "The request signature we calculated does not match the signature you provided."
         return error_response(call, code, message, status)
 
     def _carry_out(self, call: Call, environ: dict[str, Any], body: bytes) -> Response:
@@ -149,6 +184,16 @@ _UNKNOWN_KEY = {
     "s3": ("InvalidAccessKeyId", "The AWS Access Key Id you provided does not exist in our records.", 403),
     "service-quotas": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
     "ssm": ("UnrecognizedClientException", "The security token included in the request is invalid.", 400),
+}
+
+
+_WRONG_SIGNATURE = {
+    "": ("SignatureDoesNotMatch", 403),
+    "acm": ("InvalidSignatureException", 400),
+    "ec2": ("AuthFailure", 401),
+    "pricing": ("InvalidSignatureException", 400),
+    "service-quotas": ("InvalidSignatureException", 400),
+    "ssm": ("InvalidSignatureException", 400),
 }
 
 

@@ -61,7 +61,8 @@ def read_call(environ: dict[str, Any], body: bytes) -> Call:
     It never fails: an unknown call has empty fields.
     """
     access_key, service = _credential(environ)
-    if not access_key and environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded"):
+    elsewhere = "HTTP_X_AMZ_TARGET" in environ or "x-www-form-urlencoded" in environ.get("CONTENT_TYPE", "")
+    if not access_key and elsewhere:
         service = ""
     form = _form(environ, body)
     action = form.get("Action", "")

@@ -213,11 +213,13 @@ def _described(home: Path) -> dict[str, Any]:
 
 
 def _ask(home: Path, method: str, path: str, body: Any = None) -> Any:
-    url = f"{_described(home)['api']}/rehearsal/{path}"
+    described = _described(home)
+    url = f"{described['api']}/rehearsal/{path}"
+    key = (described["access_key"], described["secret_key"])
     try:
         session = requests.Session()
         session.trust_env = False
-        response = session.request(method, url, json=body, timeout=30)
+        response = session.request(method, url, json=body, auth=key, timeout=30)
         answer = response.json()
     except requests.RequestException as error:
         raise Problem(f"the rehearsal's server does not answer: {error}") from error

@@ -34,12 +34,11 @@ def aws_config(described: dict[str, Any]) -> str:
 
     Its path is known before there is an address. Molecule's scenarios select it by AWS_CONFIG_FILE and AWS_PROFILE.
     """
-    settings = Settings()
     values = {
         "endpoint_url": described["api"],
         "region": described["region"],
-        "aws_access_key_id": settings.access_key,
-        "aws_secret_access_key": settings.secret_key,
+        "aws_access_key_id": described["access_key"],
+        "aws_secret_access_key": described["secret_key"],
     }
     return "\n".join(["[profile rehearsal]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"
 
@@ -59,8 +58,8 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
     paths = [path.relative_to(settings.root) if path.is_relative_to(settings.root) else path for path in inventories]
     exports = {
         "AWS_ENDPOINT_URL": described["api"],
-        "AWS_ACCESS_KEY_ID": settings.access_key,
-        "AWS_SECRET_ACCESS_KEY": settings.secret_key,
+        "AWS_ACCESS_KEY_ID": described["access_key"],
+        "AWS_SECRET_ACCESS_KEY": described["secret_key"],
         "AWS_REGION": described["region"],
         "AWS_DEFAULT_REGION": described["region"],
         "AWS_CONFIG_FILE": "/dev/null",

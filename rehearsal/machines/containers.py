@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Interface
 from pathlib import Path
+from typing import Any
 
 import docker
 import docker.errors
@@ -76,12 +77,11 @@ class Machines:
             hostname=hostname,
             labels={**self._labels, INSTANCE_LABEL: seed.instance_id},
             network=self.networks.of_vpc(vpc_id),
-            # systemd needs at least this capability to boot where the engine itself is confined; --privileged may be
-            # refused there.
+            # README.md tells what each of these is for.
             cap_add=["SYS_ADMIN"],
-            security_opt=["seccomp=unconfined", "apparmor=unconfined"],
-            cgroupns="host",
-            volumes={"/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"}},
+            cap_drop=["MKNOD", "NET_RAW"],
+            security_opt=["apparmor=unconfined"],
+            **_cgroups(),
             tmpfs={"/run": "", "/run/lock": ""},
             environment={"container": "docker"},
             stop_signal="SIGRTMIN+3",
@@ -257,6 +257,16 @@ class Machines:
         firewall.add_address(process_id, machine.private_address)
         machine.process_id = process_id
         machine.address = network["IPAddress"]
+
+
+def _cgroups() -> dict[str, Any]:
+    """Return the engine's options with which systemd can write its control groups.
+
+    With version 2 the engine shows a container's own groups read-only, so there they are the computer's.
+    """
+    if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
+        return {"cgroupns": "private"}
+    return {"cgroupns": "host", "volumes": {"/sys/fs/cgroup": {"bind": "/sys/fs/cgroup", "mode": "rw"}}}
 
 
 def _disconnect(machine: Machine) -> None:

@@ -5,9 +5,7 @@ The machines belong to a rehearsal of the bench's own.
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -210,5 +208,4 @@ class Api:
 
 def ask(workshop: Workshop, path: str, values: Mapping[str, object]) -> None:
     """Post to the rehearsal's own endpoints."""
-    request = urllib.request.Request(f"{workshop.facts['api']}/rehearsal/{path}", json.dumps(values).encode())
-    urllib.request.urlopen(request, timeout=30).close()
+    workshop.ask("POST", path, values)

@@ -5,9 +5,7 @@ The rehearsal leaves nothing.
 
 from __future__ import annotations
 
-import json
 import re
-import urllib.request
 from pathlib import Path
 
 from tests.support.living import wait_until
@@ -63,9 +61,7 @@ def guard(workshop: Workshop) -> dict[str, str]:
     """Put into the network what AWS GuardDuty puts there; return the ids."""
     named = [{"Name": "tag:aws:cloudformation:stack-name", "Values": ["probcomp-network-shared"]}]
     (vpc,) = workshop.ec2.describe_vpcs(Filters=named)["Vpcs"]
-    body = json.dumps({"vpc": vpc["VpcId"]}).encode()
-    with urllib.request.urlopen(f"{workshop.facts['api']}/rehearsal/guard", body, timeout=30) as answer:
-        found: dict[str, str] = json.load(answer)
+    found: dict[str, str] = workshop.ask("POST", "guard", {"vpc": vpc["VpcId"]})
     return found
 
 

@@ -32,8 +32,8 @@ def environment(server: Server) -> dict[str, str]:
     """Return the variables that point modules at `server` and at no other account."""
     return {
         "AWS_ENDPOINT_URL": server.api,
-        "AWS_ACCESS_KEY_ID": "AKIAREHEARSAL0000000",
-        "AWS_SECRET_ACCESS_KEY": "rehearsal",
+        "AWS_ACCESS_KEY_ID": server.key[0],
+        "AWS_SECRET_ACCESS_KEY": server.key[1],
         "AWS_REGION": "us-east-1",
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

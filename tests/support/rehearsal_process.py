@@ -20,7 +20,6 @@ from botocore.config import Config
 
 from tests.support import ROOT
 
-KEY = "AKIAREHEARSAL0000000"
 _START_SECONDS = 40
 
 
@@ -31,21 +30,26 @@ class Server:
         self.process = process
         self.described = described
         self.api: str = described["api"]
+        self.key: tuple[str, str] = (described["access_key"], described["secret_key"])
 
-    def client(self, service: str, key: str = KEY, attempts: int = 1) -> Any:
+    def client(
+        self, service: str, key: str = "", attempts: int = 1, secret: str = "", version: str | None = None
+    ) -> Any:
         """Return a boto3 client; with `attempts` of 1 tests see each answer."""
         return boto3.session.Session().client(
             service,
             endpoint_url=self.api,
             region_name="us-east-1",
-            aws_access_key_id=key,
-            aws_secret_access_key="rehearsal",
-            config=Config(retries={"total_max_attempts": attempts}, inject_host_prefix=False),
+            aws_access_key_id=key or self.key[0],
+            aws_secret_access_key=secret or self.key[1],
+            config=Config(
+                retries={"total_max_attempts": attempts}, inject_host_prefix=False, signature_version=version
+            ),
         )
 
     def control(self, method: str, path: str, body: Any = None) -> Any:
         """Send one request to the control endpoints; raises HTTPError."""
-        response = requests.request(method, f"{self.api}/rehearsal/{path}", json=body, timeout=10)
+        response = requests.request(method, f"{self.api}/rehearsal/{path}", json=body, auth=self.key, timeout=10)
         response.raise_for_status()
         return response.json()
 

@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import time
-import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import requests
 import yaml
 from playwright.sync_api import BrowserContext
 
@@ -177,8 +177,14 @@ class Workshop:
 
     def control(self, path: str) -> Any:
         """Return the rehearsal's own answer at /rehearsal/`path`."""
-        with urllib.request.urlopen(f"{self.facts['api']}/rehearsal/{path}", timeout=10) as answer:
-            return json.load(answer)
+        return self.ask("GET", path)
+
+    def ask(self, method: str, path: str, values: object = None) -> Any:
+        """Send one request to the rehearsal's control endpoints; return the answer."""
+        key = (self.facts["access_key"], self.facts["secret_key"])
+        response = requests.request(method, f"{self.facts['api']}/rehearsal/{path}", json=values, auth=key, timeout=30)
+        response.raise_for_status()
+        return response.json()
 
     def strangers(self) -> Snapshot:
         """Return all that is others' in the account, by kind and id, as it is now."""
@@ -196,8 +202,7 @@ class Workshop:
 
     def fault(self, **values: object) -> None:
         """Inject a fault: the arguments are the fields of a fault of the rehearsal."""
-        request = urllib.request.Request(f"{self.facts['api']}/rehearsal/faults", json.dumps(values).encode())
-        urllib.request.urlopen(request, timeout=10).close()
+        self.ask("POST", "faults", values)
 
     def machines(self) -> dict[str, dict[str, Any]]:
         """Return every machine of ours that is not terminated, by user, as EC2 describes it.

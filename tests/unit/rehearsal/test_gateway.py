@@ -4,6 +4,7 @@ The tests check what it forwards, whom it admits, what it counts, and its inject
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,13 @@ from tests.support.rehearsal_process import Server, running
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running(tmp_path_factory.mktemp("gate"), requests_per_second=0, record_delay=0) as started:
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("gate")
+
+
+@pytest.fixture(scope="module")
+def server(home: Path) -> Iterator[Server]:
+    with running(home, requests_per_second=0, record_delay=0) as started:
         yield started
 
 
@@ -65,6 +71,81 @@ def test_other_credentials_are_unknown(server: Server, service: str, call: str, 
     with pytest.raises(ClientError) as error:
         getattr(server.client(service, key="AKIAREALACCOUNT00000"), call)()
     assert code_of(error) == code
+
+
+@pytest.mark.parametrize(
+    ("service", "call", "code"),
+    [
+        ("ec2", "describe_instances", "AuthFailure"),
+        ("cloudformation", "describe_stacks", "SignatureDoesNotMatch"),
+        ("route53", "list_hosted_zones", "SignatureDoesNotMatch"),
+        ("s3", "list_buckets", "SignatureDoesNotMatch"),
+        ("acm", "list_certificates", "InvalidSignatureException"),
+    ],
+)
+def test_a_wrong_secret_is_refused(server: Server, service: str, call: str, code: str) -> None:
+    with pytest.raises(ClientError) as error:
+        getattr(server.client(service, secret="wrong"), call)()
+    assert code_of(error) == code
+
+
+def test_unsigned_calls_are_refused(server: Server) -> None:
+    calls: list[tuple[str, str, dict[str, Any]]] = [
+        ("POST", "", {"data": {"Action": "DescribeInstances", "Version": "2016-11-15"}}),
+        ("GET", "", {}),
+        ("PUT", "bucket-of-nobody", {}),
+        # The target names another action than the path and method do.
+        ("DELETE", "bucket/key", {"headers": {"X-Amz-Target": "S3.GetObject"}}),
+        ("GET", "rehearsal/status", {}),
+        ("POST", "rehearsal/shutdown", {}),
+        ("GET", "rehearsal/status", {"auth": (server.key[0], "wrong")}),
+    ]
+    for method, path, options in calls:
+        response = requests.request(method, f"{server.api}/{path}", timeout=10, **options)
+        assert response.status_code in (400, 401, 403), (method, path, response.text)
+        assert server.key[1] not in response.text
+
+
+def test_a_signature_covers_body_and_query(server: Server) -> None:
+    def changed(request: Any, **_: Any) -> None:
+        request.data = request.body = b"Action=DescribeVpcs&Version=2016-11-15&MaxResults=5"
+
+    ec2 = server.client("ec2")
+    ec2.meta.events.register("before-send.ec2", changed)
+    with pytest.raises(ClientError) as error:
+        ec2.describe_instances()
+    assert code_of(error) == "AuthFailure"
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "http://127.0.0.1:1"}, {"Origin": "null"}])
+@pytest.mark.parametrize("place", ["api", "object_store"])
+def test_web_pages_are_refused(server: Server, headers: dict[str, str], place: str) -> None:
+    url = f"{server.described[place]}/rehearsal/status"
+    assert requests.get(url, auth=server.key, headers=headers, timeout=10).status_code == 403
+    assert requests.get(server.api + "/rehearsal/status", auth=server.key, timeout=10).ok
+
+
+@pytest.mark.parametrize("version", [None, "s3v4"])
+def test_presigned_links_hold_for_one_object_and_a_time(server: Server, version: str | None) -> None:
+    s3 = server.client("s3", version=version)
+    bucket = f"signed-{version}".lower()
+    s3.create_bucket(Bucket=bucket)
+    for key in ("a b+ü", "other"):
+        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
+
+    def link(seconds: int) -> str:
+        parameters = {"Bucket": bucket, "Key": "a b+ü"}
+        return str(s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds))
+
+    assert requests.get(link(60), timeout=10).content == "a b+ü".encode()
+    assert requests.get(link(60).replace("a%20b%2B%C3%BC", "other"), timeout=10).status_code == 403
+    assert requests.get(link(-1), timeout=10).status_code == 403
+
+
+def test_files_with_the_key_are_private(server: Server, home: Path) -> None:
+    holders = [path for path in home.rglob("*") if path.is_file() and server.key[1] in path.read_text(errors="replace")]
+    assert {path.name for path in holders} == {"rehearsal.json", "aws_config"}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in holders)
 
 
 def test_requests_are_counted_by_name_and_kind(server: Server) -> None:
@@ -159,7 +240,7 @@ def test_a_dropped_call_has_no_effect_unless_told_so(server: Server) -> None:
 
 @pytest.mark.parametrize("wrong", [{"colour": "red"}, {"rate": 2.0}, {"kind": "moon"}, {"times": "two"}])
 def test_a_fault_that_makes_no_sense_is_refused_in_one_line(server: Server, wrong: dict[str, Any]) -> None:
-    response = requests.post(f"{server.api}/rehearsal/faults", json=wrong, timeout=10)
+    response = requests.post(f"{server.api}/rehearsal/faults", json=wrong, auth=server.key, timeout=10)
     assert response.status_code == 400
     assert "\n" not in response.json()["error"]
 

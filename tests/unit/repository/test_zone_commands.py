@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from rehearsal.account import inventories
-from tests.support.rehearsal_process import KEY, Server, running
+from tests.support.rehearsal_process import Server, running
 
 pytestmark = pytest.mark.slow
 
@@ -61,7 +61,7 @@ def folder(tmp_path: Path) -> Path:
 def play(folder: Path, command: str, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a command of the repository with the inventory of `folder`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "ANSIBLE_", "PROBCOMP"))}
-    aws = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": KEY, "AWS_SECRET_ACCESS_KEY": "rehearsal"}
+    aws = {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
     done = subprocess.run(
         [PROGRAM, f"{command}.yml", "-e", f"state_dir={folder / 'state'}", *options],
         cwd=ROOT,
@@ -206,6 +206,8 @@ def at(account: Server, folder: Path, command: str, *options: str) -> subprocess
     inventories.write(home, ROOT, described)
     environment = {
         "AWS_ENDPOINT_URL": account.api,
+        "AWS_ACCESS_KEY_ID": account.key[0],
+        "AWS_SECRET_ACCESS_KEY": account.key[1],
         "AWS_REGION": account.described["region"],
         "AWS_CONFIG_FILE": "/dev/null",
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",

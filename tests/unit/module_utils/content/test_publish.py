@@ -92,7 +92,7 @@ class World:
         self.anonymous = self._client(signature_version=UNSIGNED)
 
     def _client(self, **settings: Any) -> Any:
-        keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": "x"}
+        keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": SETTINGS.secret_key}
         return boto3.client("s3", region_name=SETTINGS.region, endpoint_url=self.api, config=Config(**settings), **keys)
 
     def target(self, **settings: Any) -> ContentTarget:
