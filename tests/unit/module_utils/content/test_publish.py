@@ -120,7 +120,7 @@ class World:
 def world(tmp_path: Path) -> Iterator[World]:
     moto_api_backend.reset()
     counts = Counts()
-    settings = Settings(home=tmp_path)
+    settings = Settings(home=tmp_path, access_key=SETTINGS.access_key, secret_key=SETTINGS.secret_key)
     gate = Gate(settings, counts, {}, ControlEndpoints(settings, counts, dict, lambda: None))
     server = make_server("127.0.0.1", 0, gate, threaded=True)
     threading.Thread(target=server.serve_forever, daemon=True).start()
