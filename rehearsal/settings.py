@@ -45,6 +45,8 @@ class Settings:
 
     A live read of the console has no such delay.
     """
+    console_boot_time: float = 120.0
+    """Time after a boot at which EC2 keeps the console output; a live read shows what came later."""
     image_delay: float = 2.0
     """Time that a machine image stays pending after the instance's disk was copied."""
     record_delay: float = 1.0

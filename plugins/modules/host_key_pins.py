@@ -9,7 +9,12 @@ description:
   - Reads the console output of every machine that has no pinned keys until its host keys are there, and writes them
     into its pin file, in the form of ssh's known_hosts, with the instance id as the comment.
   - Keys are pinned once. A pin file is replaced only when the id in it is that of another instance.
-  - Refused are consoles with two different blocks of keys, or with fingerprints that do not fit the keys.
+  - Of a block that the kernel's messages tore, the keys that are whole are pinned.
+  - Refused are consoles with two different keys of a type, or with a whole fingerprint that does not fit the key of
+    its type.
+  - Unless O(machines[].is_new), what EC2 kept of the console shortly after the boot is read beside the live console,
+    and keys are believed only where the console's beginning is there. EC2 gives the last 64 KB, and root on the machine
+    could have filled them.
   - A machine that fails does not stop the others; RV(failed_users) names them.
   - The name in the file is the plain one whatever the port is, for ssh is called with C(HostKeyAlias).
 options:
@@ -35,6 +40,10 @@ options:
         description: For which types the live console can be read is found out once per type.
         type: str
         default: ""
+      is_new:
+        description: Whether the machine was made in this run, so that nobody was on it.
+        type: bool
+        default: false
       pin_file:
         description: File for the keys; its folder is made.
         type: path
@@ -117,6 +126,7 @@ _MACHINE = {
     "instance_id": {"type": "str", "required": True},
     "ssh_name": {"type": "str", "required": True},
     "instance_type": {"type": "str", "default": ""},
+    "is_new": {"type": "bool", "default": False},
     "pin_file": {"type": "path", "required": True},
 }
 ARGUMENTS = {

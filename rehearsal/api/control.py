@@ -20,6 +20,7 @@ from rehearsal.settings import Settings
 
 _CHANGEABLE = (
     "boot_timeout",
+    "console_boot_time",
     "console_delay",
     "image_delay",
     "record_delay",

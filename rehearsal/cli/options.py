@@ -12,6 +12,7 @@ UP_OPTIONS = {
     for name in (
         "boot_timeout",
         "clean",
+        "console_boot_time",
         "console_delay",
         "container_memory",
         "foreign_stacks",

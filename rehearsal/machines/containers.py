@@ -25,7 +25,6 @@ from rehearsal.network.engine_networks import HOME_LABEL, IMAGE_REPOSITORY, INST
 
 _STOP_SECONDS = 20
 _ENGINE_SECONDS = 180
-_LOG_LINES = 4000
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +45,8 @@ class Machine:
     process_id: int = 0
     started_at: float = 0.0
     """Wall clock time of the last power-on; a reboot does not change it."""
+    booted_at: float = 0.0
+    """Wall clock time of the last power-on, or reboot by the API."""
     rules: str = ""
     """Packet filter that is in force."""
     ends_by_us: bool = False
@@ -100,7 +101,7 @@ class Machines:
         """
         machine = self._machines[instance_id]
         with machine.lock:
-            machine.started_at = time.time()
+            machine.started_at = machine.booted_at = time.time()
             machine.ends_by_us = False
             machine.container.start()
             self._connect(machine)
@@ -119,6 +120,7 @@ class Machines:
             _disconnect(machine)
             machine.container.stop(timeout=_STOP_SECONDS)
             machine.ends_by_us = False
+            machine.booted_at = time.time()
             machine.container.start()
             self._connect(machine)
 
@@ -187,16 +189,19 @@ class Machines:
         """Return whether this machine image was made from a machine."""
         return bool(self._engine.images.list(f"{IMAGE_REPOSITORY}:{ami_id}"))
 
-    def console(self, instance_id: str, lag: float) -> str:
-        """Return the machine's output since power-on, without the last `lag` seconds."""
+    def console(self, instance_id: str, lag: float, boot_time: float) -> str:
+        """Return the machine's output from power-on until `boot_time` seconds after its boot.
+
+        The last `lag` seconds are left out.
+        """
         machine = self._machines.get(instance_id)
         if not machine:
             return ""
-        until = time.time() - lag
+        until = min(time.time() - lag, machine.booted_at + boot_time)
         if until <= machine.started_at:
             return ""
         # The engine keeps the log of earlier runs, but the console of a started EC2 instance is empty at first.
-        return console.readable(machine.container.logs(tail=_LOG_LINES, since=machine.started_at, until=until))
+        return console.readable(machine.container.logs(since=machine.started_at, until=until))
 
     def running(self) -> list[Machine]:
         """Return the running machines; the caller may hold the rehearsal's lock."""

@@ -88,3 +88,29 @@ def test_create_pins_from_the_console(workshop: Workshop) -> None:
         assert pin.read_text() == right
     finally:
         pin.write_text(right)
+
+
+def test_a_second_administrator_believes_no_late_block(workshop: Workshop) -> None:
+    # The user, who is root on her machine, fills the 64 KB that EC2 gives of its console, then prints another key.
+    user = "ws-3"
+    pin = workshop.state / "known_hosts" / user
+    right = pin.read_text()
+    create = f"ansible-playbook fleet_create.yml -e user={user} -e host_identity_console_timeout=15"
+    pin.unlink()
+    try:
+        workshop.on_machine(user, "yes 'nothing to see here' | head -c 90000 >/dev/console")
+        workshop.succeed(create)
+        assert pin.read_text() == right, "what EC2 kept of the boot shows the key"
+        pin.unlink()
+        other = (workshop.state / "known_hosts/ws-1").read_text().split()[1:3]
+        block = "\n".join(["-----BEGIN SSH HOST KEY KEYS-----", " ".join(other), "-----END SSH HOST KEY KEYS-----"])
+        workshop.on_machine(user, f"echo '{block}' >/dev/console")
+        refused = workshop.shell(create)
+        assert refused.status != 0 and not pin.exists(), refused.text
+        told = " ".join(refused.text.split())
+        assert f"known_hosts/{user} from whoever pinned it" in told and "nothing has to be deleted" in told, told
+    finally:
+        pin.write_text(right)
+    # As handed over by the administrator who made the machine.
+    workshop.succeed(f"{create} --check")
+    workshop.succeed(f"scripts/login {user} true")

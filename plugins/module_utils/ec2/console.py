@@ -1,8 +1,8 @@
 """Parse ssh host keys from the console output of a new machine. Pure functions.
 
 cloud-init prints two blocks, once per instance: fingerprints (through syslog, so lines may have a prefix) and whole
-keys. Root on the machine can also print to the console, so a second, different block is refused, and keys and
-fingerprints must match.
+keys. The kernel and systemd do not wait for it, so any line may be torn: what is whole counts; damage is no forgery.
+Root on the machine can also print to the console, so whole keys or fingerprints of one type that differ are refused.
 """
 
 from __future__ import annotations
@@ -11,13 +11,28 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 
-_KEY_TYPES = ("ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "ssh-rsa")
-_KEY = re.compile(rf"(?<!\S)({'|'.join(_KEY_TYPES)})\s+(AAAA[A-Za-z0-9+/]+={{0,2}})(?!\S)")
-_FINGERPRINT = re.compile(r"\bSHA256:([A-Za-z0-9+/]{43})\b")
-_TERMINAL_COMMAND = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
-_CONTROL = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+from .console_lines import Marker, marked_lines
+
+_KEY_PARTS = {
+    "ssh-ed25519": 2,
+    "ecdsa-sha2-nistp256": 3,
+    "ecdsa-sha2-nistp384": 3,
+    "ecdsa-sha2-nistp521": 3,
+    "ssh-rsa": 3,
+}
+"""Known types in order of preference, and of how many parts such a key consists (RFC 4253, 5656, 8709)."""
+_KEY_TYPES = tuple(_KEY_PARTS)
+_KEY = re.compile(rf"(?<!\S)({'|'.join(_KEY_TYPES)}) (AAAA[A-Za-z0-9+/]+={{0,2}})(?!\S)")
+_FINGERPRINT = re.compile(
+    r"(?<!\S)[0-9]{3,5} SHA256:([A-Za-z0-9+/]{43}) (?:\S+|no comment) \((ED25519|ECDSA|RSA)\)\s*$"
+)
+_CUT_BYTES = 63_000
+"""EC2 gives the last 64 KB; whether it means 64,000 or 65,536 bytes is not written."""
+_LINES_AFTER_KEYS = 5
+"""A block whose end cannot be read is over when so many lines without a key follow its keys."""
 
 
 class ForgedKeys(Exception):
@@ -40,27 +55,58 @@ class HostKey:
         digest = hashlib.sha256(base64.b64decode(self.blob)).digest()
         return base64.b64encode(digest).decode("ascii").rstrip("=")
 
+    @property
+    def family(self) -> str:
+        """Name of the type beside a fingerprint."""
+        return {"ssh-ed25519": "ED25519", "ssh-rsa": "RSA"}.get(self.kind, "ECDSA")
 
-def host_keys(output: str) -> list[HostKey]:
-    """Return the host keys in the console `output`, none before a complete block.
+
+@dataclass
+class _Print:
+    """What cloud-init prints in one go: a block of fingerprints, then one of keys."""
+
+    fingerprints: dict[str, set[str]] = field(default_factory=dict)
+    keys: set[HostKey] = field(default_factory=set)
+    begun: bool = False
+    """Whether the beginning of the keys was read."""
+    over: bool = False
+    lines_after_keys: int = 0
+
+    def confirmed(self) -> set[HostKey]:
+        return {key for key in self.keys if key.fingerprint in self.fingerprints.get(key.family, ())}
+
+    def counted(self) -> set[HostKey]:
+        """Return the keys of a complete print: those in a block, or beside their fingerprints."""
+        shown = {fingerprint for group in self.fingerprints.values() for fingerprint in group}
+        confirmed = self.confirmed()
+        all_there = bool(confirmed) and shown == {key.fingerprint for key in confirmed}
+        if not (self.over or all_there or self.lines_after_keys >= _LINES_AFTER_KEYS):
+            return set()
+        return self.keys if self.begun else confirmed
+
+
+def host_keys(*outputs: str) -> list[HostKey]:
+    """Return the whole host keys that the console `outputs` of one machine show, none before a complete block.
 
     Raises ForgedKeys.
     """
-    text = _CONTROL.sub("", _TERMINAL_COMMAND.sub("", output))
-    blocks = {frozenset(_keys(block)) for block in _blocks(text, "KEYS")} - {frozenset()}
-    if not blocks:
-        return []
-    if len(blocks) > 1:
-        raise ForgedKeys(f"its console shows {len(blocks)} different blocks of host keys")
-    keys = sorted(blocks.pop())
-    printed = {frozenset(_FINGERPRINT.findall(block)) for block in _blocks(text, "FINGERPRINTS")} - {frozenset()}
-    if len(printed) > 1:
-        raise ForgedKeys(f"its console shows {len(printed)} different blocks of host key fingerprints")
-    for fingerprints in printed:
-        strangers = [key.kind for key in keys if key.fingerprint not in fingerprints]
-        if strangers:
-            raise ForgedKeys(f"its console shows fingerprints that do not fit its host keys: {', '.join(strangers)}")
-    return keys
+    prints = [one for output in outputs for one in _prints(output)]
+    blocks = [keys for keys in (one.counted() for one in prints) if keys]
+    _refuse_differing([_by_type(keys) for keys in blocks], "host keys")
+    _refuse_differing([one.fingerprints for one in prints], "host key fingerprints")
+    keys: set[HostKey] = set().union(*blocks)
+    if len({key.kind for key in keys}) < len(keys):
+        raise ForgedKeys("its console shows a block of two host keys of one type")
+    shown = {family: group for one in prints for family, group in one.fingerprints.items()}
+    strangers = [key.kind for key in sorted(keys) if key.fingerprint not in shown.get(key.family, {key.fingerprint})]
+    if strangers:
+        raise ForgedKeys(f"its console shows fingerprints that do not fit its host keys: {', '.join(strangers)}")
+    return sorted(keys)
+
+
+def is_cut(output: str) -> bool:
+    """Return whether the beginning of a console's output may be missing."""
+    return len(output.encode("utf-8", "replace")) >= _CUT_BYTES
 
 
 def parse_key(kind: str, blob: str) -> HostKey | None:
@@ -71,27 +117,52 @@ def parse_key(kind: str, blob: str) -> HostKey | None:
         data = base64.b64decode(blob, validate=True)
     except (binascii.Error, ValueError):
         return None
-    # RFC 4253, 6.6: the key begins with its own type; each part has its length in front.
+    # RFC 4253, 6.6: the key begins with its own type; each part has its length in front. Torn between two parts, an RSA
+    # key is still valid base64.
     parts = _parts(data)
-    if not parts or parts[0] != kind.encode("ascii") or len(parts) < 2:
+    if len(parts) != _KEY_PARTS[kind] or parts[0] != kind.encode("ascii"):
         return None
     return HostKey(_KEY_TYPES.index(kind), kind, blob)
 
 
-def _blocks(text: str, name: str) -> list[str]:
-    """Return the text between each pair of markers, without incomplete blocks."""
-    begin, end = f"-----BEGIN SSH HOST KEY {name}-----", f"-----END SSH HOST KEY {name}-----"
-    blocks = []
-    for part in text.split(begin)[1:]:
-        inside, found, _rest = part.partition(end)
-        if found:
-            blocks.append(inside)
-    return blocks
+def _prints(output: str) -> Iterator[_Print]:
+    one = _Print()
+    in_fingerprints = in_keys = False
+    for marker, line in marked_lines(output):
+        if marker in (Marker.BEGIN_FINGERPRINTS, Marker.BEGIN_KEYS):
+            if marker is Marker.BEGIN_FINGERPRINTS or one.begun or one.over:
+                yield one
+                one = _Print()
+            in_fingerprints, in_keys = marker is Marker.BEGIN_FINGERPRINTS, marker is Marker.BEGIN_KEYS
+            one.begun = in_keys
+        elif marker is Marker.END_FINGERPRINTS:
+            in_fingerprints = False
+        elif marker is Marker.END_KEYS:
+            one.over, in_keys = True, False
+        elif in_fingerprints and (match := _FINGERPRINT.search(line)):
+            one.fingerprints.setdefault(match[2], set()).add(match[1])
+        # After fingerprints keys are looked for as well where the beginning of their block cannot be read.
+        elif not one.over:
+            found = {key for key in (parse_key(*match) for match in _KEY.findall(line)) if key}
+            one.keys |= found
+            one.lines_after_keys = 0 if found else one.lines_after_keys + bool(one.keys)
+            one.over = in_keys and one.lines_after_keys >= _LINES_AFTER_KEYS
+    yield one
 
 
-def _keys(block: str) -> set[HostKey]:
-    found = (parse_key(*match) for match in _KEY.findall(block))
-    return {key for key in found if key}
+def _by_type(keys: set[HostKey]) -> dict[str, set[str]]:
+    groups: dict[str, set[str]] = {}
+    for key in keys:
+        groups.setdefault(key.kind, set()).add(key.blob)
+    return groups
+
+
+def _refuse_differing(blocks: list[dict[str, set[str]]], what: str) -> None:
+    """Raise ForgedKeys if two blocks show something else for the same type."""
+    for kind in sorted({kind for block in blocks for kind in block}):
+        variants = {frozenset(block[kind]) for block in blocks if kind in block}
+        if len(variants) > 1:
+            raise ForgedKeys(f"its console shows {len(variants)} different blocks of {what}")
 
 
 def _parts(data: bytes) -> list[bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Progress
-from .console import ForgedKeys, HostKey, host_keys
+from .console import ForgedKeys, HostKey, host_keys, is_cut
 from .known_hosts import Pin, PinError, read_pin, write_pin
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -40,6 +40,17 @@ class Consoles:
                     raise
                 self._not_live.add(instance_type)
         return self._get(instance_id)
+
+    def read_all(self, instance_id: str, instance_type: str) -> list[str]:
+        """Return the live console, and what EC2 kept of it shortly after the boot.
+
+        Raises botocore's errors.
+        """
+        outputs = [self.read(instance_id, instance_type)]
+        if outputs[0] and instance_type not in self._not_live:
+            self.clock.sleep(1 / _CALLS_PER_SECOND)
+            outputs.append(self._get(instance_id))
+        return outputs
 
     def _get(self, instance_id: str, **options: Any) -> str:
         answer = retry_transient(
@@ -94,8 +105,8 @@ class Pinner:
                 for machine in pending:
                     self._fail(
                         machine,
-                        f"no host keys on the console of {machine['instance_id']} after {self.timeout:.0f} s: "
-                        "delete the machine and make it again",
+                        f"no host keys on the console of {machine['instance_id']} after {self.timeout:.0f} s, "
+                        f"or its beginning is gone: {_remedy(machine)}",
                     )
                 return
             if pending:
@@ -107,15 +118,14 @@ class Pinner:
 
     def _check_console(self, machine: dict[str, Any], elapsed: float) -> None:
         try:
-            output = self.consoles.read(machine["instance_id"], machine["instance_type"])
+            keys = self._read_keys(machine)
             with one_machine(ForgedKeys, OSError):
-                keys = host_keys(output)
                 if keys:
                     path = Path(machine["pin_file"])
                     write_pin(path, machine["ssh_name"], Pin(machine["instance_id"], tuple(keys)))
                     self._pinned(machine, keys, changed=True)
         except (ForgedKeys, UnexpectedAnswer) as error:
-            self._fail(machine, f"{error}: nothing was pinned; delete the machine and make it again")
+            self._fail(machine, f"{error}: nothing was pinned; {_remedy(machine)}")
         except OSError as error:
             self._fail(machine, f"{machine['pin_file']} cannot be written: {error.strerror or error}")
         except ClientError as error:
@@ -125,6 +135,23 @@ class Pinner:
             is_new = error_code(error) == "InvalidInstanceID.NotFound" and elapsed < _NEW_INSTANCE_SECONDS
             if not is_new:
                 self._fail(machine, explain(error))
+
+    def _read_keys(self, machine: dict[str, Any]) -> list[HostKey]:
+        """Return the keys that the machine's consoles show, none yet if there is no trustworthy block.
+
+        Raises ForgedKeys, UnexpectedAnswer and botocore's errors.
+        """
+        place = machine["instance_id"], machine["instance_type"]
+        if machine.get("is_new"):
+            outputs = [self.consoles.read(*place)]
+            trusted = outputs
+        else:
+            # Its user may be root on it: after 64 KB of anything, a block of her own would be the only one.
+            outputs = self.consoles.read_all(*place)
+            trusted = [output for output in outputs if not is_cut(output)]
+        with one_machine(ForgedKeys):
+            host_keys(*outputs)
+            return host_keys(*trusted)
 
     def _pinned(self, machine: dict[str, Any], keys: list[HostKey], changed: bool) -> None:
         fingerprints = [f"{key.kind} SHA256:{key.fingerprint}" for key in keys]
@@ -137,6 +164,13 @@ class Pinner:
 
     def _fail(self, machine: dict[str, Any], reason: str) -> None:
         self.results[machine["user"]] = {"status": "failed", "changed": False, "reason": reason, "fingerprints": []}
+
+
+def _remedy(machine: dict[str, Any]) -> str:
+    return (
+        f"copy {machine['pin_file']} from whoever pinned it, or see "
+        '"A host key that no console shows" in the README; nothing has to be deleted'
+    )
 
 
 def forget(machines: list[dict[str, Any]], is_check_mode: bool) -> dict[str, dict[str, Any]]:

@@ -195,7 +195,8 @@ def _hook_requests(settings: Settings, life: InstanceLife) -> None:
             message = "This instance type does not support retrieving the latest console logs."
             raise AwsError("UnsupportedOperation", message)
         result = {"InstanceId": instance.id, "Timestamp": utcnow()}
-        if text := life.console(instance, 0 if latest else settings.console_delay):
+        when = (0.0,) if latest else (settings.console_delay, settings.console_boot_time)
+        if text := life.console(instance, *when):
             result["Output"] = Base64EncodedString.from_raw_string(text)
         return ActionResult(result)
 

@@ -6,6 +6,7 @@ A container stands behind every instance. A few threads work on containers, with
 import base64
 import ipaddress
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -141,12 +142,12 @@ class InstanceLife:
         if self._fabric:
             self._fabric.wake()
 
-    def console(self, instance: Instance, lag: float) -> str:
+    def console(self, instance: Instance, lag: float, boot_time: float = math.inf) -> str:
         """Return the console's text; do not hold the lock for long when calling."""
         machines = self._machines_of(instance)
         if not machines or faults.machine_fault("no-console", instance.id, tag_values(instance)):
             return ""
-        return machines.console(instance.id, lag)
+        return machines.console(instance.id, lag, boot_time)
 
     def _machines_of(self, instance: Instance) -> Machines | None:
         """Return the containers if one of them is the instance's, else None."""

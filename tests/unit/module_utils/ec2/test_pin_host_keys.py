@@ -1,154 +1,21 @@
-"""Promise 4: pinned keys stay; console texts give keys or are refused."""
+"""Promise 4: keys are pinned once, from consoles that can be believed."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import known_hosts as pins
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import pin_host_keys as pinning
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner
 from botocore.exceptions import ClientError
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from tests.support.console_text import ED25519, OTHER, fingerprints_block, keys_block
 
 FIRST, SECOND = "i-00000000000000001", "i-00000000000000002"
 SSH_NAME = "ssh.alice.stack.example.org"
-
-
-def new_key(private: Any = None) -> str:
-    """Return a new public key as text, by default an Ed25519 key."""
-    public = (private or ed25519.Ed25519PrivateKey.generate()).public_key()
-    form = serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    return str(public.public_bytes(*form).decode("ascii"))
-
-
-ED25519, ECDSA = new_key(), new_key(ec.generate_private_key(ec.SECP256R1()))
-OTHER = new_key()
-
-
-def keys_block(*keys: str, prefix: str = "") -> str:
-    lines = ["-----BEGIN SSH HOST KEY KEYS-----", *(f"{key} root@ip-10-20-0-5" for key in keys)]
-    return "".join(f"{prefix}{line}\r\n" for line in [*lines, "-----END SSH HOST KEY KEYS-----"])
-
-
-def fingerprints_block(*keys: str, prefix: str = "<14>Jan  2 03:04:05 cloud-init: ") -> str:
-    parsed = [console.parse_key(*key.split()) for key in keys]
-    lines = [f"256 SHA256:{key.fingerprint} root@ip-10-20-0-5 (ED25519)" for key in parsed if key]
-    marked = ["-----BEGIN SSH HOST KEY FINGERPRINTS-----", *lines, "-----END SSH HOST KEY FINGERPRINTS-----"]
-    return "".join(f"{prefix}{line}\r\n" for line in marked)
-
-
-def found(output: str) -> list[str]:
-    return [f"{key.kind} {key.blob}" for key in console.host_keys(output)]
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        keys_block(ECDSA, ED25519),
-        "boot\n" + fingerprints_block(ED25519, ECDSA) + keys_block(ECDSA, ED25519) + "login: ",
-        keys_block(ED25519, ECDSA, prefix="[   12.345678] cloud-init[612]: "),
-        keys_block(ED25519, ECDSA, prefix="\x1b[0;32m ci-info: \x1b[0m"),
-        keys_block(ED25519, ECDSA) * 2,
-        keys_block(ED25519, ECDSA, "ssh-dss AAAAB3NzaC1kc3MAAACBAP"),
-        keys_block(ED25519, ECDSA).replace("ssh-ed25519", "\x00ssh-ed25519\x07"),
-    ],
-)
-def test_reads_the_block(output: str) -> None:
-    assert found(output) == [ED25519, ECDSA]
-
-
-@pytest.mark.parametrize(
-    "output",
-    [
-        "",
-        "booting",
-        keys_block(),
-        keys_block(ED25519).partition("-----END")[0],
-        keys_block(ED25519).partition("KEYS-----")[2],
-        keys_block("ssh-dss AAAAB3NzaC1kc3MAAACBAP"),
-        keys_block(ED25519[:40]),
-        keys_block(ED25519.replace("ssh-ed25519", "ssh-rsa")),
-        keys_block(ED25519[:30] + " [1.0] a kernel message " + ED25519[30:]),
-        ED25519,
-        fingerprints_block(ED25519),
-    ],
-    # Keys are made for each run, and so cannot name a test.
-    ids=range(11),
-)
-def test_anything_less_is_not_yet(output: str) -> None:
-    assert found(output) == []
-
-
-@pytest.mark.parametrize(
-    ("output", "says"),
-    [
-        (keys_block(ED25519) + keys_block(OTHER), "2 different blocks of host keys"),
-        (keys_block(ED25519) + keys_block(ED25519, OTHER), "2 different blocks of host keys"),
-        (fingerprints_block(OTHER) + keys_block(ED25519), "do not fit its host keys: ssh-ed25519"),
-        (fingerprints_block(ED25519) + fingerprints_block(OTHER) + keys_block(ED25519), "different blocks"),
-    ],
-)
-def test_refuses_what_contradicts_itself(output: str, says: str) -> None:
-    with pytest.raises(console.ForgedKeys, match=says):
-        console.host_keys(output)
-
-
-def test_pin_files(tmp_path: Path) -> None:
-    path = tmp_path / "known_hosts" / "alice"
-    assert pins.read_pin(path, SSH_NAME) is None
-    pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519, ECDSA))))
-    pins.write_pin(path, SSH_NAME, pin)
-    assert pins.read_pin(path, SSH_NAME) == pin
-    assert path.read_text().splitlines()[0] == f"{SSH_NAME} {ED25519} {FIRST}"
-    assert path.stat().st_mode & 0o777 == 0o644
-    assert [entry.name for entry in path.parent.iterdir()] == ["alice"]
-
-
-@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
-def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
-    # With HostKeyAlias ssh looks for the alias unchanged, whatever the port: no [name]:port.
-    path = tmp_path / "alice"
-    pins.write_pin(path, SSH_NAME, pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519)))))
-    command = ["ssh-keygen", "-F", SSH_NAME, "-f", str(path)]
-    result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
-    assert ED25519 in result.stdout
-
-
-@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
-def test_a_pin_of_a_zone_once_written_in_upper_case_holds(tmp_path: Path) -> None:
-    path = tmp_path / "alice"
-    pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519))))
-    pins.write_pin(path, "ssh.alice.stack.Example.org", pin)
-    assert pins.read_pin(path, "ssh.alice.stack.example.org") == pin
-    command = ["ssh-keygen", "-F", "ssh.alice.stack.example.org", "-f", str(path)]
-    assert ED25519 in subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"other.example.org {ED25519} {FIRST}\n",
-        f"{SSH_NAME} {ED25519}\n",
-        f"{SSH_NAME} {ED25519[:-8]} {FIRST}\n",
-        f"{SSH_NAME} {ED25519} {FIRST}\n{SSH_NAME} {ECDSA} {SECOND}\n",
-        f"* {ED25519} {FIRST}\n",
-        "junk\n",
-        "é\n",
-    ],
-)
-def test_a_pin_file_that_was_changed_is_not_used(tmp_path: Path, text: str) -> None:
-    path = tmp_path / "alice"
-    path.write_text(text, encoding="utf-8")
-    with pytest.raises(pins.PinError):
-        pins.read_pin(path, SSH_NAME)
 
 
 class FakeTime:
@@ -162,11 +29,12 @@ class FakeTime:
 class FakeEc2:
     """A fake of EC2 whose consoles show the given texts in turn.
 
-    It raises an exception in the list; the last text stays.
+    It raises an exception in the list; the last text stays. `boot` is what EC2 kept of every console after the boot.
     """
 
-    def __init__(self, live: bool = True, **outputs: list[str | Exception]) -> None:
+    def __init__(self, live: bool = True, boot: str | None = None, **outputs: list[str | Exception]) -> None:
         self.live = live
+        self.boot = boot
         self.outputs = outputs
         self.requests: list[dict[str, Any]] = []
 
@@ -174,6 +42,8 @@ class FakeEc2:
         self.requests.append(request)
         if request.get("Latest") and not self.live:
             raise client_error("UnsupportedOperation")
+        if self.boot is not None and not request.get("Latest"):
+            return {"Output": self.boot}
         outputs = self.outputs[request["InstanceId"].replace("-", "_")]
         output = outputs.pop(0) if len(outputs) > 1 else outputs[0]
         if isinstance(output, Exception):
@@ -187,7 +57,7 @@ def client_error(code: str) -> ClientError:
 
 @pytest.fixture
 def pin_all(tmp_path: Path) -> Callable[..., dict[str, Any]]:
-    def run(client: FakeEc2, timeout: float = 1200, **ids: str) -> dict[str, Any]:
+    def run(client: FakeEc2, timeout: float = 1200, is_new: bool = False, **ids: str) -> dict[str, Any]:
         time = FakeTime()
         clock = Clock(now=lambda: time.seconds, sleep=time.sleep)
         pinner = Pinner(Consoles(client, clock), clock, timeout, 5)
@@ -198,6 +68,7 @@ def pin_all(tmp_path: Path) -> Callable[..., dict[str, Any]]:
                 "instance_type": "t3.medium",
                 "ssh_name": f"ssh.{user}.stack.example.org",
                 "pin_file": str(tmp_path / user),
+                "is_new": is_new,
             }
             for user, instance_id in ids.items()
         ]
@@ -244,6 +115,45 @@ def test_an_empty_console_pins_nothing_and_ends(pin_all: Callable[..., dict[str,
     result = pin_all(client, timeout=60, alice=FIRST)["alice"]
     assert "no host keys on the console of i-00000000000000001 after 60 s" in result["reason"]
     assert not (tmp_path / "alice").exists()
+
+
+NOISE = "[   99.1] nothing to see\n" * 3000
+TRUE = fingerprints_block(ED25519) + keys_block(ED25519)
+FORGED = fingerprints_block(OTHER) + keys_block(OTHER)
+LAST_64_KB = slice(-65_536, None)
+
+
+def test_a_block_that_scrolled_away_is_read_from_the_boots_own_console(
+    pin_all: Callable[..., dict[str, Any]], tmp_path: Path
+) -> None:
+    client = FakeEc2(boot=TRUE, i_00000000000000001=[(TRUE + NOISE)[LAST_64_KB]])
+    assert pin_all(client, alice=FIRST)["alice"]["status"] == "pinned"
+    assert (tmp_path / "alice").read_text() == f"{SSH_NAME} {ED25519} {FIRST}\n"
+
+
+@pytest.mark.parametrize(
+    "kept", [TRUE, "", "booting", (NOISE + FORGED)[LAST_64_KB]], ids=["true", "none", "no", "later"]
+)
+def test_a_forged_block_after_64_kb_is_not_pinned(
+    pin_all: Callable[..., dict[str, Any]], tmp_path: Path, kept: str
+) -> None:
+    client = FakeEc2(boot=kept, i_00000000000000001=[(TRUE + NOISE + FORGED)[LAST_64_KB]])
+    result = pin_all(client, timeout=60, alice=FIRST)["alice"]
+    assert result["status"] == "failed" and not (tmp_path / "alice").exists()
+    assert f"copy {tmp_path / 'alice'} from whoever pinned it" in result["reason"]
+    assert "nothing has to be deleted" in result["reason"] and "\n" not in result["reason"]
+
+
+def test_a_pin_file_that_somebody_handed_over_is_taken(pin_all: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "alice").write_text(f"{SSH_NAME} {ED25519} {FIRST}\n")
+    client = FakeEc2(boot="", i_00000000000000001=[(NOISE + FORGED)[LAST_64_KB]])
+    assert pin_all(client, alice=FIRST)["alice"]["status"] == "pinned"
+
+
+def test_a_machine_just_made_may_have_a_long_boot(pin_all: Callable[..., dict[str, Any]]) -> None:
+    client = FakeEc2(boot="", i_00000000000000001=[(NOISE + TRUE)[LAST_64_KB]])
+    assert pin_all(client, is_new=True, alice=FIRST)["alice"]["status"] == "pinned"
+    assert [request.get("Latest") for request in client.requests] == [True], "one call for each new machine"
 
 
 def test_types_without_a_live_console(pin_all: Callable[..., dict[str, Any]]) -> None:
