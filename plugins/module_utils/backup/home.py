@@ -46,12 +46,14 @@ class Home:
 class Limits:
     """Limits of one backup in bytes and seconds.
 
-    `connect` is the limit for the connection, in seconds.
+    `connect` is the limit for the connection, in seconds. `silence` is that for a time without a byte of the home: an
+    archive of zeros still grows by a megabyte for each gigabyte, and a unit may take 90 s to stop.
     """
 
     bytes: int
     seconds: float
     connect: int = 15
+    silence: float = 180.0
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,7 @@ def _save(
         # The partial file's name is without the time, so that the next backup removes what a killed one left.
         with partial_file(folder / "home.tar.gz", BUSY_SECONDS) as (partial, output):
             command = ssh_command(machine, private_key_file, home, limits.connect)
-            status, stderr_text = _fetch(command, output, folder, limits.bytes, deadline)
+            status, stderr_text = _fetch(command, output, folder, limits, deadline)
             output.flush()
             os.fsync(output.fileno())
             if status == NO_HOME:
@@ -171,7 +173,7 @@ def _save(
     return path, members
 
 
-def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, deadline: float) -> tuple[int, bytes]:
+def _fetch(command: list[str], output: IO[bytes], folder: Path, limits: Limits, deadline: float) -> tuple[int, bytes]:
     """Run `command` and write its output to `output`.
 
     Returns its exit status and the start of its error stream.
@@ -182,7 +184,8 @@ def _fetch(command: list[str], output: IO[bytes], folder: Path, largest: int, de
         if ssh.stdout is None or ssh.stderr is None:
             raise RuntimeError("pipes were asked for")
         try:
-            stderr_text = _copy(ssh.stdout, ssh.stderr, _Bounded(output, folder, largest), deadline)
+            bounded = _Bounded(output, folder, limits.bytes)
+            stderr_text = _copy(ssh.stdout, ssh.stderr, bounded, deadline, limits.silence)
             return ssh.wait(max(1.0, deadline - time.monotonic())), stderr_text
         except subprocess.TimeoutExpired:
             raise BackupFailed("the machine did not end in time") from None
@@ -210,20 +213,23 @@ class _Bounded:
         self._output.write(data)
 
 
-def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float) -> bytes:
+def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: float, silence: float) -> bytes:
     """Copy `stdout` to `output` and return the first bytes of `stderr`.
 
     `stdout` is copied to its end. Raises BackupFailed at a limit.
     """
     stderr_text = b""
+    last = time.monotonic()
     with selectors.DefaultSelector() as selector:
         for stream in (stdout, stderr):
             selector.register(stream, selectors.EVENT_READ)
         while selector.get_map():
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 raise BackupFailed(f"the home did not arrive in time ({output.size} bytes did)")
-            for key, _ in selector.select(left):
+            if now >= last + silence:
+                raise BackupFailed(f"nothing of the home arrived for {silence:g} s ({output.size} bytes did before)")
+            for key, _ in selector.select(min(deadline, last + silence) - now):
                 data = os.read(key.fd, CHUNK)
                 if not data:
                     selector.unregister(key.fileobj)
@@ -231,6 +237,7 @@ def _copy(stdout: IO[bytes], stderr: IO[bytes], output: _Bounded, deadline: floa
                     stderr_text += data[: ERROR_BYTES - len(stderr_text)]
                 else:
                     output.write(data)
+                    last = time.monotonic()
     return stderr_text
 
 

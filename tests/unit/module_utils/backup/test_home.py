@@ -32,6 +32,8 @@ case "$address" in
   refused) echo 'Permission denied (publickey).' >&2; exit 255 ;;
   swapped) echo 'WARNING: REMOTE HOST IDENTIFICATION HAS CHANGED!' >&2; exit 255 ;;
   silent) sleep 60 ;;
+  stuck) echo beginning; sleep 60 ;;
+  noisy) exec yes >&2 ;;
   endless) exec cat /dev/zero ;;
   rubbish) echo 'not an archive'; exit 0 ;;
   loud) printf '\\033]0;owned\\007\\033[31mred\\n%.0s' {1..5000} >&2; exit 3 ;;
@@ -73,7 +75,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def save(home: Path, address: str, **limits: float) -> backup.Saved:
     """Return the result of saving the home at `address`."""
     machine = backup.Machine("alice", address, 2222, "ubuntu", "ssh.alice.stack.example.org", str(home.parent / "pin"))
-    bounds = backup.Limits(int(limits.get("bytes", 10**9)), limits.get("seconds", 30))
+    bounds = backup.Limits(
+        int(limits.get("bytes", 10**9)), limits.get("seconds", 30), silence=limits.get("silence", 30)
+    )
     where = backup.Home(str(home), "jupyter")
     return backup.save(machine, "/keys/lab", where, home.parent / "backups", bounds)
 
@@ -208,12 +212,15 @@ def test_mounts_that_cannot_be_read_stop_the_save(home: Path) -> None:
         ("bomb", "it is empty"),
         ("loud", "tar ended with status 3 there (red red"),
         ("silent", "did not arrive in time"),
+        ("stuck", "nothing of the home arrived for 3 s (10 bytes did before)"),
+        ("noisy", "nothing of the home arrived for 3 s (0 bytes did before)"),
         ("", "no address: start it first"),
     ],
 )
 def test_what_is_not_whole_leaves_nothing(home: Path, address: str, words: str) -> None:
     start = time.monotonic()
-    saved = save(home, address, bytes=10**6, seconds=3 if address == "silent" else 60)
+    seconds = {"silent": {"seconds": 3}, "stuck": {"silence": 3}, "noisy": {"silence": 3}}
+    saved = save(home, address, **{"bytes": 10**6, "seconds": 60} | seconds.get(address, {}))
     assert saved.status == "failed"
     assert words in saved.reason, saved.reason
     assert "\x1b" not in saved.reason and len(saved.reason) < 400 and "\n" not in saved.reason
