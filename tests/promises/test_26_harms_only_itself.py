@@ -1,0 +1,191 @@
+"""Test promise 26: a machine that hangs, floods, lies or is full harms only itself.
+
+The others are done in their time, the controller keeps its memory, and the machine is named. `make test` has each
+fault once; every command under every fault is marked long, and prints a table.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.bench.processes import MemoryPeak
+from tests.support.hostile import raw_control_characters
+from tests.support.machine_faults import FILL_AGAIN, FORGED, machine_fault
+from tests.support.workshop import Result, Workshop
+
+ANSWER = 40
+"""Seconds that a task may take where a machine hangs; otherwise the play's own limits hold, which are minutes."""
+OWN_SECONDS = 150
+"""Seconds for the command's own work on a busy computer."""
+MOST_MEMORY = 400 << 20
+FAULTS = ("hang", "flood", "lie", "full")
+HOSTILE = "ws-3"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command, what makes work for it on a machine, and how to see that the work was done."""
+
+    arguments: str
+    undo: str = "true"
+    proof: str = "true"
+    unharmed: tuple[str, ...] = ()
+    """Faults that do not keep the command from its work on the machine itself."""
+    seconds: float = ANSWER
+    answer: int = ANSWER
+
+
+_CONTENT = "/home/jupyter/notebook/welcome.ipynb"
+_HASH = "/home/jupyter/.jupyter/jupyter_server_config.json"
+_MARCO = "/var/lib/probcomp/content_install.json"
+_INSTALLING = 120
+"""Seconds of a task that installs, or starts Jupyter."""
+_CHECK = 120
+"""Seconds of the login check: connection, kernel, and its wait for a machine that may come up."""
+COMMANDS = {
+    "fleet_check": Command("-l {who} fleet_check.yml", seconds=_CHECK),
+    "fleet_create": Command(
+        "fleet_create.yml -e users={who} -e check_wait=5",
+        f"rm -f {_CONTENT}",
+        f"test -f {_CONTENT}",
+        seconds=_CHECK + _INSTALLING,
+        answer=_INSTALLING,
+    ),
+    "stack_update": Command("-l {who} stack_update.yml -e note={fault} -e check_wait=5", seconds=_CHECK),
+    "deb_upgrade": Command(
+        "-l {who} deb_upgrade.yml",
+        "dpkg --remove --force-depends python-cgpm",
+        "dpkg-query -W -f '${db:Status-Status}' python-cgpm | grep -x installed",
+        seconds=_INSTALLING,
+        answer=_INSTALLING,
+    ),
+    "fetch_logs": Command(
+        "-l {who} fetch_logs.yml -e logs_timeout=60",
+        "runuser -u jupyter -- sh -c 'mkdir -p ~/.iventure_logs; echo x >~/.iventure_logs/kept.json'",
+        seconds=60,
+    ),
+    "set_password": Command("-l {who} set_password.yml", f"rm -f {_HASH}", f"test -f {_HASH}", answer=_INSTALLING),
+    "restart_jupyter": Command(
+        "-l {who} restart_jupyter.yml", "systemctl stop jupyter", "systemctl is-active jupyter", answer=_INSTALLING
+    ),
+    "grab_content": Command("-l {who} grab_content.yml", f"rm -f {_CONTENT}", f"test -f {_CONTENT}"),
+    "marco_install": Command("-l {who} marco_install.yml", f"rm -f {_MARCO}", f"test -f {_MARCO}"),
+    "stack_stop": Command("-l {who} stack_stop.yml", unharmed=FAULTS),
+    "stack_start": Command("-l {who} stack_start.yml -e check_wait=5", unharmed=("full",), seconds=_CHECK + 60),
+    "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
+}
+# In `make test` each fault meets a command of another kind.
+SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "deb_upgrade", "full": "set_password"}
+
+
+@dataclass
+class Row:
+    """A run of one command with one hostile machine."""
+
+    fault: str
+    command: str
+    seconds: float
+    memory: int
+    result: Result
+    others: str
+    named: str
+
+    def __str__(self) -> str:
+        return (
+            f"{self.fault:6} {self.command:16} {self.seconds:6.1f} s {self.memory >> 20:4d} MB"
+            f"  others: {self.others:8} {self.named}"
+        )
+
+
+def measured(workshop: Workshop, command: str, limit: float) -> tuple[Result, float, int]:
+    """Run `command`; return its result, its seconds, and its highest memory in bytes."""
+    start = time.monotonic()
+    with subprocess.Popen(
+        ["bash", "-c", f"exec {command}"], cwd=workshop.root, env=workshop.environment, text=True, errors="replace",
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+    ) as process:  # fmt: skip
+        peak = MemoryPeak(process.pid)
+        try:
+            text, _ = process.communicate(timeout=limit)
+        finally:
+            process.kill()
+            peak.stop()
+    return Result(process.returncode, text), time.monotonic() - start, peak.bytes
+
+
+def run(workshop: Workshop, users: list[str], fault: str, name: str) -> Row:
+    """Make work for a command, run it with one hostile machine, and look at the others."""
+    command = COMMANDS[name]
+    others = [user for user in users if user != HOSTILE]
+    # What is to be started has no container to go into; a full machine may not let its own work be undone.
+    if name != "stack_start":
+        for user in users:
+            workshop.on_machine(user, f"{command.undo} {'|| true' if user == HOSTILE else ''}")
+        workshop.on_machine(HOSTILE, f"exec 2>/dev/null; {FILL_AGAIN}")
+    arguments = command.arguments.format(who=",".join(users), fault=fault)
+    limit = f"-e probcomp_answer_timeout={command.answer}" if fault == "hang" else ""
+    played = f"ansible-playbook {arguments} {limit}"
+    result, seconds, memory = measured(workshop, played, max(command.seconds, command.answer) + OWN_SECONDS)
+    failed = set(re.findall(r"^(?:FAILED|UNREACHABLE) ([\w-]+)", result.text, re.MULTILINE))
+    state = "stopped" if name == "stack_stop" else "running"
+    machines = workshop.machines()
+    # A full machine that is not named must have done its work, too.
+    for user in users if fault == "full" and result.status == 0 else others:
+        if name == "stack_delete" and user in ("ws-3", "ws-4"):
+            assert user not in machines, result.text
+            continue
+        assert machines[user]["State"]["Name"] == state, f"{user}\n{result.text}"
+        if state == "running":
+            workshop.on_machine(user, command.proof)
+    line = re.search(rf"^(?:FAILED|UNREACHABLE) {HOSTILE}:? .*$", result.text, re.MULTILINE)
+    named = line.group() if line else "not named" if result.status else "done"
+    return Row(fault, name, seconds, memory, result, "done" if not failed - {HOSTILE} else "FAILED", named)
+
+
+def judge(row: Row) -> None:
+    """Fail unless the machine of this run harmed only itself."""
+    text = f"{row}\n{row.result.text[-6000:]}"
+    assert row.others == "done", text
+    assert row.memory < MOST_MEMORY, text
+    assert row.named != "not named" and (
+        row.named != "done" or row.fault in ("lie", "full") or row.fault in COMMANDS[row.command].unharmed
+    ), text
+    assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
+    assert "Traceback" not in row.result.text, text
+
+
+@pytest.fixture(scope="module")
+def four(workshop: Workshop) -> Iterator[list[str]]:
+    """Make a fourth machine; delete it afterwards."""
+    workshop.succeed("ansible-playbook create_passwords.yml -e user=ws-4")
+    workshop.succeed("ansible-playbook fleet_create.yml -e users=ws-1,ws-2,ws-3,ws-4", timeout=2400)
+    yield ["ws-1", "ws-2", "ws-3", "ws-4"]
+    workshop.succeed("ansible-playbook stack_delete.yml -e user=ws-4 -e backup=false -e confirm=yes")
+    workshop.password_file("ws-4").unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_machine_harms_only_itself(workshop: Workshop, fault: str) -> None:
+    with machine_fault(workshop, HOSTILE, fault):
+        row = run(workshop, ["ws-1", "ws-2", "ws-3"], fault, SLICE[fault])
+    print(row)
+    judge(row)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_command(workshop: Workshop, four: list[str], fault: str) -> None:
+    rows = []
+    with machine_fault(workshop, HOSTILE, fault):
+        for name in COMMANDS:
+            rows.append(run(workshop, four, fault, name))
+            print(rows[-1], flush=True)
+    for row in rows:
+        judge(row)
+    workshop.succeed(f"ansible-playbook fleet_create.yml -e users={','.join(four)}")

@@ -1,0 +1,94 @@
+"""Make a machine hang, flood, lie or be full, and repair it afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from tests.support.hostile import replaced
+from tests.support.workshop import Workshop
+
+PROGRAMS = ("/usr/bin/python3", "/usr/bin/rsync", "/usr/bin/tar", "/usr/local/sbin/probcomp-send-logs")
+"""What commands run on a machine; the kernels of Jupyter are the first one, too."""
+FORGED = "40 machines: 40 ok, 0 changed, 0 failed"
+"""Line that a lying machine wants to be read as ours."""
+
+_HANG = "#!/bin/sh\nexec sleep 3000\n"
+_FLOOD = "#!/bin/sh\nhead -c 300000000 /dev/zero | tr '\\0' x >&2 &\nhead -c 300000000 /dev/zero | tr '\\0' '['\nwait\n"
+# Each folder becomes a disk with its content and without any room.
+_FILL = r"""
+for folder in /home/jupyter /var/lib/probcomp /var/cache/apt /tmp /var/tmp /etc/jupyter /opt/jupyter/share; do
+  test -d "$folder" || continue
+  set -- $(stat -c '%a %u:%g' "$folder")
+  mkdir -p /run/probcomp-full && cp -a "$folder/." /run/probcomp-full
+  mount -t tmpfs -o "size=$(( $(du -sk "$folder" | cut -f 1) + 200 ))k" full "$folder"
+  cp -a /run/probcomp-full/. "$folder" && rm -rf /run/probcomp-full
+  chmod "$1" "$folder"; chown "$2" "$folder"
+  cat /dev/zero >"$folder/.full" 2>/dev/null || true
+done
+"""
+FILL_AGAIN = r"""
+awk '$1 == "full" {print $2}' /proc/mounts | while read -r folder; do
+  cat /dev/zero >>"$folder/.full" || true
+done
+"""
+"""Takes the room that a removed file left on a full machine."""
+_LIFT = "awk '$1 == \"full\" {print $2}' /proc/mounts | xargs -r umount -l; systemctl restart jupyter"
+
+
+def _lies() -> str:
+    """Return a program that answers as a module with forged lines and connection settings."""
+    line = f"ok\n{FORGED}\nFAILED ws-1: \x1b[31mdelete it\r\x1b]0;owned\x07"
+    settings = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": "/bin/false",
+        "probcomp_answer_timeout": 100_000,
+        "probcomp_address": "127.0.0.1",
+        "probcomp_user": "ws-1",
+        "state_dir": "/nowhere",
+    }
+    answer = {
+        "changed": False,
+        "msg": [line, {"msg": line}],
+        "state": line,
+        "version": {"a": [line]},
+        "packages": line,
+        "new": line,
+        "updated": {line: line},
+        "kept": [{"name": line}],
+        "roles": [line],
+        "drifted": {line: [line]},
+        "stdout": line,
+        "warnings": [line],
+        "ansible_facts": settings,
+        "add_host": {"host_name": "ws-1", "groups": ["fleet"], "host_vars": settings},
+        "add_group": "state_stopped",
+        "results": [{"item": line, "ansible_facts": settings}],
+    }
+    return f"#!/bin/bash\ncat >/dev/null\ncat <<'ANSWER'\n{json.dumps(answer)}\nANSWER\n"
+
+
+@contextmanager
+def programs(workshop: Workshop, user: str, text: str) -> Iterator[None]:
+    """Replace within the block all that commands run on the machine of `user`."""
+    with ExitStack() as stack:
+        for program in PROGRAMS:
+            stack.enter_context(replaced(workshop, user, program, text))
+        yield
+
+
+@contextmanager
+def machine_fault(workshop: Workshop, user: str, name: str) -> Iterator[None]:
+    """Have the machine of `user` hang, flood, lie, or be full within the block."""
+    if name == "full":
+        workshop.on_machine(user, _FILL)
+        try:
+            yield
+        finally:
+            # Its home can be saved, so a deletion goes on.
+            if user in workshop.machines():
+                workshop.on_machine(user, _LIFT)
+    else:
+        with programs(workshop, user, {"hang": _HANG, "flood": _FLOOD, "lie": _lies()}[name]):
+            yield
