@@ -81,7 +81,7 @@ COMMANDS = {
     "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
 }
 # In `make test` each fault meets a command of another kind.
-SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "deb_upgrade", "full": "set_password"}
+SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "fleet_create", "full": "set_password"}
 
 
 @dataclass
