@@ -16,7 +16,7 @@ description:
     devices, half archives, HTML pages and wrong checksums are refused, and nothing is unpacked.
   - Files that the user changed, and files of her own under such a name, are kept. Files that she deleted come back, so
     that the original of a spoilt notebook can be had again. Files that a new version no longer has are removed, unless
-    she changed them.
+    she changed them. A file can become a folder, and a folder a file or a link, unless something of hers is in the way.
   - An archive that the server says is unchanged, or whose checksum is that of the installed one, is not fetched again
     unless a file of it is missing.
   - An interrupted run is completed by the next one.
@@ -215,7 +215,8 @@ def report(plan: Plan, content: Mapping[str, str], version: str, changed: bool) 
     New folders are not listed, and long lists are cut.
     """
     lists = {name: sorted(paths) for name, paths in vars(plan).items()}
-    lists["new"] = [path for path in lists["new"] if content[path] != FOLDER]
+    for name in ("new", "updated"):
+        lists[name] = [path for path in lists[name] if content[path] != FOLDER]
     return {
         "changed": changed,
         "version": version,

@@ -3,8 +3,8 @@
 The module handles files only, without network access. It runs on the machine, as the user's account. Standard library
 only, Python 3.10.
 
-A fingerprint is as in probcomp_content_archive. The record of installed files maps each path to the fingerprints that
-it may have as ours: one, two during an installation, none for a path where the user had a file of her own.
+A fingerprint is as in archive.py. The record of installed files maps each path to the fingerprints that it may have
+as ours: one, two during an installation, none for a path where the user had a file of her own.
 """
 
 from __future__ import annotations
@@ -77,19 +77,45 @@ def make_plan(home: Path, content: Mapping[str, str], notes: Notes) -> Plan:
     """
     plan = Plan()
     for path, wanted in content.items():
-        found = fingerprint(home / path)
+        gives_way = _gives_way(home, path, content, notes)
+        found = None if gives_way else fingerprint(home / path)
         if found == wanted:
             continue
-        if found is None and _can_be_made(home, path):
+        if found is None and (gives_way or _can_be_made(home, path)):
             plan.new.append(path)
-        elif found is not None and found in notes.get(path, ()):
+        elif found in notes.get(path, ()) and (found != FOLDER or _is_all_ours(home, path, notes)):
             plan.updated.append(path)
         elif wanted != FOLDER or found is not None:
             plan.kept.append(path)
     for path, ours in notes.items():
-        if path not in content and FOLDER not in ours and fingerprint(home / path) in ours:
+        is_gone = path not in content and FOLDER not in ours and not _gives_way(home, path, content, notes)
+        if is_gone and fingerprint(home / path) in ours:
             plan.removed.append(path)
     return plan
+
+
+def _gives_way(home: Path, path: str, content: Mapping[str, str], notes: Notes) -> bool:
+    """Return whether a file or link of the content is where `path` needs a folder.
+
+    What lies behind such a link is another path's.
+    """
+    for above in [*Path(path).parents][:-1]:
+        name = str(above)
+        if name in notes or name in content:
+            found = fingerprint(home / above)
+            if found != FOLDER and found in (*notes.get(name, ()), content.get(name)):
+                return True
+    return False
+
+
+def _is_all_ours(home: Path, path: str, notes: Notes) -> bool:
+    """Return whether the folder `path` holds nothing that the user made or changed."""
+    for folder, folders, files in os.walk(home / path):
+        for name in (*folders, *files):
+            inside = Path(folder, name)
+            if fingerprint(inside) not in notes.get(str(inside.relative_to(home)), ()):
+                return False
+    return True
 
 
 def _can_be_made(home: Path, path: str) -> bool:
@@ -105,6 +131,18 @@ def install(home: Path, staging: Path, plan: Plan, content: Mapping[str, str], n
 
     Each file is replaced atomically and is never incomplete.
     """
+    # What goes makes room first: a file can become a folder, and a folder a file or a link.
+    for path in plan.removed:
+        (home / path).unlink(missing_ok=True)
+    folders = (path for path, ours in notes.items() if FOLDER in ours and content.get(path) != FOLDER)
+    for path in sorted(folders, reverse=True):
+        # A folder with the user's own files stays.
+        with contextlib.suppress(OSError):
+            if not _gives_way(home, path, content, notes):
+                (home / path).rmdir()
+    for path in plan.updated:
+        if content[path] == FOLDER:
+            (home / path).unlink(missing_ok=True)
     for path in (*plan.new, *plan.updated):
         target = home / path
         if content[path] == FOLDER:
@@ -112,13 +150,6 @@ def install(home: Path, staging: Path, plan: Plan, content: Mapping[str, str], n
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
         _move(staging / path, target)
-    for path in plan.removed:
-        (home / path).unlink(missing_ok=True)
-    folders = (path for path, ours in notes.items() if FOLDER in ours and path not in content)
-    for path in sorted(folders, reverse=True):
-        # A folder with the user's own files stays.
-        with contextlib.suppress(OSError):
-            (home / path).rmdir()
 
 
 def _move(source: Path, target: Path) -> None:
