@@ -16,7 +16,9 @@ description:
   - Without content, or when the content has no such script, nothing is run and the message says so.
 options:
   script:
-    description: Path of the script in the home of O(owner). Not executable, it is run by bash.
+    description:
+      - Path of the script in the home of O(owner). It is run by the program that its first line names, else by bash,
+        and need not be executable. One that is empty, or has Windows line endings or a byte-order mark, is refused.
     type: str
     default: gen/install.sh
   owner:
@@ -88,6 +90,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.probcomp.stack.plugins.module_utils.content.script import interpreter, problem
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
     NOTES,
     MachineError,
@@ -157,11 +160,21 @@ def _end(script: subprocess.Popen[bytes]) -> None:
 
 
 def look_at(script: Path) -> dict[str, Any] | None:
-    """Return whether the script is executable, None without a script.
+    """Return interpreter and fault of the script, None without a script.
 
-    Runs as the user.
+    Runs as the user. Raises MachineError for anything but a file.
     """
-    return {"executable": os.access(script, os.X_OK)} if script.is_file() else None
+    if not os.path.lexists(script):
+        return None
+    if not script.is_file():
+        raise MachineError(f"{script} is a folder, or a link that leads to no file: nothing was run")
+    with script.open("rb") as stream:
+        return how_it_runs(stream.read(_LARGEST_SCRIPT), script)
+
+
+def how_it_runs(data: bytes, script: Path) -> dict[str, Any]:
+    """Return interpreter and fault of a script's text."""
+    return {"interpreter": interpreter(data), "problem": problem(data, f"{script.parent.name}/{script.name}")}
 
 
 def read_script(script: Path) -> str:
@@ -231,15 +244,18 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     if found is None:
         return {"changed": False, "version": version, "msg": f"the content has no {name}: nothing is run"}
     with contextlib.ExitStack() as stack:
-        program, is_program = script, found["executable"]
+        program = script
         if options["become_root"]:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="installer-", dir=NOTES)))
             program = checked_copy(script, account, content["files"].get(name, []), folder)
-            # The user can change the file's mode.
-            is_program = program.read_bytes().startswith((b"#!", b"\x7fELF"))
+            found = how_it_runs(program.read_bytes(), script)
+        if found["problem"]:
+            raise MachineError(f"{found['problem']}; then publish the content again")
+        if found["interpreter"] and not os.access(found["interpreter"][0], os.X_OK):
+            raise MachineError(f"{script} begins with #!{found['interpreter'][0]}, and the machine has no such program")
         if check_mode:
             return {"changed": True, "version": version, "msg": f"{name} would run for {version[:12]}"}
-        _run(options, [str(program)] if is_program else ["/bin/bash", str(program)], account, script.parent)
+        _run(options, [*found["interpreter"], str(program)], account, script.parent)
     write_note(done_file, {"version": version})
     return {"changed": True, "version": version, "msg": f"{name} ran for content {version[:12]}"}
 

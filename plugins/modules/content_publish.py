@@ -9,6 +9,7 @@ description:
   - Makes the checks that machines make (see M(content_deploy)), puts the archive into S3 with its version as metadata
     (C(sha256), C(published), C(name)), and reads it back at O(url) without credentials, as a machine does. Only when
     what arrives is what was put, it succeeds.
+  - In check mode it also says which files machines leave out, and which of the present archive are not in the new one.
   - An archive that lies there already is not put again. One that is public by its ACL, in a bucket whose policy does
     not admit everybody, is replaced by one with the same ACL.
   - amazon.aws.s3_object compares ETags, which are no sums of the content in a bucket encrypted by KMS, sets an ACL by
@@ -38,6 +39,10 @@ options:
     description: sha256 of an archive that passed the checks just before. It is not unpacked again.
     type: str
     default: ""
+  installer:
+    description: Path in the archive of the content's own installer. One that cannot be run is refused.
+    type: str
+    default: gen/install.sh
   max_size:
     description: Largest archive that machines take, in MiB.
     type: int
@@ -94,6 +99,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import C
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import bare_checksum
+from ansible_collections.probcomp.stack.plugins.module_utils.content.comparison import lines_about
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     Archive,
@@ -115,6 +121,7 @@ ARGUMENTS = {
     "key": {"type": "str", "default": "", "no_log": False},
     **ACCOUNT,
     "checked": {"type": "str", "default": ""},
+    "installer": {"type": "str", "default": "gen/install.sh"},
     "max_size": {"type": "int", "default": 2048},
     "max_unpacked_size": {"type": "int", "default": 8192},
     "timeout": {"type": "int", "default": 900},
@@ -153,13 +160,17 @@ def main() -> None:
             location = parse_content_url(options["url"], options["bucket"], options["key"])
             largest = options["max_size"] * MIB
             path = Path(options["archive"]).expanduser()
-            archive = check_archive(path, largest, options["max_unpacked_size"] * MIB, options["checked"])
+            unpacked = options["max_unpacked_size"] * MIB
+            archive = check_archive(path, largest, unpacked, options["checked"], options["installer"])
             lines = [where_it_acts(module), described(archive)]
             s3 = module.client("s3", config=CLIENT_SETTINGS)
             anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
             target = ContentTarget(s3, anonymous, location, options["url"], largest, options["timeout"])
             found = target.version()
             changed = publish(archive, target, found, pinned, module.check_mode)
+            about = []
+            if changed and module.check_mode:
+                about = lines_about(archive, target, unpacked, found is not None)
     except MachineError as error:
         module.fail_json(msg=str(error))
     before = {None: "nothing", "": "an archive of unknown version"}.get(found, f"version {str(found)[:12]}")
@@ -167,6 +178,7 @@ def main() -> None:
         lines.append(f"lies in {location} already, and machines get it")
     elif module.check_mode:
         lines.append(f"to be put to {location}, where {before} lies now")
+        lines += about
     else:
         lines.append(f"was put to {location}, where {before} lay")
     module.exit_json(changed=changed, sha256=archive.sha256, is_new=changed, lines=lines)

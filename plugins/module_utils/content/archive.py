@@ -18,6 +18,7 @@ from typing import IO
 
 from ..machine.accounts import MachineError
 from .download import looks_like_a_page
+from .layout import check_top, is_of_macos, plain_path
 
 LINK = "link:"
 """Prefix of a symbolic link's fingerprint, followed by the link's target.
@@ -45,19 +46,20 @@ def bare_checksum(text: str) -> str:
     return match[1]
 
 
-def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
+def unpack(archive: Path, target: Path, largest: int, left_out: list[str] | None = None) -> dict[str, str]:
     """Unpack `archive` into the empty folder `target` and return all fingerprints.
 
-    The fingerprints are by path. `largest` limits the unpacked bytes. Raises MachineError; `target` then holds an
-    incomplete copy that must not be used.
+    The fingerprints are by path. `largest` limits the unpacked bytes. Files that macOS adds for itself are left out,
+    and added to `left_out`. Raises MachineError; `target` then holds an incomplete copy that must not be used.
     """
     with archive.open("rb") as stream:
         if looks_like_a_page(stream):
             raise MachineError("content: the address gives an HTML page, not an archive: is content_url right?")
     try:
         with tarfile.open(archive) as tar:
-            unpacked = _Unpacking(target, largest).run(tar)
+            unpacked = _Unpacking(target, largest, [] if left_out is None else left_out).run(tar)
             _check_end(tar, largest)
+            check_top(unpacked)
             return unpacked
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
         # Headers may hold times, numbers and link targets that no file can have; tarfile passes them on.
@@ -69,6 +71,26 @@ def unpack(archive: Path, target: Path, largest: int) -> dict[str, str]:
         if error.errno is not None:
             raise
         raise MachineError(f"content: not a whole tar archive: {error}") from None
+
+
+def list_files(archive: Path, largest: int) -> set[str]:
+    """Return the paths of all files and links in `archive` without unpacking it.
+
+    `largest` limits their bytes. Raises MachineError.
+    """
+    left, paths = largest, set()
+    try:
+        with tarfile.open(archive) as tar:
+            for member in tar:
+                left -= member.size
+                if left < 0 or len(paths) > _MOST_MEMBERS:
+                    raise MachineError("content: the archive is too large")
+                path = plain_path(member.name)
+                if not member.isdir() and not is_of_macos(path):
+                    paths.add(path)
+    except (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError) as error:
+        raise MachineError(f"content: not a whole tar archive: {_first_line(error)}") from None
+    return paths
 
 
 def _first_line(error: Exception) -> str:
@@ -101,8 +123,9 @@ def _check_end(tar: tarfile.TarFile, largest: int) -> None:
 class _Unpacking:
     """Unpacking of one archive into a folder."""
 
-    def __init__(self, target: Path, largest: int) -> None:
+    def __init__(self, target: Path, largest: int, left_out: list[str]) -> None:
         self._target = target
+        self._left_out = left_out
         self._left = largest
         self._largest = largest
         self._paths: dict[str, str] = {}
@@ -111,8 +134,10 @@ class _Unpacking:
         for number, member in enumerate(tar):
             if number >= _MOST_MEMBERS:
                 raise MachineError(f"content: the archive has more than {_MOST_MEMBERS} members")
-            path = _checked_name(member.name)
-            if path:
+            path = plain_path(member.name)
+            if is_of_macos(path):
+                self._left_out.append(path)
+            elif path:
                 self._make_way(path, member)
                 self._paths[path] = self._put(tar, member, path)
         if not any(fingerprint != FOLDER for fingerprint in self._paths.values()):
@@ -140,7 +165,7 @@ class _Unpacking:
         if member.issym():
             return self._put_link(member, path)
         if member.islnk():
-            original = _checked_name(member.linkname)
+            original = plain_path(member.linkname)
             if self._paths.get(original, FOLDER).startswith((FOLDER, LINK)):
                 raise MachineError(f"content: the archive's hard link {path!r} leads to no earlier file in it")
             with (self._target / original).open("rb") as source:
@@ -182,18 +207,3 @@ class _Unpacking:
                 stream.write(part)
             os.fchmod(stream.fileno(), 0o755 if mode & 0o100 else 0o644)
         return digest.hexdigest()
-
-
-def _checked_name(name: str) -> str:
-    """Return a member's name as a plain relative path.
-
-    The result is "" for the folder itself. Raises MachineError.
-    """
-    if name.startswith("/"):
-        raise MachineError(f"content: the archive has the absolute name {name!r}")
-    parts = [part for part in name.split("/") if part not in ("", ".")]
-    if ".." in parts:
-        raise MachineError(f"content: the archive has the name {name!r}, which leads outside of it")
-    if not name.isprintable() or any(len(os.fsencode(part)) > 255 for part in parts):
-        raise MachineError(f"content: the archive has the name {name[:80]!r}, which no file can or should have")
-    return "/".join(parts)

@@ -20,7 +20,9 @@ from ..machine.accounts import MachineError
 from ..output.text import redact_url
 from .archive import FOLDER, unpack
 from .download import download, looks_like_a_page
+from .layout import INSTALLER
 from .s3_object import S3Object
+from .script import problem
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore.exceptions import ClientError
@@ -52,12 +54,19 @@ class Archive:
     """Size in bytes."""
     files: int | None
     """Number of files in the archive; None when they were not counted."""
+    paths: frozenset[str] = frozenset()
+    """Paths of these files."""
+    left_out: tuple[str, ...] = ()
+    """Paths of files that macOS added, and that machines leave out."""
 
 
-def check_archive(path: Path, largest: int, largest_unpacked: int, known: str = "") -> Archive:
+def check_archive(
+    path: Path, largest: int, largest_unpacked: int, known: str = "", installer: str = INSTALLER
+) -> Archive:
     """Return the archive in `path` after the checks that machines make.
 
-    Sizes are in bytes. A file with the sha256 `known` was checked before, and is only read. Raises MachineError.
+    Sizes are in bytes. `installer` is the path of the content's own. A file with the sha256 `known` was checked before,
+    and is only read. Raises MachineError.
     """
     name = path.name
     try:
@@ -73,19 +82,24 @@ def check_archive(path: Path, largest: int, largest_unpacked: int, known: str = 
         if sha256 == known:
             return Archive(path, sha256, size, None)
         with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
-            content = _unpacked(path, Path(folder), largest_unpacked)
+            left_out: list[str] = []
+            content = _unpacked(path, Path(folder), largest_unpacked, left_out)
+            script = Path(folder, installer)
+            if script.is_file() and (fault := problem(script.read_bytes(), installer)):
+                raise MachineError(f"archive {name}: {fault}")
     except OSError as error:
         raise MachineError(f"archive {name}: {error.strerror or error}: {path}") from None
-    return Archive(path, sha256, size, sum(kind != FOLDER for kind in content.values()))
+    paths = frozenset(inside for inside, kind in content.items() if kind != FOLDER)
+    return Archive(path, sha256, size, len(paths), paths, tuple(left_out))
 
 
-def _unpacked(path: Path, folder: Path, largest: int) -> dict[str, str]:
+def _unpacked(path: Path, folder: Path, largest: int, left_out: list[str]) -> dict[str, str]:
     """Return the result of `unpack`, with errors about this local file.
 
     Its own errors describe the content that a machine gets.
     """
     try:
-        return unpack(path, folder, largest)
+        return unpack(path, folder, largest, left_out)
     except MachineError as error:
         raise MachineError(f"archive {path.name}: {str(error).removeprefix('content: ')}") from None
 

@@ -34,7 +34,7 @@ class Machine:
 
     def put(self, script: str, version: str = "1", mode: int = 0o755) -> None:
         path = self.home / "gen/install.sh"
-        path.write_text(script)
+        path.write_bytes(script.encode())
         path.chmod(mode)
         write_note(self.folder / "content.json", {"version": version, "files": {"gen/install.sh": ["0"]}})
 
@@ -211,3 +211,57 @@ def test_root_reads_no_link_pipe_or_huge_file(
         monkeypatch.setattr(content_installer, "_LARGEST_SCRIPT", len(REAL) - 1)
     assert run_as(hers.account, lambda: content_installer.read_script(script), 5, "reading") == ""
     assert as_root_runs(hers, Path("/usr/bin")) == ""
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("#!/bin/bash\r\necho hello\r\n", r"has Windows line endings \(CRLF\): tr -d '\\r' < "),
+        ("#!/bin/sh\necho hello\r\necho again\r\n", "has Windows line endings"),
+        ("echo hello\r\n", "has Windows line endings"),
+        ("#!/bin/sh\recho hello\r", "has old Mac line endings"),
+        ("\ufeff#!/bin/sh\necho hello\n", r"begins with a byte-order mark \(BOM\): tail -c \+4 < "),
+        ("\ufeff#!/bin/sh\r\necho hello\r\n", r"\(BOM\) and has Windows .*tail -c \+4 < .* \| tr -d"),
+        ("", "is empty"),
+        ("\ufeff \r\n", "is empty"),
+        ("#!/opt/none/zsh\necho hello\n", "begins with #!/opt/none/zsh, and the machine has no such program"),
+    ],
+)
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+def test_what_keeps_it_from_running_is_said(script: str, words: str, mode: int, machine: Machine) -> None:
+    machine.put(script, mode=mode)
+    for check_mode in (True, False):
+        with pytest.raises(MachineError, match=words) as raised:
+            machine.run(check_mode=check_mode)
+        assert str(raised.value).isprintable() and "No such file" not in str(raised.value)
+
+
+@pytest.mark.parametrize("mode", [0o755, 0o644])
+@pytest.mark.parametrize(
+    ("script", "output"),
+    [
+        ("echo $BASH\n", "/bin/bash"),
+        ("# only a remark\necho ran", "ran"),
+        ("#!\necho ran\n", "ran"),
+        ("#! /usr/bin/env python3\nprint('python')\n", "python"),
+        ("#!/usr/bin/python3\nprint('python')\r\n", "python"),
+        ("#!/bin/bash -e\necho $-\n", "ehB"),
+        ("#!/bin/sh\nprintf 'a\\r\\n'\necho one stray # \r\n:\n:\n", "one stray"),
+    ],
+)
+def test_what_runs_is_told_by_its_first_line(script: str, output: str, mode: int, machine: Machine) -> None:
+    machine.put(script, mode=mode)
+    assert machine.run()["changed"]
+    assert output in machine.log
+
+
+def test_a_program_and_what_is_no_file(machine: Machine) -> None:
+    machine.put("x")
+    script = machine.home / "gen/install.sh"
+    script.write_bytes(Path("/bin/true").read_bytes())
+    assert machine.run()["changed"]
+    for make in (script.mkdir, lambda: script.symlink_to("gone")):
+        script.unlink() if script.is_file() else script.rmdir()
+        make()
+        with pytest.raises(MachineError, match="is a folder, or a link that leads to no file"):
+            machine.run(force=True)

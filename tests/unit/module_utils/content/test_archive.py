@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.content_world import Server, account_with, files, load_module, member, repeating, serving, tar
+from tests.support.content_world import account_with, files, load_module, member, repeating, serving, tar
 from tests.support.hostile_archives import HARD, HOSTILE, LINK, MIB, ONE
 from tests.support.machine_home import MachineHome as Machine
 

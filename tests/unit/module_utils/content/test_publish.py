@@ -7,40 +7,29 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 # Importing content_world makes our module_utils importable by the name that modules use.
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
-    Archive,
-    ContentTarget,
     check_archive,
-    publish,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
-from botocore import UNSIGNED
-from botocore.config import Config
 from botocore.exceptions import ClientError
-from moto.moto_api._internal.models import moto_api_backend
-from werkzeug.serving import make_server
 
 from rehearsal.account import seed
 from rehearsal.api import faults
-from rehearsal.api.accounting import Counts
-from rehearsal.api.control import ControlEndpoints
-from rehearsal.api.gateway import Gate
-from rehearsal.settings import SETTINGS, Settings
 from tests.support.content_world import files, member, tar
 from tests.support.hostile_archives import HOSTILE
+from tests.support.publish_world import PLACE, World, world
 
-PLACE = S3Object("lab", "folder/content.tgz")
+__all__ = ["world"]
+
 ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
 
 
@@ -80,56 +69,23 @@ def test_no_such_file(tmp_path: Path) -> None:
             check_archive(path, MIB, MIB)
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (b"#!/bin/bash\r\necho\r\n", "gen/install.sh has Windows line endings"),
+        (b"", "gen/install.sh is empty"),
+        (b"\xef\xbb\xbf#!/bin/sh\n", "gen/install.sh begins with a byte-order mark"),
+    ],
+)
+def test_an_installer_that_cannot_run(script: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "content.tgz"
+    path.write_bytes(tar(member("notebook/a", b"a"), member("gen/install.sh", script)))
+    with pytest.raises(MachineError, match=rf"^archive content\.tgz: {words}"):
+        check_archive(path, MIB, MIB)
+    assert check_archive(path, MIB, MIB, installer="gen/other.sh").files == 2
+
+
 # From here on the archive goes to S3, here the rehearsal's.
-
-
-class World:
-    """The rehearsal's S3 with the bucket `lab`, and the requests to it."""
-
-    def __init__(self, folder: Path, api: str, counts: Counts) -> None:
-        self.folder, self.api, self._counts = folder, api, counts
-        self.s3 = self._client(retries={"total_max_attempts": 1})
-        self.anonymous = self._client(signature_version=UNSIGNED)
-
-    def _client(self, **settings: Any) -> Any:
-        keys = {"aws_access_key_id": SETTINGS.access_key, "aws_secret_access_key": SETTINGS.secret_key}
-        return boto3.client("s3", region_name=SETTINGS.region, endpoint_url=self.api, config=Config(**settings), **keys)
-
-    def target(self, **settings: Any) -> ContentTarget:
-        url = f"{self.api}/{PLACE.bucket}/{PLACE.key}"
-        given = {"object": PLACE, "url": url, "largest": MIB, "seconds": 20, **settings}
-        return ContentTarget(s3=self.s3, anonymous=self.anonymous, **given)
-
-    def archive(self, content: bytes) -> Archive:
-        path = self.folder / "Kurs änderung.tgz"
-        path.write_bytes(content)
-        return check_archive(path, MIB, MIB)
-
-    def publish(self, content: bytes, pinned: str = "", check_mode: bool = False, **settings: Any) -> bool:
-        target = self.target(**settings)
-        return publish(self.archive(content), target, target.version(), pinned, check_mode)
-
-    def open(self, bucket: str = PLACE.bucket) -> None:
-        self.s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(seed.public_policy(bucket)))
-
-    def puts(self) -> int:
-        return len([call for call in self._counts.calls_since(0) if call["call"] == "s3:PutObject"])
-
-
-@pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
-    moto_api_backend.reset()
-    counts = Counts()
-    settings = Settings(home=tmp_path, access_key=SETTINGS.access_key, secret_key=SETTINGS.secret_key)
-    gate = Gate(settings, counts, {}, ControlEndpoints(settings, counts, dict, lambda: None))
-    server = make_server("127.0.0.1", 0, gate, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    made = World(tmp_path, f"http://127.0.0.1:{server.port}", counts)
-    made.s3.create_bucket(Bucket=PLACE.bucket)
-    made.open()
-    yield made
-    server.shutdown()
-    moto_api_backend.reset()
 
 
 def test_new_unchanged_and_newer(world: World) -> None:
