@@ -78,7 +78,8 @@ def list_files(archive: Path, largest: int) -> set[str]:
 
     `largest` limits their bytes. Raises MachineError.
     """
-    left, paths = largest, set()
+    left = largest
+    paths: set[str] = set()
     try:
         with tarfile.open(archive) as tar:
             for member in tar:
