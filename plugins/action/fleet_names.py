@@ -14,6 +14,7 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
+from ansible_collections.probcomp.stack.plugins.module_utils.commands import roster as rosters
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names as probcomp_names
 
 _WAYS = 'user=alice, users=ws-3,ws-17, "base=ws low=1 high=40" or roster=people.csv'
@@ -157,7 +158,7 @@ class Names:
         path = pathlib.Path(_plain(given)).expanduser()
         self.label = path.stem
         self._is_valid(path.stem, "roster file's name, which becomes the fleet's,")
-        roster = extra_vars.read_roster(path)
+        roster = rosters.read_roster(path)
         self.problems.extend(roster.problems)
         for user, settings in roster.settings.items():
             self._add(user, fleet=path.stem, settings=settings)

@@ -1,4 +1,4 @@
-"""Check settings and rosters for new machines.
+"""Check settings for new machines.
 
 The functions take texts and return problems as text. They run on the controller, before any template evaluates a value.
 Standard library only.
@@ -6,14 +6,10 @@ Standard library only.
 
 from __future__ import annotations
 
-import csv
 import datetime
 import difflib
-import io
 import re
 import unicodedata
-from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..cards import layout
 from ..common import names
@@ -26,7 +22,6 @@ FOR_LIFE = ("ami", "network", "volume_size")
 
 To change them AWS would replace the machine and its disk.
 """
-ROSTER_COLUMNS = ("user", "owner", "organization", "purpose", "instance")
 SETTINGS = (
     *("user", "users", "base", "low", "high", "roster"),
     *("instance", "cpu_credits", "ami", "network", "volume_size"),
@@ -37,7 +32,6 @@ SETTINGS = (
 )
 """Settings that the commands accept by -e."""
 
-_ROSTER_BYTES = 1_000_000
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
 _IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -46,14 +40,6 @@ _TEXTS = ("owner", "organization", "purpose", "note")
 _ANSWERS = ("backup", "cancel", "confirm", "force")
 _CREDITS = ("standard", "unlimited")
 _VOLUME_GIB = (8, 16384)
-
-
-@dataclass
-class Roster:
-    """Users of a CSV file: settings by user, and the file's problems, one line each."""
-
-    settings: dict[str, dict[str, str]] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
 
 
 def has_template(value: object) -> bool:
@@ -96,74 +82,6 @@ def misspelt_setting(name: str) -> str | None:
     """
     meant = [] if name in SETTINGS else difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.8)
     return f"{names.shown(name)} is no setting: did you mean {meant[0]}=?" if meant else None
-
-
-def read_roster(path: Path) -> Roster:
-    """Read the roster at `path`, a UTF-8 CSV file.
-
-    It has a header of ROSTER_COLUMNS, of which only `user` is required.
-    """
-    roster = Roster()
-    shown = names.shown(str(path))
-    try:
-        if path.stat().st_size > _ROSTER_BYTES:
-            roster.problems.append(f"roster {shown} is larger than {_ROSTER_BYTES} bytes: is it the right file?")
-            return roster
-        text = path.read_text(encoding="utf-8-sig")
-        reader = csv.reader(io.StringIO(text, newline=""), strict=True)
-        header = [column.strip() for column in next(reader, [])]
-        if problem := _header_problem(header):
-            roster.problems.append(f"roster {shown}, line 1: {problem}")
-            return roster
-        first_lines: dict[str, int] = {}
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                where = f"roster {shown}, line {reader.line_num}"
-                _read_person(roster, where, header, [cell.strip() for cell in cells], first_lines, reader.line_num)
-    except OSError as error:
-        roster.problems.append(f"roster {shown} cannot be read: {error.strerror or error}")
-    except UnicodeDecodeError:
-        roster.problems.append(f"roster {shown} is not UTF-8 text: save it as CSV in UTF-8")
-    except (csv.Error, ValueError) as error:  # ValueError: a path with a null character
-        roster.problems.append(f"roster {shown} is no CSV: {error}")
-    if not roster.settings and not roster.problems:
-        roster.problems.append(f"roster {shown} names nobody")
-    return roster
-
-
-def _read_person(
-    roster: Roster, where: str, header: list[str], cells: list[str], first_lines: dict[str, int], line: int
-) -> None:
-    if len(cells) != len(header):
-        roster.problems.append(f"{where}: {len(cells)} values for {len(header)} columns")
-        return
-    row = dict(zip(header, cells, strict=True))
-    user = row.pop("user")
-    try:
-        names.check_user_name(user)
-    except names.InvalidName as error:
-        roster.problems.append(f"{where}: {error}")
-        return
-    if user in first_lines:
-        roster.problems.append(f"{where}: {user} stands already on line {first_lines[user]}")
-        return
-    first_lines[user] = line
-    settings = {name: value for name, value in row.items() if value}
-    problems = (setting_problem(name, value) for name, value in settings.items())
-    roster.problems.extend(f"{where}: {problem}" for problem in problems if problem)
-    roster.settings[user] = settings
-
-
-def _header_problem(header: list[str]) -> str | None:
-    known = ", ".join(ROSTER_COLUMNS)
-    unknown = [column for column in header if column not in ROSTER_COLUMNS]
-    if "user" not in header:
-        return f"the first line must be a header with the column user; columns are {known}"
-    if unknown:
-        return f"no such column: {', '.join(names.shown(column) for column in unknown)}; columns are {known}"
-    if len(set(header)) != len(header):
-        return "a column stands twice"
-    return None
 
 
 def _instance_problem(value: object) -> str | None:

@@ -189,7 +189,7 @@ def test_an_answer_is_yes_or_no(answer: object) -> None:
         ("anna\nben\n", "line 1: the first line must be a header"),
         ("user,email\nanna,x\n", "no such column: 'email'"),
         ("user,user\nanna,x\n", "stands twice"),
-        ("user,owner\nanna\n", "line 2: 1 values for 2 columns"),
+        ("user,owner\nanna,Anna,x\n", "line 2: too many values, 'x'"),
         ("user\nanna\nBen\n", "line 3: user name 'Ben' is not valid"),
         ("user\nanna\nben\nanna\n", "line 4: anna stands already on line 2"),
         ("user,instance\nanna,big\n", "line 2: instance='big'"),
