@@ -43,6 +43,8 @@ if behaviour == "closes":
     time.sleep(600)
 elif behaviour == "ended":
     sys.exit(124)
+elif behaviour == "values":
+    sys.stdout.buffer.write(b'{"changed": false, "x": [' + b"{}," * 2_600_000 + b"{}]}")
 elif behaviour:
     stream = getattr(sys, behaviour).buffer
     while True:
@@ -235,6 +237,7 @@ _MODULE: dict[str, Any] = {"ansible.builtin.ping": {}}
     [
         ("hangs", "no answer within 1 s"),
         ("stdout", "it sent more than 8 MiB"),
+        ("values", "it sent more than 400,000 values"),
         pytest.param("closes", "no answer within 1 s", marks=pytest.mark.long),
         pytest.param("ended", "no answer within 1 s", marks=pytest.mark.long),
         pytest.param("stderr", "it sent more than 1 MiB", marks=pytest.mark.long),
