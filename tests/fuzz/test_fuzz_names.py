@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line, extra_vars
+from ansible_collections.probcomp.stack.plugins.module_utils.commands.roster import ROSTER_COLUMNS, read_roster
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.destination import destination_problem
 from hypothesis import example, given
@@ -140,10 +141,10 @@ def test_rosters(data: bytes) -> None:
     with tempfile.NamedTemporaryFile() as file:
         file.write(data)
         file.flush()
-        roster = extra_vars.read_roster(Path(file.name))
+        roster = read_roster(Path(file.name))
     assert roster.settings or roster.problems
     for problem in roster.problems:
         assert_line(problem, 1000)
     for user, settings in roster.settings.items():
         names.check_user_name(user)
-        assert set(settings) <= set(extra_vars.ROSTER_COLUMNS)
+        assert set(settings) <= set(ROSTER_COLUMNS)

@@ -179,10 +179,11 @@ class Workshop:
         """Return the rehearsal's own answer at /rehearsal/`path`."""
         return self.ask("GET", path)
 
-    def ask(self, method: str, path: str, values: object = None) -> Any:
+    def ask(self, method: str, path: str, values: Mapping[str, Any] | None = None) -> Any:
         """Send one request to the rehearsal's control endpoints; return the answer."""
         key = (self.facts["access_key"], self.facts["secret_key"])
-        response = requests.request(method, f"{self.facts['api']}/rehearsal/{path}", json=values, auth=key, timeout=30)
+        url = f"{self.facts['api']}/rehearsal/{path}"
+        response = requests.request(method, url, json=dict(values) if values else None, auth=key, timeout=30)
         response.raise_for_status()
         return response.json()
 

@@ -32,10 +32,10 @@ class StackCreator:
     wanted: Wanted
     clock: Clock
     priorities: Priorities | None = None
-    elsewhere: Elsewhere | None = None
     terminated: set[str] = field(default_factory=set)
     """StackIds of complete stacks whose instance was terminated by hand."""
     warnings: list[str] = field(default_factory=list)
+    elsewhere: Elsewhere | None = None
 
     def decide(self, job: Job, stack: Stack | None) -> str:
         """Return the action: create, replace, update, wait, ready, failed or refuse."""

@@ -65,7 +65,7 @@ def install() -> None:
     InstanceBackend.run_instances = launch_with_credits
     InstanceResponse.modify_instance_credit_specification = modify  # type: ignore[attr-defined]
     # mypy objects because moto's argument is called self, and a Callable's has no name.
-    InstanceResponse.describe_instance_credit_specifications = describe  # type: ignore[method-assign]
+    InstanceResponse.describe_instance_credit_specifications = describe
 
 
 def of(instance: Instance) -> str:

@@ -11,26 +11,20 @@ from moto.core.responses import ActionResult
 from moto.core.types import Base64EncodedString
 from moto.core.utils import utcnow
 from moto.ec2.models import elastic_network_interfaces
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, Reservation
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.models.vpcs import VPCBackend
 from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
-from rehearsal.api import faults
 from rehearsal.api.errors import AwsError
-from rehearsal.services import service_quotas
 from rehearsal.services.ec2 import account_images, credits
 from rehearsal.services.ec2.instances import InstanceLife
+from rehearsal.services.ec2.launch_checks import check_capacity, check_quota, check_type
 from rehearsal.services.ec2.states import incorrect_state
 from rehearsal.settings import Settings
 
-_STANDARD_FAMILIES = "acdhimrtz"
-"""First letters of the instance types that share one quota.
-
-The quota is that of On-Demand Standard instances (L-1216C47A).
-"""
 _ONLY_STOPPED = ("instance_type", "user_data", "kernel", "ramdisk", "ebs_optimized")
 
 
@@ -76,9 +70,9 @@ def _hook_launch(life: InstanceLife) -> None:
         if not kwargs.get("subnet_id") and not kwargs.get("nics"):
             kwargs["subnet_id"] = _default_subnet(self, kwargs.get("placement"))
         zone = self.get_subnet(kwargs["subnet_id"]).availability_zone if kwargs.get("subnet_id") else ""
-        _check_type(self.region_name, instance_type, ami.architecture, zone)
-        _check_quota(self, [instance_type] * count)
-        _check_capacity(instance_type, zone)
+        check_type(self.region_name, instance_type, ami.architecture, zone)
+        check_quota(self, [instance_type] * count)
+        check_capacity(instance_type, zone)
         kwargs["block_device_mappings"] = _with_root(ami, kwargs.get("block_device_mappings") or [])
         reservation = original(self, image_id, count, user_data, security_group_names, **kwargs)
         for instance in reservation.instances:
@@ -146,7 +140,7 @@ def _hook_states(life: InstanceLife) -> None:
 
     def start_instances(self: Any, instance_ids: list[str]) -> Any:
         stopped = [i for i in self.get_multi_instances_by_id(instance_ids) if i.state == "stopped"]
-        _check_quota(self, [instance.instance_type for instance in stopped])
+        check_quota(self, [instance.instance_type for instance in stopped])
         return start_all(self, instance_ids)
 
     def modify_instance_attribute(self: Any, instance_id: str, key: str, value: Any) -> Instance:
@@ -155,7 +149,7 @@ def _hook_states(life: InstanceLife) -> None:
             message = f"The instance '{instance_id}' is not in the 'stopped' state."
             raise AwsError("IncorrectInstanceState", message)
         if key == "instance_type":
-            _check_type(self.region_name, value, instance.architecture, instance.availability_zone or "")
+            check_type(self.region_name, value, instance.architecture, instance.availability_zone or "")
         return modify(self, instance_id, key, value)
 
     def modify_instance_security_groups(self: Any, instance_id: str, new_group_id_list: list[str]) -> Instance:
@@ -244,61 +238,6 @@ def _default_subnet(backend: Any, zone: str | None) -> str:
     if not subnets:
         raise AwsError("VPCIdNotSpecified", "No default VPC for this user.")
     return str(subnets[zone or min(subnets)].id)
-
-
-def _check_type(region: str, instance_type: str, architecture: str, zone: str) -> None:
-    """Raise EC2's error for an instance type that cannot be launched.
-
-    The type does not exist, is not offered in the zone, or cannot run the image.
-    """
-    offered = {item["InstanceType"] for item in INSTANCE_TYPE_OFFERINGS["region"].get(region, [])}
-    if instance_type not in INSTANCE_TYPES or instance_type not in offered:
-        raise AwsError("InvalidParameterValue", f"Invalid value '{instance_type}' for InstanceType.")
-    runs = INSTANCE_TYPES[instance_type]["ProcessorInfo"]["SupportedArchitectures"]
-    if architecture not in runs:
-        message = (
-            f"The architecture '{','.join(runs)}' of the specified instance type does not match the architecture "
-            f"'{architecture}' of the specified AMI. Specify an instance type and an AMI that have matching "
-            "architectures, and try again."
-        )
-        raise AwsError("InvalidParameterValue", message)
-    if zone and not any(
-        item["InstanceType"] == instance_type and item["Location"] == zone
-        for item in INSTANCE_TYPE_OFFERINGS["availability-zone"].get(region, [])
-    ):
-        message = f"Your requested instance type ({instance_type}) is not supported in the Availability Zone {zone}."
-        raise AwsError("Unsupported", message)
-
-
-def _check_capacity(instance_type: str, zone: str) -> None:
-    """Raise EC2's error for a zone that has no room at the moment."""
-    if faults.capacity_fault(instance_type, zone):
-        message = (
-            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
-            f"({zone}). Our system will be working on provisioning additional capacity. You can currently get "
-            f"{instance_type} capacity by not specifying an Availability Zone in your request."
-        )
-        raise AwsError("InsufficientInstanceCapacity", message)
-
-
-def _check_quota(backend: Any, more: list[str]) -> None:
-    """Raise EC2's error when more instances would exceed the quota of vCPUs."""
-    running = [i.instance_type for i in backend.all_instances() if i.state in ("pending", "running")]
-    wanted = sum(_standard_vcpus(instance_type) for instance_type in more)
-    limit = int(service_quotas.applied(*service_quotas.STANDARD_VCPUS))
-    if wanted and wanted + sum(_standard_vcpus(name) for name in running) > limit:
-        message = (
-            f"You have requested more vCPU capacity than your current vCPU limit of {limit} allows for "
-            "the instance bucket that the specified instance type belongs to. Please visit "
-            "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
-        )
-        raise AwsError("VcpuLimitExceeded", message)
-
-
-def _standard_vcpus(instance_type: str) -> int:
-    if instance_type[0] not in _STANDARD_FAMILIES or instance_type not in INSTANCE_TYPES:
-        return 0
-    return int(INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"])
 
 
 def _with_root(ami: Any, mappings: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ import pytest
 from tests.support.content_world import account_with, load_module, repeating
 
 content_installer = load_module("content_installer")
+from ansible_collections.probcomp.stack.plugins.module_utils.content import script_run
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, run_as, write_note
 
 
@@ -110,7 +111,7 @@ def test_what_it_leaves_in_the_background_does_not_hold_us(machine: Machine) -> 
 
 
 def test_the_log_is_bounded(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(content_installer, "_LARGEST_LOG", 1000)
+    monkeypatch.setattr(script_run, "_LARGEST_LOG", 1000)
     machine.put("#!/bin/sh\nseq 100000; echo the end; exit 1\n")
     with pytest.raises(MachineError, match="the end"):
         machine.run()

@@ -83,7 +83,7 @@ def test_credits_change_in_place_and_other_types_never_see_them(lab: Lab, cache:
 def test_a_machine_whose_key_pair_is_gone_is_updated(lab: Lab, cache: Path) -> None:
     lab.cloud.ec2.create_key_pair(KeyName="former")
     parameters = lab._parameters
-    lab._parameters = lambda user, kind: {**parameters(user, kind), "KeyName": "former"}  # type: ignore[method-assign]
+    lab._parameters = lambda user, kind: {**parameters(user, kind), "KeyName": "former"}  # type: ignore[method-assign,assignment]
     assert lab.make("bob", instance_type=BURSTABLE)["bob"]["status"] == "ready"
     lab.cloud.ec2.delete_key_pair(KeyName="former")
     result = update(lab, cache, "bob", InstanceType=FIXED)
