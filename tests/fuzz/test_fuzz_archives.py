@@ -8,8 +8,8 @@ import shutil
 import stat
 import tarfile
 import tempfile
-import unicodedata
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
