@@ -64,9 +64,17 @@ class Cloud:
         return elbv2_backends[self.account][self.region]
 
     def availability_zones(self, region: str = "") -> list[str]:
-        """Return the sorted names of a region's zones; by default of this region."""
+        """Return the sorted zones of Fn::GetAZs, by default of this region.
+
+        They are those with a default subnet, unless none has one.
+        https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference-getavailabilityzones.html
+        """
         client = _client("ec2", self.account, region or self.region)
-        return sorted(zone["ZoneName"] for zone in client.describe_availability_zones()["AvailabilityZones"])
+        zones = {zone["ZoneName"] for zone in client.describe_availability_zones()["AvailabilityZones"]}
+        with_default = {
+            item["AvailabilityZone"] for item in client.describe_subnets()["Subnets"] if item["DefaultForAz"]
+        }
+        return sorted(zones & with_default or zones)
 
 
 def _client(service: str, account: str, region: str) -> Any:
