@@ -5,26 +5,31 @@ Steps that need a loop or a condition over data are here and not in Jinja.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 # Only modules can import from a configured module_utils folder, not plugins on the controller.
-from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.module_utils.common import addresses, names
 
 DOCUMENTATION = """
 name: probcomp_network_stack
 short_description: Describe the stack of a network
 description: Turns a network's name into the item that the module cloudformation_stacks takes.
-positional: parameters
+positional: parameters, zones
 options:
   _input:
     description: Name of the network.
     type: str
     required: true
   parameters:
-    description: Values of the template's parameters that all networks share.
+    description:
+      - Values of the template's parameters that all networks share.
+      - C(AdminCidr) may be a list of up to five networks.
     type: dict
     required: true
+  zones:
+    description: By network, its two availability zones.
+    type: dict
 """
 
 EXAMPLES = """
@@ -38,15 +43,22 @@ _value:
 """
 
 
-def network_stack(network: str, parameters: Mapping[str, str]) -> dict[str, Any]:
+def network_stack(
+    network: str, parameters: Mapping[str, Any], zones: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, Any]:
     """Return the request for one network's stack.
 
     Messages show the network's name.
     """
+    cidrs = addresses.cidrs(parameters.get("AdminCidr"))
+    # An empty one takes away what a stack may have had.
+    padded = [*cidrs, *[""] * (addresses.MAX_CIDRS - len(cidrs))]
+    admins = {f"AdminCidr{number if number > 1 else ''}": cidr for number, cidr in enumerate(padded, 1)}
+    own = dict(zip(("ZoneA", "ZoneB"), (zones or {}).get(network, ()), strict=False))
     return {
         "name": names.network_stack_name(network),
         "user": network,
-        "parameters": {"Network": network, **parameters},
+        "parameters": {"Network": network, **parameters, **(admins if cidrs else {}), **own},
         "tags": {},
     }
 

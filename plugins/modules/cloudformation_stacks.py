@@ -74,6 +74,12 @@ options:
       - Leave it off for machines, which an update can replace.
     type: bool
     default: false
+  kept:
+    description:
+      - By parameter, the output of an existing stack that an update gives it, whatever O(stacks) says. A stack that is
+        made takes what O(stacks) says.
+    type: dict
+    default: {}
   submissions_per_second:
     description: Highest rate of CreateStack, UpdateStack and DeleteStack.
 extends_documentation_fragment:
@@ -188,6 +194,7 @@ ARGUMENTS = {
     "instance_logical_id": {"type": "str"},
     "saved_instances": {"type": "dict"},
     "update": {"type": "bool", "default": False},
+    "kept": {"type": "dict", "default": {}},
 }
 
 
@@ -199,6 +206,7 @@ def make(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> lis
         policy=params["stack_policy"] or "",
         termination_protection=params["termination_protection"],
         update=params["update"],
+        kept=params["kept"],
     )
     creator = StackCreator(api, wanted, clock)
     if option := params["allocate_priority"]:

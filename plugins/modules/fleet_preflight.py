@@ -85,8 +85,8 @@ options:
     type: str
     default: ""
   admin_cidr:
-    description: The network that may open ssh connections.
-    type: str
+    description: The networks that may open ssh connections, one as text or up to five in a list.
+    type: raw
     required: true
   password_directory:
     description: Folder of the password files.
@@ -170,6 +170,10 @@ networks:
   description: "By name: C(exists), C(stack_status), C(outputs)."
   returned: success
   type: dict
+zones:
+  description: "By network, the two zones that it has or will have."
+  returned: success
+  type: dict
 quotas:
   description: "What is needed of each: C(name), C(code), C(used), C(needed), C(limit) (null: not known)."
   returned: success
@@ -216,7 +220,7 @@ ARGUMENTS: dict[str, Any] = {
     "certificate_arn": {"type": "str", "required": True},
     "key_name": {"type": "str", "required": True, **OPEN},
     "private_key_file": {"type": "str", "default": "", **OPEN},
-    "admin_cidr": {"type": "str", "required": True},
+    "admin_cidr": {"type": "raw", "required": True},
     "password_directory": {"type": "path", "required": True, **OPEN},
     "password_min_length": {"type": "int", "default": 12, **OPEN},
     "vault_password_file": {

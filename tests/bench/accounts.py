@@ -175,6 +175,7 @@ def make_stacks(workshop: Workshop, environment: dict[str, str]) -> None:
     api = aws_client(environment, "cloudformation")
     described = workshop.facts
     network = {"Network": "shared", "CertificateArn": described["certificate_arn"], "AdminCidr": "127.0.0.1/32"}
+    network |= {"ZoneA": f"{REGION}a", "ZoneB": f"{REGION}b"}
     _create(api, "probcomp-network-shared", "network", network)
     stack = _when_complete(api, "probcomp-network-shared")
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

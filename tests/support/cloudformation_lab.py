@@ -27,7 +27,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule
 from botocore.exceptions import ConnectionClosedError
 
 from tests.support import ROOT
-from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, Cloud
+from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, ZONES, Cloud
 
 NETWORK = "probcomp-network-shared"
 POLICY = json.dumps(
@@ -71,7 +71,12 @@ class Lab:
 
     def make_network(self, cidr: str) -> dict[str, Any]:
         certificates = self.cloud.certificates.list_certificates()["CertificateSummaryList"]
-        parameters = {"Network": "shared", "CertificateArn": certificates[0]["CertificateArn"], "AdminCidr": cidr}
+        parameters = {
+            "Network": "shared",
+            "CertificateArn": certificates[0]["CertificateArn"],
+            "AdminCidr": cidr,
+            **ZONES,
+        }
         job = Job(NETWORK, "shared", parameters, {"owner": "lab"})
         self._work([job], StackCreator(self.api, Wanted(NETWORK_TEMPLATE, update=True), self.clock))
         self.network = job.result["outputs"]

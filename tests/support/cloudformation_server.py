@@ -29,6 +29,8 @@ IMAGE, OTHER_IMAGE = "ami-0a000000000024041", "ami-0a000000000022041"
 """Two of the rehearsal's images, both of Ubuntu and x86_64."""
 from tests.support import ROOT
 
+ZONES = {"ZoneA": f"{REGION}a", "ZoneB": f"{REGION}b"}
+"""Parameters of a network that are the same in all tests."""
 NETWORK_TEMPLATE = (ROOT / "roles/network/files/network.cfn.yml").read_text()
 STACK_TEMPLATE = (ROOT / "roles/stack/files/stack.cfn.yml").read_text()
 _END = ("_COMPLETE", "_FAILED")

@@ -75,6 +75,8 @@ class Account:
             "Network": "shared",
             "CertificateArn": server.described["certificate_arn"],
             "AdminCidr": "127.0.0.1/32",
+            "ZoneA": "us-east-1a",
+            "ZoneB": "us-east-1b",
         }
         stack = {"name": "probcomp-network-shared", "user": "shared", "parameters": parameters}
         made = run("cloudformation_stacks", stacks=[stack], template_body=NETWORK_TEMPLATE)

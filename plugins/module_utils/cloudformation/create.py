@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +22,8 @@ class Wanted:
     termination_protection: bool = False
     update: bool = False
     """Whether to update a stack that differs; not for machines, which it can replace."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Outputs by parameter, with which an existing stack is updated whatever its job says."""
 
 
 @dataclass
@@ -87,7 +89,7 @@ class StackCreator:
 
     def _differs(self, job: Job, stack: Stack) -> bool:
         current = parameters_of(stack)
-        if any(current.get(key) != value for key, value in job.parameters.items()):
+        if any(current.get(key) != value for key, value in self._update_parameters(job, stack).items()):
             return True
         if {tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])} != job.tags:
             return True
@@ -120,12 +122,13 @@ class StackCreator:
         job.submitted_at = self.clock.now()
 
     def _update(self, job: Job, stack: Stack) -> None:
-        kept = [key for key in parameters_of(stack) if key not in job.parameters]
+        given = self._update_parameters(job, stack)
+        previous = [key for key in parameters_of(stack) if key not in given]
         request = {
             "StackName": stack["StackId"],
             "TemplateBody": self.wanted.template,
-            "Parameters": _pairs("ParameterKey", "ParameterValue", job.parameters)
-            + [{"ParameterKey": key, "UsePreviousValue": True} for key in kept],
+            "Parameters": _pairs("ParameterKey", "ParameterValue", given)
+            + [{"ParameterKey": key, "UsePreviousValue": True} for key in previous],
             "Tags": _pairs("Key", "Value", job.tags),
             "ClientRequestToken": job.new_token(),
         }
@@ -135,6 +138,11 @@ class StackCreator:
             job.finish("ready", stack)
             return
         job.action, job.is_changed, job.submitted_at = "update", True, self.clock.now()
+
+    def _update_parameters(self, job: Job, stack: Stack) -> dict[str, str]:
+        outputs = {item["OutputKey"]: item["OutputValue"] for item in stack.get("Outputs", [])}
+        own = {parameter: outputs[name] for parameter, name in self.wanted.kept.items() if name in outputs}
+        return {**job.parameters, **own}
 
     def _delete_for_replacement(self, job: Job, stack: Stack) -> None:
         # A replacement keeps the old stack's tags, such as fleet and owner, unless new ones are given.

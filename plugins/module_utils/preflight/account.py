@@ -6,9 +6,11 @@ import ipaddress
 import shutil
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 from ..aws.client import AwsClients
 from ..aws.errors import error_code, explain, is_credentials_error
+from ..common.addresses import MAX_CIDRS, cidrs
 from ..common.names import InvalidZone, check_zone, nearest
 from .findings import Findings
 from .request import Settings
@@ -27,6 +29,8 @@ def check_programs(findings: Findings, programs: Iterable[str] = PROGRAMS) -> No
         packages = " ".join(sorted({PROGRAMS[program] for program in missing}))
         findings.problem(f"not installed here: {', '.join(missing)}", f"apt-get install {packages}")
 
+
+WANTED_CIDR = "give your own network in CIDR notation, e.g. admin_cidr=203.0.113.7/32"
 
 NEEDED = {
     "zone": "give your hosted zone of Route 53",
@@ -48,25 +52,37 @@ def check_given(findings: Findings, settings: Settings) -> None:
             findings.problem(error.what, error.fix)
 
 
-def check_admin_cidr(findings: Findings, admin_cidr: str) -> None:
-    """Check that `admin_cidr` is an IPv4 network from which ssh is allowed."""
-    setting = f"admin_cidr {admin_cidr!r}"
-    wanted = "give your own network in CIDR notation, e.g. admin_cidr=203.0.113.7/32"
-    if not admin_cidr:
-        findings.problem("admin_cidr is not set: nobody could open an ssh connection", wanted)
-        return
-    try:
-        interface = ipaddress.ip_interface(admin_cidr)
-    except ValueError:
-        findings.problem(f"{setting} is no network", wanted)
-        return
-    if interface.version != 4:
-        findings.problem(f"{setting} is no IPv4 network, and the machines have IPv4 addresses only", wanted)
-    elif "/" not in admin_cidr or str(interface.network) != admin_cidr:
-        meant = f"{admin_cidr}/32" if "/" not in admin_cidr else str(interface.network)
-        findings.problem(f"{setting} is not the address of a network", f"did you mean {meant}?")
-    elif interface.network.prefixlen == 0:
+def check_admin_cidr(findings: Findings, admin_cidr: Any) -> list[ipaddress.IPv4Network]:
+    """Return the IPv4 networks from which ssh is allowed; report what is none."""
+    given = cidrs(admin_cidr)
+    if not given:
+        findings.problem("admin_cidr is not set: nobody could open an ssh connection", WANTED_CIDR)
+    if len(given) > MAX_CIDRS:
+        what = f"admin_cidr names {len(given)} networks, and a network of machines admits {MAX_CIDRS}"
+        findings.problem(what, "give fewer or wider ones")
+    found = [_admin_network(findings, text) for text in given]
+    if any(network is not None and network.prefixlen == 0 for network in found):
         findings.note("risk: admin_cidr 0.0.0.0/0 lets the whole Internet try ssh on every machine")
+    return [network for network in found if network is not None]
+
+
+def _admin_network(findings: Findings, given: str) -> ipaddress.IPv4Network | None:
+    """Return one network of `admin_cidr`, None after a reported problem."""
+    setting = f"admin_cidr {given!r}"
+    try:
+        interface = ipaddress.ip_interface(given)
+    except ValueError:
+        findings.problem(f"{setting} is no network", WANTED_CIDR)
+        return None
+    if not isinstance(interface, ipaddress.IPv4Interface):
+        what = f"{setting} is no IPv4 network, and the machines have IPv4 addresses only"
+        findings.problem(what, WANTED_CIDR)
+        return None
+    if "/" not in given or str(interface.network) != given:
+        meant = f"{given}/32" if "/" not in given else str(interface.network)
+        findings.problem(f"{setting} is not the address of a network", f"did you mean {meant}?")
+        return None
+    return interface.network
 
 
 def check_account(findings: Findings, clients: AwsClients, settings: Settings) -> str:

@@ -73,13 +73,6 @@ def check_types(
             findings.problem(f"there is no instance type {name!r}", fix, whose)
 
 
-def zones_of_new_network(clients: AwsClients) -> list[str]:
-    """Return the zones of a new network's subnets: the first two of Fn::GetAZs."""
-    filters = [{"Name": "state", "Values": ["available"]}, {"Name": "zone-type", "Values": ["availability-zone"]}]
-    zones = clients.read("ec2", "describe_availability_zones", Filters=filters)["AvailabilityZones"]
-    return sorted(zone["ZoneName"] for zone in zones)[:2]
-
-
 def default_images(clients: AwsClients, parameter: str, architectures: Iterable[str]) -> dict[str, str]:
     """Return the default image of each architecture for which SSM has one.
 

@@ -1,4 +1,4 @@
-"""Plan type, image, architecture and availability zones of each requested machine."""
+"""Plan type, image and architecture of each requested machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from ..aws.client import AwsClients
 from ..aws.region_state import Survey
 from ..cloudformation.job import parameters_of
-from ..common.names import network_stack_name, stack_name
+from ..common.names import stack_name
 from . import instance_types as types
 from .findings import Findings
 from .request import MachineRequest, Settings
@@ -71,7 +71,7 @@ def plan_machines(
     existing: set[str],
     known: Types,
 ) -> dict[str, MachinePlan]:
-    """Return each user's machine plan; report incompatible types, images and zones."""
+    """Return each user's machine plan; report incompatible types and images."""
     plans = {m.user: MachinePlan(m, m.user in existing, seen.status(stack_name(m.user)), m.instance) for m in requests}
     for plan in plans.values():
         plan.cpu_credits = plan.request.cpu_credits
@@ -84,8 +84,6 @@ def plan_machines(
             plan.vcpus = types.vcpus(description)
     with findings.checking("images"):
         _plan_images(findings, clients, settings, plans, known)
-    with findings.checking("availability zones"):
-        _plan_zones(findings, clients, seen, plans, known)
     return plans
 
 
@@ -124,32 +122,3 @@ def _plan_images(
             plan.architecture = image["Architecture"]
     for fault, users in faults.items():
         findings.problem(fault, "give another ami, instance or volume_size", users)
-
-
-def _plan_zones(
-    findings: Findings, clients: AwsClients, seen: Survey, plans: dict[str, MachinePlan], known: Types
-) -> None:
-    networks = {plan.request.network for plan in plans.values()}
-    zones = {name: _zones_of(seen, name) for name in networks}
-    if not all(zones.values()):
-        new_zones = types.zones_of_new_network(clients)
-        if len(new_zones) < 2:
-            findings.problem(f"{clients.region} has fewer than two zones for this account", "take another region")
-        zones = {name: found or new_zones for name, found in zones.items()}
-    nowhere: dict[tuple[str, str], list[str]] = {}
-    for plan in plans.values():
-        network = plan.request.network
-        offered = known.offered.get(plan.instance, set())
-        plan.zones = sorted({*plan.zones, *(zone for zone in zones[network] if zone in offered)})
-        if offered and not plan.zones:
-            nowhere.setdefault((plan.instance, network), []).append(plan.request.user)
-    for (instance, network), users in nowhere.items():
-        what = f"instance type {instance} is not offered in {' or '.join(zones[network])}, where network {network} is"
-        findings.problem(
-            what, f"take one that is; it is offered in {', '.join(sorted(known.offered[instance]))}", users
-        )
-
-
-def _zones_of(seen: Survey, network: str) -> list[str]:
-    outputs = seen.outputs(network_stack_name(network)) if seen.has_network(network) else {}
-    return [outputs[key] for key in ("SubnetAZone", "SubnetBZone") if outputs.get(key)]

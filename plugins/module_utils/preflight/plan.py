@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..aws import prices
+from ..common.addresses import cidrs
 from ..output.text import one_line, redact_url
 from .findings import Findings
 from .machines import MachinePlan
@@ -69,7 +70,7 @@ def setting_rows(settings: Settings) -> list[tuple[str, str]]:
         ("certificate_arn", settings.certificate_arn or "-"),
         ("key_name", settings.key_name or "-"),
         ("private_key_file", settings.private_key_file or "- (the ssh agent's)"),
-        ("admin_cidr", settings.admin_cidr or "-"),
+        ("admin_cidr", ", ".join(cidrs(settings.admin_cidr)) or "-"),
         ("apt_probcomp_repository_url", redact_url(settings.apt_repository_url) or "-"),
         ("apt_probcomp_key", _key(settings.apt_repository_key)),
         ("content_url", redact_url(settings.content_url) or "-"),

@@ -27,14 +27,14 @@ class MachineRequest:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of all machines; `zone` is the unchecked value, "" for none."""
+    """The settings of all machines; `zone` and `admin_cidr` are unchecked, "" for none."""
 
     region: str
     zone: Any
     certificate_arn: str
     key_name: str
     private_key_file: str
-    admin_cidr: str
+    admin_cidr: Any
     password_directory: str
     password_min_length: int
     image_parameter: str

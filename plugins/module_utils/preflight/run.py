@@ -34,6 +34,7 @@ from .plan import bill, cost_in_words, plan
 from .quotas import Room, check_room
 from .records import check_records
 from .request import MachineRequest, Settings
+from .zones import plan_zones
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
@@ -70,6 +71,7 @@ def sweep(
         "rehearsal": rehearsal,
         "machines": {user: planned.as_data() for user, planned in found.plans.items()},
         "networks": found.networks,
+        "zones": found.zones,
         "quotas": found.room.as_data(),
         "cost": {**found.total.as_data(), "new": found.new.as_data()},
         "plan_lines": plan(
@@ -92,6 +94,7 @@ class _Fleet:
     def __init__(self, plans: dict[str, MachinePlan]) -> None:
         self.plans = plans
         self.networks: dict[str, dict[str, Any]] = {}
+        self.zones: dict[str, list[str]] = {}
         self.room = Room()
         self.total = prices.Bill(())
         self.new = prices.Bill(())
@@ -113,6 +116,8 @@ def _check_fleet(
     check_records(findings, clients, settings.usable_zone, new_users)
     known = read_types(findings, clients, seen, requests)
     fleet = _Fleet(plan_machines(findings, clients, settings, seen, requests, existing, known))
+    with findings.checking("availability zones"):
+        fleet.zones = plan_zones(findings, clients, seen, fleet.plans, known)
     if is_seen:
         names = {name: network_stack_name(name) for name in networks}
         fleet.networks = {

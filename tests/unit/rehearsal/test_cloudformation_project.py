@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, STACK_TEMPLATE, Cloud, running_cloud, tags_of
+from tests.support.cloudformation_server import (
+    IMAGE,
+    NETWORK_TEMPLATE,
+    STACK_TEMPLATE,
+    ZONES,
+    Cloud,
+    running_cloud,
+    tags_of,
+)
 
 NETWORK, ALICE = "probcomp-network-shared", "probcomp-stack-alice"
 
@@ -25,7 +33,7 @@ def cloud() -> Iterator[Cloud]:
 def network(cloud: Cloud) -> dict[str, str]:
     """Provide the outputs of the network's stack."""
     certificate = cloud.certificates.request_certificate(DomainName="*.stack.example.org")["CertificateArn"]
-    parameters = {"Network": "shared", "CertificateArn": certificate, "AdminCidr": "192.0.2.1/32"}
+    parameters = {"Network": "shared", "CertificateArn": certificate, "AdminCidr": "192.0.2.1/32", **ZONES}
     stack = cloud.create(NETWORK, NETWORK_TEMPLATE, parameters, Tags=[{"Key": "owner", "Value": "lab"}])
     assert stack["StackStatus"] == "CREATE_COMPLETE", cloud.events(NETWORK)
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}

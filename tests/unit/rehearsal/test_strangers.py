@@ -14,7 +14,7 @@ from rehearsal.cli.status_text import status_text
 from rehearsal.services.ec2.instances import InstanceLife
 from rehearsal.settings import Settings
 from tests.support import in_process
-from tests.support.cloudformation_server import NETWORK_TEMPLATE, parameter_list, tags_of
+from tests.support.cloudformation_server import NETWORK_TEMPLATE, ZONES, parameter_list, tags_of
 from tests.support.rehearsal_process import Server, running
 from tests.support.strangers import differences, untouched
 
@@ -243,7 +243,12 @@ def test_a_stack_of_theirs_is_deleted_with_what_is_in_it(server: Server) -> None
 
 def test_a_guarded_network_cannot_be_deleted(server: Server) -> None:
     cloudformation = server.client("cloudformation")
-    given = {"Network": "own", "CertificateArn": server.described["certificate_arn"], "AdminCidr": "127.0.0.1/32"}
+    given = {
+        "Network": "own",
+        "CertificateArn": server.described["certificate_arn"],
+        "AdminCidr": "127.0.0.1/32",
+        **ZONES,
+    }
     stack = cloudformation.create_stack(
         StackName="probcomp-network-own", TemplateBody=NETWORK_TEMPLATE, Parameters=parameter_list(given)
     )["StackId"]

@@ -147,6 +147,7 @@ def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         template = (ROOT / "roles/network/files/network.cfn.yml").read_text()
         certificate = server.described["certificate_arn"]
         parameters = {"Network": "shared", "CertificateArn": certificate, "AdminCidr": "192.0.2.1/32"}
+        parameters |= {"ZoneA": "us-east-1a", "ZoneB": "us-east-1b"}
         outputs = create_stack(server, "probcomp-network-shared", template, parameters)
         leave_behind(server, outputs)
         yield server

@@ -234,3 +234,23 @@ def test_a_record_of_others_is_not_overwritten(account: World, record: dict[str,
     assert any(text.startswith(said) for text in texts(account.sweep(machine("alice")))) == is_in_the_way
     account.make_machine("alice")
     assert texts(account.sweep(machine("alice"))) == [], "a machine that exists keeps its names"
+
+
+def test_the_zones_of_a_new_network_are_those_of_its_machines(account: World) -> None:
+    for subnet in account.make("ec2").describe_subnets()["Subnets"]:
+        account.make("ec2").delete_subnet(SubnetId=subnet["SubnetId"])
+    found = account.sweep(machine("alice"))
+    assert texts(found) == [] and found["zones"] == {"shared": [f"{REGION}a", f"{REGION}b"]}
+    # By AWS's list, which moto has, the second type is offered in zone c alone.
+    found = account.sweep(machine("alice"), machine("ws-1", instance="g5g.xlarge"))
+    assert texts(found) == [] and found["zones"] == {"shared": [f"{REGION}a", f"{REGION}c"]}
+    assert found["machines"]["ws-1"]["zones"] == [f"{REGION}c"]
+
+
+def test_a_network_that_stands_or_is_being_made_keeps_its_zones(account: World) -> None:
+    make_network(account)
+    assert account.sweep(machine("alice"))["zones"] == {"shared": [f"{REGION}b", f"{REGION}c"]}
+    parameters = {"ZoneA": f"{REGION}c", "ZoneB": f"{REGION}a"}
+    account.make_stack("probcomp-network-other", "CREATE_IN_PROGRESS", parameters)
+    found = account.sweep(machine("alice", network="other"))
+    assert found["zones"] == {"other": [f"{REGION}c", f"{REGION}a"]}

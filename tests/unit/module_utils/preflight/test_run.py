@@ -159,6 +159,8 @@ BREAKAGES: dict[str, tuple[Callable[[World], None], Callable[[World], dict[str, 
     "no passwords": (lose_passwords, {}, "create_passwords.yml -e users=ws-1,ws-2"),
     "ssh network": (nothing, {"admin_cidr": "203.0.113.7"}, r"did you mean 203\.0\.113\.7/32"),
     "no ssh network": (nothing, {"admin_cidr": ""}, "admin_cidr is not set"),
+    "an ssh network of several": (nothing, {"admin_cidr": ["192.0.2.0/24", "203.0.113.7"]}, r"did you mean .*\.7/32"),
+    "six ssh networks": (nothing, {"admin_cidr": [f"192.0.2.{n}/32" for n in range(6)]}, "names 6 networks"),
     "host bits": (nothing, {"admin_cidr": "203.0.113.7/24"}, r"did you mean 203\.0\.113\.0/24"),
     "image": (nothing, {"image_parameter": "/nowhere/{architecture}"}, "ws-1, ws-2: no default image for x86_64"),
 }
