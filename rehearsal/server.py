@@ -37,7 +37,7 @@ from rehearsal.account.strangers import Strangers
 from rehearsal.api import status
 from rehearsal.api.accounting import Counts
 from rehearsal.api.control import ControlEndpoints
-from rehearsal.api.gateway import Gate
+from rehearsal.api.gateway import ADDRESS_PATH, Gate
 from rehearsal.cli import environment
 from rehearsal.cloudformation.api import CloudFormationApi
 from rehearsal.load_balancer.ingress import FrontDoor, through_security_groups
@@ -167,6 +167,7 @@ class Rehearsal:
         return {
             **described,
             "api": api,
+            "address_service": f"{api}{ADDRESS_PATH}",
             "object_store": store,
             "https_port": settings.https_port,
             "http_port": settings.http_port,

@@ -62,6 +62,10 @@ options:
         type: str
         choices: ["", standard, unlimited]
         default: ""
+      expires:
+        description: Date until when it is needed, as 2026-12-01; empty for thirty days from now.
+        type: str
+        default: ""
       has_password:
         description: Whether a user will log in, so that there must be a password file.
         type: bool
@@ -88,6 +92,12 @@ options:
     description: The networks that may open ssh connections, one as text or up to five in a list.
     type: raw
     required: true
+  address_service:
+    description:
+      - Address on the web that answers with the public address of this computer, to compare O(admin_cidr) with.
+      - Empty for no comparison.
+    type: str
+    default: ""
   password_directory:
     description: Folder of the password files.
     type: path
@@ -207,6 +217,7 @@ MACHINE = {
     "network": {"type": "str", "required": True},
     "volume_size": {"type": "int", "required": True},
     "cpu_credits": {"type": "str", "choices": ["", "standard", "unlimited"], "default": ""},
+    "expires": {"type": "str", "default": ""},
     "has_password": {"type": "bool", "default": True, "no_log": False},
 }
 DEFAULT_IMAGE = "/aws/service/canonical/ubuntu/server/24.04/stable/current/{architecture}/hvm/ebs-gp3/ami-id"
@@ -221,6 +232,7 @@ ARGUMENTS: dict[str, Any] = {
     "key_name": {"type": "str", "required": True, **OPEN},
     "private_key_file": {"type": "str", "default": "", **OPEN},
     "admin_cidr": {"type": "raw", "required": True},
+    "address_service": {"type": "str", "default": ""},
     "password_directory": {"type": "path", "required": True, **OPEN},
     "password_min_length": {"type": "int", "default": 12, **OPEN},
     "vault_password_file": {

@@ -29,6 +29,8 @@ from rehearsal.settings import Settings
 THROTTLED_SERVICES = ("cloudformation", "route53")
 """Services that throttle a client; the others' limits are far above a fleet's use."""
 
+ADDRESS_PATH = "/rehearsal/address"
+"""Path that answers anybody with the address that they come from, as checkip.amazonaws.com does."""
 _OWN_NAMES = ("127.0.0.1", "localhost")
 Control = Callable[[dict[str, Any], bytes], Response]
 _Start = Callable[..., Any]
@@ -59,6 +61,8 @@ class Gate:
         if foreign := self._foreign(environ):
             return foreign(environ, start_response)
         body = _body(environ)
+        if environ["PATH_INFO"] == ADDRESS_PATH:
+            return Response(f"{environ['REMOTE_ADDR']}\n", content_type="text/plain")(environ, start_response)
         if environ["PATH_INFO"].startswith("/rehearsal/"):
             if not self._has_key(environ):
                 response = json_response({"error": "the control endpoints need the rehearsal's key"}, 401)

@@ -28,6 +28,8 @@ from moto.ec2 import ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.elbv2 import elbv2_backends
 
+from rehearsal.services.ec2 import guards
+
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 READING = re.compile(r"(Get|List|Describe)[A-Z]")
 CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
@@ -239,6 +241,7 @@ def world(folder: Path) -> Iterator[World]:
     own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "MOTO_EC2_LOAD_DEFAULT_AMIS": "false"}
     os.environ |= own
     try:
+        guards.install()
         with mock_aws():
             yield World(folder)
     finally:

@@ -26,8 +26,11 @@ from ..passwords.files import (
 from .findings import Findings
 from .request import MachineRequest, Settings
 
-EXPIRY_NOTE = timedelta(days=21)
-"""Remaining validity below which a certificate is noted in the plan."""
+RENEWAL = timedelta(days=30)
+"""Remaining validity below which ACM should have renewed a certificate that it issued.
+
+It begins 45 days before the end: https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
+"""
 CONTENT_TIMEOUT = 15
 """Timeout in seconds for the first bytes of the content."""
 CONTENT_PAUSES = (0.5, 1.0, 2.0)
@@ -41,8 +44,10 @@ def covers(pattern: str, host: str) -> bool:
     return pattern == host or (pattern.startswith("*.") and host.partition(".")[2] == pattern[2:])
 
 
-def check_certificate(findings: Findings, clients: AwsClients, settings: Settings, users: Iterable[str]) -> None:
-    """Check that the load balancer can use the certificate for all `users`."""
+def check_certificate(
+    findings: Findings, clients: AwsClients, settings: Settings, users: Iterable[str], until: datetime
+) -> None:
+    """Check that the load balancer can use the certificate for all `users`, and until when."""
     arn = settings.certificate_arn
     needed = f"request one in {settings.region} for *.{settings.stack_domain} with AWS Certificate Manager"
     if not arn:
@@ -61,7 +66,7 @@ def check_certificate(findings: Findings, clients: AwsClients, settings: Setting
         if certificate is None:
             findings.problem(f"there is no certificate {arn}", needed)
             return
-        _check_validity(findings, arn, certificate)
+        _check_validity(findings, arn, certificate, until)
         names = {certificate.get("DomainName", ""), *certificate.get("SubjectAlternativeNames", [])} - {""}
         zone = settings.usable_zone
         # Without a zone, which is reported separately, there are no host names.
@@ -83,9 +88,10 @@ def _certificate(clients: AwsClients, arn: str) -> dict[str, Any] | None:
     return certificate
 
 
-def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -> None:
+def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any], until: datetime) -> None:
     status, now = certificate.get("Status", ""), datetime.now(UTC)
     end = certificate.get("NotAfter")
+    is_renewed = certificate.get("Type") == "AMAZON_ISSUED"
     if status == "PENDING_VALIDATION":
         fix = "make the validation record that AWS Certificate Manager shows, and wait until it is ISSUED"
         findings.problem(f"the certificate {arn} is not validated yet", fix)
@@ -94,8 +100,9 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any]) -
         findings.problem(f"the certificate {arn} expired{day}", "renew it, or name another in certificate_arn")
     elif status != "ISSUED":
         findings.problem(f"the certificate {arn} is {status or 'in an unknown state'}", "name one that is ISSUED")
-    elif end is not None and end - now < EXPIRY_NOTE:
-        findings.note(f"risk: the certificate {arn} ends on {end:%Y-%m-%d}")
+    elif end is not None and end < min(until, now + RENEWAL if is_renewed else until):
+        what = f"risk: the certificate {arn} ends on {end:%Y-%m-%d}, and machines are needed until {until:%Y-%m-%d}"
+        findings.note(f"{what}: renew it by then, or name another in certificate_arn")
 
 
 def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:

@@ -54,3 +54,11 @@ class Findings:
             yield
         except (BotoCoreError, ClientError) as error:
             self.problem(f"{subject} cannot be checked", explain(error))
+
+    @contextmanager
+    def looking(self, subject: str) -> Iterator[None]:
+        """Note an AWS error in the context: what only may hold up machines stops nothing unread."""
+        try:
+            yield
+        except (BotoCoreError, ClientError) as error:
+            self.note(f"{subject} cannot be looked at ({explain(error)})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 from ..aws.client import AwsClients
@@ -109,10 +110,18 @@ def images(clients: AwsClients, ids: Iterable[str]) -> dict[str, dict[str, Any]]
     return {item["ImageId"]: item for item in found}
 
 
-def image_fault(image: dict[str, Any] | None, name: str, machine: MachineRequest, description: dict[str, Any]) -> str:
-    """Return why `machine` cannot use the image `name`, "" when it can."""
+def image_fault(
+    image: dict[str, Any] | None, name: str, machine: MachineRequest, description: dict[str, Any], allowed: str = ""
+) -> str:
+    """Return why `machine` cannot use the image `name`, "" when it can.
+
+    `allowed` is the state of the account's setting Allowed AMIs.
+    """
     if image is None:
-        return f"there is no image {name!r} in this region that the account may use"
+        hidden = ", or Allowed AMIs, which is enabled, hides it" if allowed == "enabled" else ""
+        return f"there is no image {name!r} in this region that the account may use{hidden}"
+    if allowed == "enabled" and image.get("ImageAllowed") is False:
+        return f"image {name} of {image.get('OwnerId')} is not among the account's Allowed AMIs"
     supported = description["ProcessorInfo"]["SupportedArchitectures"]
     if image.get("Architecture") not in supported:
         return f"image {name} is for {image.get('Architecture')}, {machine.instance} for {' or '.join(supported)}"
@@ -128,6 +137,16 @@ def image_fault(image: dict[str, Any] | None, name: str, machine: MachineRequest
     smallest = root_size(image)
     if smallest > machine.volume_size:
         return f"volume_size {machine.volume_size} is less than the {smallest} GiB of image {name}"
+    return ""
+
+
+def image_risk(image: dict[str, Any], allowed: str) -> str:
+    """Return what may soon keep machines from the image, "" for nothing."""
+    deprecated = image.get("DeprecationTime", "")
+    if deprecated and datetime.fromisoformat(deprecated) <= datetime.now(UTC):
+        return f"is deprecated since {deprecated[:10]}: take a newer one (ami_bake.yml makes one)"
+    if allowed == "audit-mode" and image.get("ImageAllowed") is False:
+        return "would be refused if Allowed AMIs were enabled, which is in audit mode"
     return ""
 
 

@@ -11,6 +11,7 @@ from ..cloudformation.job import parameters_of
 from ..common.names import stack_name
 from . import instance_types as types
 from .findings import Findings
+from .guards import allowed_images
 from .request import MachineRequest, Settings
 
 
@@ -110,15 +111,19 @@ def _plan_images(
     for plan in new:
         plan.image = plan.request.ami or defaults.get(plan.architecture, "")
     described = types.images(clients, {plan.image for plan in new})
+    allowed = allowed_images(findings, clients) if any(plan.image for plan in new) else ""
+    for name, image in described.items():
+        if risk := types.image_risk(image, allowed):
+            findings.note(f"risk: image {name} {risk}")
     faults: dict[str, list[str]] = {}
     for plan in new:
         if not plan.image:
             continue
-        image = described.get(plan.image)
-        if fault := types.image_fault(image, plan.image, plan.request, known.described[plan.instance]):
+        found = described.get(plan.image)
+        if fault := types.image_fault(found, plan.image, plan.request, known.described[plan.instance], allowed):
             faults.setdefault(fault, []).append(plan.request.user)
-        elif image:
-            plan.root_device_name = image["RootDeviceName"]
-            plan.architecture = image["Architecture"]
+        elif found:
+            plan.root_device_name = found["RootDeviceName"]
+            plan.architecture = found["Architecture"]
     for fault, users in faults.items():
         findings.problem(fault, "give another ami, instance or volume_size", users)

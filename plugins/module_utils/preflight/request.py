@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..common import names
+
+USUAL_TIME = timedelta(days=30)
+"""Time that a machine without `expires` is taken to be needed."""
 
 
 @dataclass(frozen=True)
 class MachineRequest:
     """A requested machine: `volume_size` in GiB; `ami` "" means the default image.
 
-    `cpu_credits` "" means AWS's own for the type. `has_password` is False for a machine without user logins.
+    `expires` is the date of its tag, "" for none. `cpu_credits` "" means AWS's own for the type.
+    `has_password` is False for a machine without user logins.
     """
 
     user: str
@@ -23,6 +29,7 @@ class MachineRequest:
     ami: str = ""
     has_password: bool = True
     cpu_credits: str = ""
+    expires: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,7 @@ class Settings:
     apt_repository_url: str = ""
     apt_repository_key: str = ""
     vault_password_file: str = ""
+    address_service: str = ""
 
     @property
     def usable_zone(self) -> str:
@@ -59,3 +67,17 @@ class Settings:
     def stack_domain(self) -> str:
         """The parent domain of host names, with a placeholder without a usable zone."""
         return names.stack_domain(self.usable_zone or "<zone>")
+
+
+def end_of(requests: Iterable[MachineRequest]) -> datetime:
+    """Return until when the machines are needed: the latest `expires`, or USUAL_TIME from now."""
+    usual = datetime.now(UTC) + USUAL_TIME
+    return max((_end(request.expires, usual) for request in requests), default=usual)
+
+
+def _end(expires: str, usual: datetime) -> datetime:
+    """Return the end of the day `expires`, `usual` for what is no date."""
+    try:
+        return datetime.fromisoformat(expires).replace(tzinfo=UTC) + timedelta(days=1)
+    except ValueError:
+        return usual

@@ -28,12 +28,14 @@ from .endpoints import (
 )
 from .existing import check_machines, check_network
 from .findings import Findings
+from .guards import check_public_access
 from .key_pair import check_key_pair, own_marks
 from .machines import MachinePlan, plan_machines, read_types
+from .own_address import check_own_address
 from .plan import bill, cost_in_words, plan
 from .quotas import Room, check_room
 from .records import check_records
-from .request import MachineRequest, Settings
+from .request import MachineRequest, Settings, end_of
 from .zones import plan_zones
 
 with suppress(ImportError):  # AnsibleAWSModule reports it.
@@ -49,7 +51,7 @@ def sweep(
     users = [machine.user for machine in requests]
     check_programs(findings)
     check_given(findings, settings)
-    check_admin_cidr(findings, settings.admin_cidr)
+    admitted = check_admin_cidr(findings, settings.admin_cidr)
     check_passwords(findings, settings, [machine.user for machine in requests if machine.has_password])
     own = own_marks(findings, settings)
     check_content(findings, settings)
@@ -59,7 +61,8 @@ def sweep(
         account = check_account(findings, clients, settings)
     if account:
         rehearsal = is_rehearsal(clients.client("sts").meta.endpoint_url)
-        check_certificate(findings, clients, settings, users)
+        check_own_address(findings, admitted, settings.address_service)
+        check_certificate(findings, clients, settings, users, end_of(requests))
         check_zone(findings, clients, settings.usable_zone)
         check_key_pair(findings, clients, settings, own)
         found = _check_fleet(findings, clients, settings, requests, price_cache)
@@ -111,6 +114,7 @@ def _check_fleet(
     networks = sorted({machine.network for machine in requests})
     for network in networks:
         check_network(findings, clients, seen, network)
+    check_public_access(findings, clients, seen, networks)
     check_collisions(findings, requests, seen.fleets())
     new_users = [machine.user for machine in requests if machine.user not in existing and machine.has_password]
     check_records(findings, clients, settings.usable_zone, new_users)

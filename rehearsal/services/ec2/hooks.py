@@ -19,7 +19,7 @@ from moto.ec2.responses.general import General
 from moto.ec2.responses.instances import InstanceResponse
 
 from rehearsal.api.errors import AwsError
-from rehearsal.services.ec2 import account_images, credits
+from rehearsal.services.ec2 import account_images, credits, guards
 from rehearsal.services.ec2.instances import InstanceLife
 from rehearsal.services.ec2.launch_checks import check_capacity, check_quota, check_type
 from rehearsal.services.ec2.states import incorrect_state
@@ -43,6 +43,7 @@ def install(settings: Settings, life: InstanceLife, allocate: Callable[[], str])
     _then(VPCBackend, "delete_vpc", lambda _, vpc: life.network_gone(vpc.id))
     account_images.install(life)
     credits.install()
+    guards.install()
     # moto has no such attribute.
     Instance.cpu_options = property(_cpu_options)  # type: ignore[attr-defined]
 
