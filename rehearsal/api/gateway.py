@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 
 from rehearsal.api import faults
 from rehearsal.api.accounting import Counts, TokenBucket
+from rehearsal.api.clock import wrong_clock
 from rehearsal.api.requests import Call, error_response, read_call, request_of
 from rehearsal.api.signatures import is_signed
 from rehearsal.api.supported_calls import is_carried
@@ -72,7 +73,7 @@ class Gate:
 
     def _api(self, environ: dict[str, Any], body: bytes, start_response: _Start) -> Iterable[bytes]:
         call = read_call(environ, body)
-        refusal = self._refusal(call) or self._wrong_signature(call, environ, body)
+        refusal = self._refusal(call) or wrong_clock(call, environ) or self._wrong_signature(call, environ, body)
         if refusal:
             return self._answer(call, "refused", refusal, environ, start_response)
         fault = faults.api_fault(call.service, call.action, call.text)
