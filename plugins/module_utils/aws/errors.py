@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .clock_difference import clock_difference
+
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore import exceptions
 
@@ -34,16 +36,16 @@ _THROTTLED = frozenset(
     }
 )
 _EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_WRONG_SECRET = frozenset({"SignatureDoesNotMatch", "InvalidSignatureException"})
 _REFUSED = frozenset(
     {
         "InvalidClientTokenId",
         "AuthFailure",
         "UnrecognizedClientException",
-        "SignatureDoesNotMatch",
         "InvalidAccessKeyId",
         "IncompleteSignature",
-        "InvalidSignatureException",
         "MissingAuthenticationToken",
+        "RequestTimeTooSkewed",
     }
 )
 _FORBIDDEN = frozenset(
@@ -82,7 +84,7 @@ def is_credentials_error(error: BaseException) -> bool:
         exceptions.TokenRetrievalError,
         exceptions.SSOError,
     )
-    return isinstance(error, kinds) or error_code(error) in _EXPIRED | _REFUSED
+    return isinstance(error, kinds) or error_code(error) in _EXPIRED | _REFUSED | _WRONG_SECRET
 
 
 def is_temporary(error: BaseException) -> bool:
@@ -120,8 +122,12 @@ def explain(error: BaseException) -> str:
     """Return a sentence for the user about a botocore error: cause and remedy."""
     code, message = error_code(error), error_message(error)
     operation = getattr(error, "operation_name", "the request")
+    if wrong := clock_difference(error, code, message):
+        return f"{wrong}: set this computer's clock, and give the same command again ({code})"
     if code in _EXPIRED:
         return "the AWS credentials have expired: get new ones and give the same command again"
+    if code in _WRONG_SECRET:
+        return f"the secret access key is not that of the access key: copy both again into the profile ({code})"
     if code in _REFUSED:
         return f"AWS does not accept these credentials ({code}): check the profile or the access key"
     if code in _FORBIDDEN:
