@@ -51,7 +51,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
         "StopInstances",
         "TerminateInstances",
     ),
-    "elbv2": (*_READS, "DeregisterTargets", "RegisterTargets"),
+    "elbv2": (*_READS, "DeleteRule", "DeleteTargetGroup", "DeregisterTargets", "RegisterTargets"),
     "pricing": _READS,
     "route53": (*_READS, "ChangeResourceRecordSets", "CreateHostedZone", "DeleteHostedZone"),
     "s3": (
