@@ -92,6 +92,26 @@ def test_without_credentials(workshop: Workshop, command: str) -> None:
     assert "Traceback" not in result.text
 
 
+# Python runs this file first. The clock of the commands, and of what signs for them, goes late.
+LATE = """
+import datetime, time
+from botocore import auth
+right = time.time
+time.time = lambda: right() - 1020
+auth.get_current_datetime = lambda: datetime.datetime.fromtimestamp(time.time(), datetime.UTC).replace(tzinfo=None)
+"""
+
+
+@pytest.mark.parametrize("command", [f"{FLEET} -e user={USER}", "-l ws-1 fleet_check.yml"])
+def test_with_a_clock_that_is_late(workshop: Workshop, tmp_path: Path, command: str) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LATE)
+    result = workshop.shell(f"PYTHONPATH={tmp_path} ansible-playbook {command}")
+    assert result.status != 0
+    said = r"it is .* UTC on this computer and .* UTC at AWS, 17 min behind: set this computer's clock"
+    assert re.search(said, result.text), result.text
+    assert "Traceback" not in result.text and "expired" not in result.text
+
+
 def certificate_that_ends(folder: Path) -> str:
     """Make a certificate for the rehearsal's names that ends soon.
 

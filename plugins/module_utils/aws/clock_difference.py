@@ -57,5 +57,7 @@ def _text(moment: datetime) -> str:
 
 
 def _length(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h" if minutes < 2880 else f"{minutes // 1440} days"
+    for unit, length in (("days", 86400), ("h", 3600)):
+        if seconds >= 2 * length:
+            return f"{round(seconds / length)} {unit}"
+    return f"{round(seconds / 60)} min"

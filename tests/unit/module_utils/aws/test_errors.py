@@ -10,11 +10,10 @@ from typing import Any
 
 import botocore.auth
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.aws import errors
 
 from tests.support.cloudformation_fakes import client_error
 from tests.support.rehearsal_process import Server, running
-
-from ansible_collections.probcomp.stack.plugins.module_utils.aws import errors
 
 CALLS = {
     "cloudformation": "describe_stacks",
