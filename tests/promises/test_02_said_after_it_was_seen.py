@@ -72,6 +72,7 @@ WORKS = {
         lambda account, word: {machine["Tags"].get("note") for machine in account.machines().values()} == {word},
         lambda account: None,
     ),
+    "drift": Work(lambda account, _: account.put_right(), lambda account, _: account.is_right(), Account.spoil),
     "names": Work(
         lambda account, word: account.point(f"192.0.2.{word}"),
         lambda account, word: account.addresses() == {f"192.0.2.{word}"},

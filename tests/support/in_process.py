@@ -113,6 +113,30 @@ class Account:
         """Record each machine's instance id, as an inventory does before a module."""
         self.ids = {user: machine["InstanceId"] for user, machine in self.machines().items()}
 
+    def put_right(self) -> dict[str, Any]:
+        """Put right what differs from the stacks."""
+        return run("cloudformation_drift", users=list(self.users))
+
+    def spoil(self) -> None:
+        """Deregister the machines, and give them the groups for ssh alone."""
+        for user, machine in self.machines().items():
+            target = {"TargetGroupArn": self._target_group(user), "Targets": [{"Id": machine["InstanceId"]}]}
+            self.server.client("elbv2").deregister_targets(**target)
+            groups = [self.network["SshSecurityGroupId"]]
+            self.ec2.modify_instance_attribute(InstanceId=machine["InstanceId"], Groups=groups)
+
+    def is_right(self) -> bool:
+        """Return whether all machines are registered and have two security groups."""
+        elbv2 = self.server.client("elbv2")
+        targets = (elbv2.describe_target_health(TargetGroupArn=self._target_group(user)) for user in self.users)
+        return all(item["TargetHealthDescriptions"] for item in targets) and all(
+            len(machine["SecurityGroups"]) == 2 for machine in self.machines().values()
+        )
+
+    def _target_group(self, user: str) -> str:
+        stack = self.stacks.describe_stacks(StackName=f"probcomp-stack-{user}")["Stacks"][0]
+        return next(item["OutputValue"] for item in stack["Outputs"] if item["OutputKey"] == "TargetGroupArn")
+
     def update(self, note: str) -> dict[str, Any]:
         """Give the machines a note."""
         stacks = [{"name": f"probcomp-stack-{user}", "user": user, "tags": {"note": note}} for user in self.users]
