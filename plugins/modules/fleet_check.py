@@ -11,12 +11,17 @@ short_description: Does what a student does on every machine
 description:
   - For each machine, over HTTPS at its URL, makes sure that nobody gets in without a password or with a wrong one, logs
     in with the password of the password file, starts a kernel, runs C(1+1), reads the answer C(2), ends the kernel.
+  - Of machines that cannot be reached, asks AWS what differs from their stacks and how their targets are, where
+    O(region) is given.
   - With O(machines[].ssh), makes sure that the machine shows the pinned host key there and lets the administrator in.
   - Names below C(.localhost) are taken for this computer, as browsers do.
   - A machine that fails does not fail the module; RV(failed_users) names them. Passwords are in no output.
 extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.checked
+  - amazon.aws.common.modules
+  - amazon.aws.region.modules
+  - amazon.aws.boto3
 author:
   - probcomp-stack
 attributes:
@@ -77,8 +82,8 @@ machines:
     url: {description: Where it was looked at., type: str}
     ok: {description: Whether a student can work on it., type: bool}
     seconds: {description: "How long the check took, waiting included.", type: float}
-    kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(open), C(password),
-      C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
+    kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(drift), C(open),
+      C(password), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
     reason: {description: The failure in one line with what to do., type: str}
     repair: {description: The command that mends it; empty when a person is needed., type: str}
 failed_users:
@@ -108,7 +113,10 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback, missing_required_lib
+from ansible.module_utils.basic import env_fallback, missing_required_lib
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock, explain
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.drift import Drift, read_drift
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, SSH_MACHINE
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     PasswordFileError,
@@ -126,7 +134,12 @@ try:
         Result,
         check_all,
     )
-    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import REPAIRS, repair_command
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import (
+        BY_AWS,
+        DRIFT,
+        REPAIRS,
+        repair_command,
+    )
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -162,9 +175,23 @@ def repair_commands(results: list[Result]) -> list[str]:
     """
     users: dict[str, list[str]] = {}
     for result in results:
-        if result.kind in REPAIRS:
+        if result.repair:
             users.setdefault(REPAIRS[result.kind], []).append(result.user)
     return [repair_command(playbook, names) for playbook, names in users.items()]
+
+
+def advised(result: Result, drift: Drift) -> Result:
+    """Return a failed `result` with what AWS knows of its cause, and the command that repairs it."""
+    seen = result.reason.partition(":")[0]
+    if drift.problems:
+        reason = "; ".join([*drift.problems, *drift.differences])
+        return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair="")
+    if drift.differences:
+        reason, repair = "; ".join(drift.differences), repair_command(REPAIRS[DRIFT], [result.user])
+        return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair=repair)
+    if result.kind == "unavailable" and drift.health and not drift.health.startswith("healthy"):
+        return replace(result, reason=f"{result.reason} (its target: {drift.health})")
+    return result
 
 
 def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine], dict[str, Result]]:
@@ -188,7 +215,7 @@ def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
+    module = AwsModule(ARGUMENTS)
     if IMPORT_ERROR:
         module.fail_json(msg=missing_required_lib("aiohttp"), exception=IMPORT_ERROR)
     parameters = module.params
@@ -207,6 +234,15 @@ def main() -> None:
         # A failure that a student meets comes first, so a failed ssh login is only reported when Jupyter works.
         if found[user].ok:
             found[user] = replace(found[user], ok=False, kind="ssh", reason=reason)
+    asked = [user for user, result in found.items() if result.kind in BY_AWS]
+    if asked and module.region:
+        clients = module.raising_clients()
+        try:
+            drifts = read_drift(clients, Clock(), asked)
+        except clients.errors as error:
+            module.warn(f"what differs from the stacks could not be read: {explain(error)}")
+        else:
+            found |= {drift.user: advised(found[drift.user], drift) for drift in drifts}
     results = [found[item["user"]] for item in parameters["machines"]]
     module.exit_json(
         changed=False,

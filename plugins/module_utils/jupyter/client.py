@@ -215,7 +215,7 @@ class _Student:
         if status == 200:
             raise CheckFailed("open", "the machine serves everybody without a password: set one at once")
         if status == 404:
-            what = "the load balancer knows no machine of this name (404): create it again, which adds what is missing"
+            what = "the load balancer knows no machine of this name (404): see the listener's rules"
             raise CheckFailed("rule", what, True)
         if status not in (302, 401, 403):
             raise CheckFailed("protocol", f"GET /api/contents answers {status}, unlike Jupyter: look at its journal")

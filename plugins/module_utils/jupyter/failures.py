@@ -12,9 +12,14 @@ CREATE = "stack_create.yml"
 It takes its machines by name and not by -l.
 """
 START = "stack_start.yml"
-"""Playbook that starts stopped machines and corrects DNS names."""
+"""Playbook that starts stopped machines, and corrects DNS names and what differs from the stacks."""
+DRIFT = "drift"
+"""Kind of a failure whose cause AWS names: the machine differs from its stack."""
+BY_AWS = ("connection", "rule", "ssh", "unavailable")
+"""Kinds whose cause can be at AWS."""
 REPAIRS = {
     "name": START,
+    DRIFT: START,
     "connection": CREATE,
     "unavailable": "restart_jupyter.yml",
     "password": "set_password.yml",
