@@ -90,8 +90,7 @@ class Names:
     def check_settings(self, given: dict[str, Any]) -> None:
         """Add a problem for each malformed setting in `given`, those of -e."""
         found = (extra_vars.setting_problem(name, given[name]) for name in sorted(given))
-        misspelt = (extra_vars.misspelt_setting(name) for name in sorted(given))
-        self.problems.extend(problem for problem in (*found, *misspelt) if problem)
+        self.problems.extend(problem for problem in found if problem)
 
     def check_taken(self, given: dict[str, Any], taken: list[str]) -> None:
         """Add a problem unless `given` has one of the settings `taken` and no other.

@@ -94,7 +94,6 @@ from typing import Any, NoReturn
 
 from ansible import context
 from ansible.errors import AnsibleParserError, ExitCode
-from ansible.utils.vars import load_extra_vars
 from ansible_collections.amazon.aws.plugins.plugin_utils.inventory import AWSInventoryBase
 
 with contextlib.suppress(ImportError):  # require_aws_sdk reports a missing library.
@@ -107,7 +106,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state im
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import command_line
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
-from ansible_collections.probcomp.stack.plugins.plugin_utils import preload
+from ansible_collections.probcomp.stack.plugins.plugin_utils import preload, typed_names
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires", "admin_user", "network")
@@ -139,8 +138,8 @@ class InventoryModule(AWSInventoryBase):
         reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
         # --flush-cache also makes the first reading one without cache.
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
-        if not reads_only_playbooks and (message := command_line.misuse(playbooks, limit, load_extra_vars(loader))):
-            raise AnsibleParserError(message)
+        if not reads_only_playbooks:
+            typed_names.check(playbooks, limit, _ROOT, pathlib.Path(path), loader)
         for file in command_line.overridden_settings(pathlib.Path(path)) if cache else ():
             self.warn(f"{file} has no effect on what {command_line.DEFAULTS.name} sets too: name it local.yml")
         rehearsal = os.environ.get("PROBCOMP_REHEARSAL")

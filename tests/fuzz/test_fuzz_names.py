@@ -15,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.fuzz.values import ANY_TEXT, JSON, TEXT, assert_line
+from tests.support import ROOT
 
 STACK = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 """CloudFormation's rule for the name of a stack."""
@@ -109,7 +110,7 @@ def test_settings(name: str, value: Any) -> None:
 
 @given(ANY_TEXT)
 def test_names_of_settings(name: str) -> None:
-    assert_line(extra_vars.misspelt_setting(name) or "", 200)
+    assert_line(extra_vars.unknown_variable([name], ROOT, tuple) or "", 900)
 
 
 @given(st.from_regex(r"[a-z@.\[\]:~/-]{0,20}:[a-z/.~ -]{0,20}") | NAMES | JSON)

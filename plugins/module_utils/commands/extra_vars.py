@@ -1,19 +1,22 @@
 """Check settings for new machines.
 
 The functions take texts and return problems as text. They run on the controller, before any template evaluates a value.
-Standard library only.
 """
 
 from __future__ import annotations
 
 import datetime
-import difflib
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import yaml
 
 from ..cards import layout
 from ..common import names
 from ..logs import destination
+from ..output.host_summary import listed
 
 TEXT_LIMIT = 256
 """Maximum length of a tag's value (AWS)."""
@@ -32,6 +35,11 @@ SETTINGS = (
 )
 """Settings that the commands accept by -e."""
 
+_CUT_OFF = "_raw_params"
+"""Name under which Ansible keeps the words of -e that have no equals sign."""
+_FOREIGN = ("ansible_", "probcomp_", "awx_", "tower_", "molecule_")
+_OPTIONAL = re.compile(r"(?<![.\w])([a-z]\w*) \| default\(")
+_YAML = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INSTANCE_TYPE = re.compile(r"[a-z][a-z0-9-]{0,30}\.[a-z0-9-]{1,30}")
 _IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
@@ -75,13 +83,48 @@ def setting_problem(name: str, value: object) -> str | None:
     return f"{name}={names.shown(value)}: {problem}" if problem else None
 
 
-def misspelt_setting(name: str) -> str | None:
-    """Return the problem of a setting whose name resembles one of ours.
+def unknown_variable(given: Iterable[object], root: Path, settings: Callable[[], Iterable[object]]) -> str | None:
+    """Return the error message for names of -e that nothing knows, or for what Ansible cut at a blank.
 
-    Other names may belong to a role.
+    Known are our settings, the argument specs and plays in `root`, and the names that `settings` returns. It is called
+    only for names that are not ours.
     """
-    meant = [] if name in SETTINGS else difflib.get_close_matches(name.lower(), SETTINGS, n=1, cutoff=0.8)
-    return f"{names.shown(name)} is no setting: did you mean {meant[0]}=?" if meant else None
+    rest = {str(name) for name in given} - {*SETTINGS, "zone"}
+    if rest & {_CUT_OFF, ""}:
+        return (
+            "-e: Ansible cuts name=value at blanks, and a part is left over: "
+            """give JSON, -e '{"owner": "Alice B."}', or inner quotes, -e "owner='Alice B.'"; nothing was touched"""
+        )
+    rest = {name for name in rest if not name.startswith(_FOREIGN)}
+    if not rest:
+        return None
+    known = {*SETTINGS, "zone", *map(str, settings()), *_variables_of_roles(root), *_variables_of_plays(root)}
+    if not (unknown := sorted(rest - known)):
+        return None
+    near = dict.fromkeys(found for name in unknown for found in _nearest(name.lower(), known))
+    hint = f"did you mean {', '.join(f'{name}=' for name in near)}?" if near else "the README names the settings"
+    own = "a variable of your own needs a value in group_vars/all/local.yml"
+    shown = listed([names.shown(name) for name in unknown], 3)
+    return f"-e: no such setting or variable: {shown}: {hint} ({own}); nothing was touched"
+
+
+def _nearest(name: str, known: Iterable[str]) -> list[str]:
+    return (names.nearest(name, SETTINGS) or names.nearest(name, known))[:1]
+
+
+def _variables_of_roles(root: Path) -> set[str]:
+    found: set[str] = set()
+    for file in root.glob("roles/*/meta/argument_specs.yml"):
+        specs = yaml.load(file.read_text(encoding="utf-8"), Loader=_YAML)  # noqa: S506  # A safe loader, written in C.
+        for spec in specs["argument_specs"].values():
+            found.update(spec.get("options", {}))
+    return found
+
+
+def _variables_of_plays(root: Path) -> set[str]:
+    """Return the variables that plays use only when they are given."""
+    texts = (file.read_text(encoding="utf-8") for file in root.glob("playbooks/**/*.yml"))
+    return {name for text in texts for name in _OPTIONAL.findall(text)}
 
 
 def _instance_problem(value: object) -> str | None:

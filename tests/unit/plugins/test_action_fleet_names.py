@@ -133,14 +133,6 @@ def test_bad_settings(name: str, value: object) -> None:
     assert problem.startswith(f"{name}=")
 
 
-@pytest.mark.parametrize(
-    ("name", "meant"), [("instnace", "instance"), ("Instance", "instance"), ("volumesize", "volume_size")]
-)
-def test_a_misspelt_setting_is_named(name: str, meant: str) -> None:
-    (problem,) = problems({"user": "alice"}, {name: "x"})
-    assert problem.endswith(f"did you mean {meant}=?")
-
-
 def test_good_settings() -> None:
     found = Names({"user": "alice"}, True)
     found.check_settings(
