@@ -20,7 +20,10 @@ SPECS = sorted(ROOT.glob("roles/*/meta/argument_specs.yml"))
 
 def message(*texts: str, lab: Path = ROOT, loader: DataLoader | None = None) -> str:
     given = {name: value for text in texts for name, value in _read(text).items()}
-    return extra_vars.unknown_variable(given, ROOT, lambda: typed_names.names_in_files([lab], loader or DataLoader())) or ""
+    return (
+        extra_vars.unknown_variable(given, ROOT, lambda: typed_names.names_in_files([lab], loader or DataLoader()))
+        or ""
+    )
 
 
 def _read(text: str) -> dict[str, object]:
