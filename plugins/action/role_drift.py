@@ -42,7 +42,9 @@ class ActionModule(ActionBase):
         # The answer holds the machine's hash, and the connection would print it at -vvv.
         self._connection._play_context.no_log = True
         asked = {role: self._asked(expected) for role, expected in roles.items()}
-        answer = self._execute_module(_MODULE, {"roles": asked}, task_vars=task_vars)
+        # An option of its own, since the machine's journal gets the others as they are.
+        address = next((str(role["content"].pop("address", "")) for role in asked.values() if "content" in role), "")
+        answer = self._execute_module(_MODULE, {"roles": asked, "content_address": address}, task_vars=task_vars)
         if answer.get("failed") or answer.get("unreachable"):
             return result | {name: answer[name] for name in ("failed", "unreachable", "msg") if name in answer}
         drifted = _drifted(answer, roles)
@@ -68,6 +70,8 @@ class ActionModule(ActionBase):
         asked = dict(expected)
         if "password" in asked:
             asked["password"] = {name: asked["password"][name] for name in _FOR_THE_MODULE}
+        if "content" in asked:
+            asked["content"] = dict(asked["content"])
         if "files" in asked:
             asked["files"] = [self._file(wanted) for wanted in asked["files"]]
         return asked

@@ -22,9 +22,15 @@ description:
   - An interrupted run is completed by the next one.
 options:
   url:
-    description: Address of the archive, http or https. What follows a C(?) is never shown.
+    description: Address of the archive, s3, http or https. What follows a C(?) of the last two is never shown.
     type: str
     required: true
+  address:
+    description:
+      - Address to download from, where it is secret, or O(url) is one of s3. M(content_address) presigns those. It is
+        neither shown nor kept; O(url) is.
+    type: str
+    default: ""
   checksum:
     description: C(sha256:) and the sum of the archive in hexadecimal digits. Empty to take what comes.
     type: str
@@ -106,7 +112,6 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.addresses import ALLOW, unverified
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import FOLDER, bare_checksum, unpack
-from ansible_collections.probcomp.stack.plugins.module_utils.content.download import download
 from ansible_collections.probcomp.stack.plugins.module_utils.content.install import (
     STAGING_PREFIX,
     Plan,
@@ -151,7 +156,7 @@ def fetch_and_unpack(home: Path, wish: Wish, known: tuple[str, str]) -> dict[str
         # A file without a name cannot be replaced between the check of its checksum and the unpacking.
         with tempfile.TemporaryFile(dir=staging) as stream:
             archive = Path(f"/proc/self/fd/{stream.fileno()}")
-            fetched = download(wish.url, archive, known, wish.max_size * MIB, wish.timeout)
+            fetched = wish.download(archive, known)
             if fetched is None:
                 staging.rmdir()
                 return None
@@ -230,6 +235,7 @@ def main() -> None:
     module = AnsibleModule(
         argument_spec={
             "url": {"type": "str", "required": True},
+            "address": {"type": "str", "default": "", "no_log": True},
             "checksum": {"type": "str", "default": ""},
             "allow_plain_http": {"type": "bool", "default": False},
             "owner": {"type": "str", "required": True},
@@ -245,7 +251,7 @@ def main() -> None:
     try:
         options["checksum"] = bare_checksum(options["checksum"])
         wish = Wish(**options)
-        if unverified(wish.url, wish.checksum, is_allowed):
+        if unverified(wish.address or wish.url, wish.checksum, is_allowed):
             raise MachineError(
                 f"content: {wish.source} is plain http without a checksum: give an https address, or content_checksum; "
                 f"{ALLOW} takes the risk"

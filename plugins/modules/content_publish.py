@@ -7,8 +7,8 @@ module: content_publish
 short_description: Put a content archive where machines take it from
 description:
   - Makes the checks that machines make (see M(content_deploy)), puts the archive into S3 with its version as metadata
-    (C(sha256), C(published), C(name)), and reads it back at O(url) without credentials, as a machine does. Only when
-    what arrives is what was put, it succeeds.
+    (C(sha256), C(published), C(name)), and reads it back at O(url), as a machine does, without credentials or at
+    a presigned address of s3. Only when what arrives is what was put, it succeeds.
   - In check mode it also says which files machines leave out, and which of the present archive are not in the new one.
   - An archive that lies there already is not put again. One that is public by its ACL, in a bucket whose policy does
     not admit everybody, is replaced by one with the same ACL.
@@ -20,7 +20,7 @@ options:
     type: str
     required: true
   url:
-    description: Address at which machines find it.
+    description: Address at which machines find it, s3, http or https.
     type: str
     required: true
   checksum:
@@ -72,7 +72,7 @@ EXAMPLES = r"""
 - name: Put the archive where machines take it from
   content_publish:
     archive: content-package.tgz
-    url: https://lab-content.s3.amazonaws.com/content-package.tgz
+    url: s3://lab-content/content-package.tgz
 """
 
 RETURN = r"""
@@ -100,6 +100,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import A
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import bare_checksum
 from ansible_collections.probcomp.stack.plugins.module_utils.content.comparison import lines_about
+from ansible_collections.probcomp.stack.plugins.module_utils.content.presign import client_of_bucket
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     Archive,
@@ -163,7 +164,7 @@ def main() -> None:
             unpacked = options["max_unpacked_size"] * MIB
             archive = check_archive(path, largest, unpacked, options["checked"], options["installer"])
             lines = [where_it_acts(module), described(archive)]
-            s3 = module.client("s3", config=CLIENT_SETTINGS)
+            s3 = client_of_bucket(module.clients(), location)
             anonymous = module.client("s3", config={**CLIENT_SETTINGS, "signature_version": UNSIGNED})
             target = ContentTarget(s3, anonymous, location, options["url"], largest, options["timeout"])
             found = target.version()

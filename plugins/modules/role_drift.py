@@ -34,6 +34,10 @@ options:
       - C(password) has the options of C(jupyter_password).
     type: dict
     required: true
+  content_address:
+    description: The secret C(address) among the options of C(content_deploy), which is not logged here.
+    type: str
+    default: ""
 attributes:
   check_mode:
     description: It changes nothing in any mode.
@@ -67,6 +71,10 @@ from ansible_collections.probcomp.stack.plugins.module_utils.drift.checks import
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import Service, look
 
+ARGUMENTS = {
+    "roles": {"type": "dict", "required": True},
+    "content_address": {"type": "str", "default": "", "no_log": True},
+}
 _OF_THIS_MODULE = frozenset({"after", "password"})
 
 
@@ -95,8 +103,11 @@ def drift(roles: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleModule(argument_spec={"roles": {"type": "dict", "required": True}}, supports_check_mode=True)
+    module = AnsibleModule(argument_spec=ARGUMENTS, supports_check_mode=True)
     roles = module.params["roles"]
+    for expected in roles.values():
+        if "content" in expected:
+            expected["content"] = {**expected["content"], "address": module.params["content_address"]}
     unknown = {kind for expected in roles.values() for kind in expected} - CHECKS.keys() - _OF_THIS_MODULE
     # A URL in the options may hold a password.
     shown = {"module_args": {"roles": sorted(roles)}}

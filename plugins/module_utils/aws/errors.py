@@ -20,6 +20,14 @@ CLIENT_SETTINGS: dict[str, Any] = {
     "read_timeout": 30,
 }
 """botocore settings, for `module.client(..., config=CLIENT_SETTINGS)`, in seconds."""
+S3_SETTINGS: dict[str, Any] = {
+    **CLIENT_SETTINGS,
+    # Objects that KMS encrypts refuse signatures of version 2, with which botocore presigns by default.
+    "signature_version": "s3v4",
+    # Otherwise a presigned address has S3's general host, which sends machines on to a host that is not signed.
+    "s3": {"addressing_style": "virtual"},
+}
+"""botocore settings for clients of S3."""
 
 _THROTTLED = frozenset(
     {

@@ -10,7 +10,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.botocore import boto3_i
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 
 from .client import AwsClients
-from .errors import CLIENT_SETTINGS, explain
+from .errors import CLIENT_SETTINGS, S3_SETTINGS, explain
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
     from botocore.exceptions import BotoCoreError, ClientError
@@ -25,7 +25,7 @@ class AwsModule(AnsibleAWSModule):
     def clients(self) -> AwsClients:
         """Return clients that fail the module on an unknown profile or a missing region."""
         return AwsClients(
-            lambda service, region: self.client(service, region=region, config=CLIENT_SETTINGS), self.region or ""
+            lambda service, region: self.client(service, region=region, config=_settings(service)), self.region or ""
         )
 
     def raising_clients(self) -> AwsClients:
@@ -33,7 +33,7 @@ class AwsModule(AnsibleAWSModule):
         region, endpoint, connection = get_aws_connection_info(self)
 
         def client(service: str, where: str) -> Any:
-            options = {"region": where, "endpoint": endpoint, "config": CLIENT_SETTINGS, **connection}
+            options = {"region": where, "endpoint": endpoint, "config": _settings(service), **connection}
             return boto3_inventory_conn(conn_type="client", resource=service, **options)
 
         return AwsClients(client, region or "")
@@ -45,3 +45,7 @@ class AwsModule(AnsibleAWSModule):
             yield
         except (BotoCoreError, ClientError) as error:
             self.fail_json(msg=f"{subject}: {explain(error)}" if subject else explain(error))
+
+
+def _settings(service: str) -> dict[str, Any]:
+    return S3_SETTINGS if service == "s3" else CLIENT_SETTINGS

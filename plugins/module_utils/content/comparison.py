@@ -13,7 +13,6 @@ from ..machine.accounts import MachineError
 from ..output.host_summary import listed
 from ..output.results import file_name
 from .archive import list_files
-from .download import download
 from .publish import Archive, ContentTarget
 
 _NAMES = 5
@@ -32,7 +31,7 @@ def lines_about(archive: Archive, target: ContentTarget, largest_unpacked: int, 
     try:
         with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
             present = Path(folder) / "archive"
-            download(target.url, present, ("", ""), target.largest, target.seconds)
+            target.download(present)
             old = list_files(present, largest_unpacked)
     except MachineError:
         return [*lines, "what lies there now cannot be read, so it is not known which files the new archive takes away"]

@@ -41,34 +41,41 @@ class _TryAgain(Exception):
     """Failure that another attempt may avoid; str() is the reason."""
 
 
-def download(url: str, target: Path, known: tuple[str, str], largest: int, seconds: float) -> Download | None:
+def download(
+    url: str, target: Path, known: tuple[str, str], largest: int, seconds: float, name: str = ""
+) -> Download | None:
     """Download `url` to the file `target`, or return None for a known version.
 
     `known` is etag and date of the installed version, empty to download in any case; None means that the server still
-    has that version. `largest` is in bytes. Raises MachineError.
+    has that version. `largest` is in bytes. `name` stands for the URL in messages. Raises MachineError.
     """
+    name = name or redact_url(url)
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        raise MachineError(f"content: {redact_url(url)} is no http or https address")
+        raise MachineError(f"content: {name} is no http or https address")
     request = urllib.request.Request(url, headers=_conditions(known))  # noqa: S310 (the scheme was checked)
     deadline = time.monotonic() + seconds
     for pause in (*_PAUSES, None):
         try:
-            return _fetch(request, target, largest, deadline)
+            return _fetch(request, target, largest, deadline, name)
         except _TryAgain as failure:
             if pause is None or time.monotonic() + pause > deadline:
-                raise MachineError(f"content: {redact_url(url)}: {failure}") from None
+                raise MachineError(f"content: {name}: {failure}") from None
             time.sleep(pause)
     raise AssertionError("the last try returns or raises")
 
 
 def _conditions(known: tuple[str, str]) -> dict[str, str]:
     etag, last_modified = known
-    headers = {"User-Agent": "probcomp-stack", "If-None-Match": etag, "If-Modified-Since": last_modified}
+    # The date tells two versions of one second not apart, so it is for servers without an etag.
+    headers = {
+        "User-Agent": "probcomp-stack",
+        "If-None-Match": etag,
+        "If-Modified-Since": "" if etag else last_modified,
+    }
     return {name: value for name, value in headers.items() if value}
 
 
-def _fetch(request: urllib.request.Request, target: Path, largest: int, deadline: float) -> Download | None:
-    name = redact_url(request.full_url)
+def _fetch(request: urllib.request.Request, target: Path, largest: int, deadline: float, name: str) -> Download | None:
     try:
         with urllib.request.urlopen(request, timeout=_SILENCE) as response:  # noqa: S310 (the scheme was checked)
             if request.type == "https" and not response.geturl().startswith("https:"):
@@ -81,7 +88,9 @@ def _fetch(request: urllib.request.Request, target: Path, largest: int, deadline
         answer = f"the server answers {error.code} {http.client.responses.get(error.code, '')}".rstrip()
         if error.code in _WORTH_ANOTHER_TRY:
             raise _TryAgain(answer) from None
-        raise MachineError(f"content: {name}: {answer}: is content_url right, and may machines read it?") from None
+        # A presigned address reads with the rights of whoever gave the command.
+        who = "your credentials" if name.startswith("s3:") else "machines"
+        raise MachineError(f"content: {name}: {answer}: is content_url right, and may {who} read it?") from None
     except urllib.error.URLError as error:
         if isinstance(error.reason, ssl.SSLCertVerificationError):
             raise MachineError(f"content: {name}: its certificate is refused: {error.reason.verify_message}") from None

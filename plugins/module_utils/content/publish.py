@@ -21,7 +21,8 @@ from ..output.text import redact_url
 from .archive import FOLDER, unpack
 from .download import download, looks_like_a_page
 from .layout import INSTALLER
-from .s3_object import S3Object
+from .presign import presign, rights
+from .s3_object import S3Object, is_s3_address, parse_s3_address
 from .script import problem
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports a missing library.
@@ -119,12 +120,17 @@ class ContentTarget:
     seconds: float
     """Maximum time for reading the archive, in seconds."""
 
+    @property
+    def is_presigned(self) -> bool:
+        """Return whether machines read with the rights of whoever presigns for them, without policy or ACL."""
+        return is_s3_address(self.url)
+
     def version(self) -> str | None:
         """Return the sha256 in the object's metadata.
 
         The result is "" for an object without one and None without an object.
 
-        Raises MachineError when the bucket does not exist, or when S3 does not show these credentials the object.
+        Raises MachineError when S3 does not show these credentials the object.
         """
         try:
             head = self.s3.head_object(Bucket=self.object.bucket, Key=self.object.key)
@@ -138,20 +144,8 @@ class ContentTarget:
                 ) from None
             if error_code(error) not in _MISSING:
                 raise
-            self._check_bucket()
             return None
         return str(head.get("Metadata", {}).get("sha256", ""))
-
-    def _check_bucket(self) -> None:
-        bucket = self.object.bucket
-        try:
-            self.s3.head_bucket(Bucket=bucket)
-        except ClientError as error:
-            if error_code(error) not in (*_MISSING, "NoSuchBucket"):
-                return  # The bucket exists; the next request shows which access is allowed.
-            raise MachineError(
-                f"there is no bucket {bucket}: correct content_url (or content_bucket), or make it: aws s3 mb s3://{bucket}"
-            ) from None
 
     def acl_to_keep(self, is_taken: bool) -> str:
         """Return the ACL that keeps an uploaded archive readable by machines.
@@ -162,7 +156,7 @@ class ContentTarget:
         Raises MachineError when machines could not read the uploaded archive, or when it is unknown how they read the
         existing one. Where only a download can show this, the download after the upload does.
         """
-        if urllib.parse.urlsplit(self.url).query:
+        if self.is_presigned or urllib.parse.urlsplit(self.url).query:
             return ""  # A signed URL needs neither policy nor ACL.
         policy = self._policy()
         if policy is not None and self.object.is_admitted_by(policy):
@@ -215,6 +209,8 @@ class ContentTarget:
         return any(grant["Grantee"].get("URI") == _EVERYBODY and grant["Permission"] in read for grant in grants)
 
     def _remedy(self) -> str:
+        if self.is_presigned:
+            return f"These credentials need {rights(self.object)}"
         return f"The bucket needs a policy like this, and Block Public Access that admits it: {self.object.policy}"
 
     def read(self) -> str:
@@ -223,7 +219,12 @@ class ContentTarget:
         Raises MachineError.
         """
         with tempfile.TemporaryDirectory(prefix="probcomp-content-") as folder:
-            arrived = download(self.url, Path(folder) / "archive", ("", ""), self.largest, self.seconds)
+            return self.download(Path(folder) / "archive")
+
+    def download(self, path: Path) -> str:
+        """Download the object to `path`, as a machine does, and return its sha256. Raises MachineError."""
+        address = presign(self.s3, parse_s3_address(self.url)) if self.is_presigned else self.url
+        arrived = download(address, path, ("", ""), self.largest, self.seconds, redact_url(self.url))
         return arrived.sha256 if arrived else ""
 
     def put(self, archive: Archive, acl: str = "") -> None:

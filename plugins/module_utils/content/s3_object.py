@@ -25,6 +25,8 @@ _HOST = re.compile(
 Examples: s3.amazonaws.com, s3.eu-west-1..., s3-eu-west-1..., s3-website.eu-west-1..., s3.dualstack.eu-west-1...
 """
 
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+
 
 @dataclass(frozen=True)
 class S3Object:
@@ -70,6 +72,24 @@ class S3Object:
         )
 
 
+def is_s3_address(url: str) -> bool:
+    """Return whether `url` is s3://bucket/key, which the controller presigns for each run."""
+    return url.lower().startswith("s3://")
+
+
+def parse_s3_address(url: str) -> S3Object:
+    """Return the S3 object of s3://bucket/key; the key stands there as it is, without escapes.
+
+    Raises MachineError.
+    """
+    bucket, _, key = url[len("s3://") :].partition("/")
+    if not _BUCKET.fullmatch(bucket) or not key or key.endswith("/") or not key.isprintable():
+        raise MachineError(
+            f"content_url {url[:200]!r} names no file in a bucket: s3://bucket/folder/content-package.tgz"
+        )
+    return S3Object(bucket, key)
+
+
 def parse_content_url(url: str, bucket: str = "", key: str = "") -> S3Object:
     """Return the S3 object of `url`.
 
@@ -79,9 +99,13 @@ def parse_content_url(url: str, bucket: str = "", key: str = "") -> S3Object:
     """
     if not url:
         raise MachineError("no content_url is set in group_vars/all: the address at which machines find the content")
+    if is_s3_address(url):
+        if bucket or key:
+            raise MachineError("content_bucket and content_key go with an http or https address: leave both out")
+        return parse_s3_address(url)
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        raise MachineError(f"content_url {redact_url(url)} is no http or https address")
+        raise MachineError(f"content_url {redact_url(url)} is no s3, http or https address")
     if "versionId" in parse_qs(parts.query, keep_blank_values=True):
         raise MachineError(
             f"content_url {redact_url(url)} asks for one version (versionId=), and machines would never get another: "

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import pwd
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ..machine.accounts import read_note, run_as
 from ..output.text import redact_url
-from .download import download
+from .download import Download, download
 from .install import missing
 
 MIB = 1 << 20
@@ -29,6 +29,8 @@ class Wish:
     max_size: int
     max_unpacked_size: int
     timeout: int
+    address: str = field(default="", repr=False)
+    """Address to download from, where `url` is not; a secret."""
 
     @property
     def source(self) -> str:
@@ -37,6 +39,10 @@ class Wish:
         A signed URL of the same archive changes from one signature to the next.
         """
         return redact_url(self.url)
+
+    def download(self, target: Path, known: tuple[str, str]) -> Download | None:
+        """Download the archive as `download` does."""
+        return download(self.address or self.url, target, known, self.max_size * MIB, self.timeout, self.source)
 
 
 def is_current(wish: Wish, note: dict[str, Any]) -> bool:
@@ -72,7 +78,7 @@ def would_change(home: Path, wish: Wish, account: pwd.struct_passwd, note_file: 
 
     def is_other() -> bool:
         with tempfile.NamedTemporaryFile(prefix="probcomp-content-") as archive:
-            fetched = download(wish.url, Path(archive.name), known, wish.max_size * MIB, wish.timeout)
+            fetched = wish.download(Path(archive.name), known)
             return fetched is not None and fetched.sha256 != note["version"]
 
     return bool(run_as(account, is_other, wish.timeout + 60, f"fetching {wish.source}"))

@@ -35,8 +35,11 @@ def one_line(text: str, limit: int = 500) -> str:
 def redact_url(url: str) -> str:
     """Return `url` without its secrets.
 
-    The user name, the password and the query of a signed URL are removed.
+    The user name, the password and the query of a signed URL are removed. An address s3://bucket/key has none: what
+    follows a ? there is part of the key.
     """
+    if url.lower().startswith("s3://"):
+        return url
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -15,6 +15,9 @@ from ..aws.client import AwsClients
 from ..aws.errors import error_code
 from ..common.addresses import ALLOW, is_plain_http, unverified
 from ..common.names import absolute_name, host_name
+from ..content.presign import client_of_bucket, presign, rights
+from ..content.s3_object import is_s3_address, parse_s3_address
+from ..machine.accounts import MachineError
 from ..output.host_summary import people
 from ..output.text import one_line, redact_url
 from ..passwords.files import (
@@ -162,11 +165,37 @@ def check_content(findings: Findings, settings: Settings) -> None:
     if not url:
         findings.note("skipped: content and what it installs, for no content_url is set")
         return
+    if is_s3_address(url):
+        return  # check_s3_content, once the account is known
     shown = redact_url(url)
     if unverified(url, settings.content_checksum, settings.allow_plain_http):
         fix = f"give an https address, or content_checksum; {ALLOW} takes the risk"
         findings.problem(f"content_url {shown} is plain http without a checksum, so that it can be replaced", fix)
-    fix = "correct content_url, or publish the archive there"
+    _check_start(findings, url, shown, "correct content_url, or publish the archive there")
+
+
+def check_s3_content(findings: Findings, clients: AwsClients, settings: Settings) -> None:
+    """Check that machines can download the content at a presigned address, as they will."""
+    url = settings.content_url
+    if not is_s3_address(url):
+        return
+    try:
+        location = parse_s3_address(url)
+        with findings.checking(f"the content {location}"):
+            address = presign(client_of_bucket(clients, location), location)
+            if unverified(address, settings.content_checksum, settings.allow_plain_http):
+                fix = f"give an https address, or content_checksum; {ALLOW} takes the risk"
+                findings.problem(f"content_url {location} is read over plain http without a checksum", fix)
+            _check_start(
+                findings, address, str(location), f"publish the archive there; reading needs {rights(location)}"
+            )
+    except MachineError as error:
+        what, _, fix = str(error).partition(": ")
+        findings.problem(what, fix)
+
+
+def _check_start(findings: Findings, url: str, shown: str, fix: str) -> None:
+    """Check by its first bytes that an archive can be downloaded from `url`; `shown` stands for it in messages."""
     try:
         start, kind = _first_bytes(url)
     except urllib.error.HTTPError as error:

@@ -24,6 +24,7 @@ from .endpoints import (
     check_collisions,
     check_content,
     check_passwords,
+    check_s3_content,
     check_zone,
 )
 from .existing import check_machines, check_network
@@ -64,6 +65,7 @@ def sweep(
         check_own_address(findings, admitted, settings.address_service)
         check_certificate(findings, clients, settings, users, end_of(requests))
         check_zone(findings, clients, settings.usable_zone)
+        check_s3_content(findings, clients, settings)
         check_key_pair(findings, clients, settings, own)
         found = _check_fleet(findings, clients, settings, requests, price_cache)
     return {

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 # Importing content_world makes our module_utils importable by the name that modules use.
+from ansible_collections.probcomp.stack.plugins.module_utils.content.presign import client_of_bucket
 from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
     MIB,
     check_archive,
@@ -26,9 +27,7 @@ from rehearsal.account import seed
 from rehearsal.api import faults
 from tests.support.content_world import files, member, tar
 from tests.support.hostile_archives import HOSTILE
-from tests.support.publish_world import PLACE, World, world
-
-__all__ = ["world"]
+from tests.support.s3_world import PLACE, S3World, s3_world
 
 ONE, TWO = files(notebook__a="a1"), files(notebook__a="a2")
 
@@ -88,7 +87,13 @@ def test_an_installer_that_cannot_run(script: bytes, words: str, tmp_path: Path)
 # From here on the archive goes to S3, here the rehearsal's.
 
 
-def test_new_unchanged_and_newer(world: World) -> None:
+@pytest.fixture
+def world(tmp_path: Path) -> Iterator[S3World]:
+    with s3_world(tmp_path) as made:
+        yield made
+
+
+def test_new_unchanged_and_newer(world: S3World) -> None:
     assert world.publish(ONE, check_mode=True)
     assert world.puts() == 0
     assert world.publish(ONE)
@@ -102,19 +107,19 @@ def test_new_unchanged_and_newer(world: World) -> None:
     assert head["Metadata"]["published"].startswith("20")
 
 
-def test_what_was_put_by_hand_is_put_again_with_its_version(world: World) -> None:
+def test_what_was_put_by_hand_is_put_again_with_its_version(world: S3World) -> None:
     world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE)
     assert world.target().version() == ""
     assert world.publish(ONE)
     assert not world.publish(ONE)
 
 
-def test_no_bucket(world: World) -> None:
-    with pytest.raises(MachineError, match=r"there is no bucket nobodys: .* make it: aws s3 mb"):
-        world.publish(ONE, object=S3Object("nobodys", "k"))
+def test_no_bucket(world: S3World) -> None:
+    with pytest.raises(MachineError, match=r"there is no bucket nobodys for s3://nobodys/k: .* make it: aws s3 mb"):
+        client_of_bucket(world.clients(), S3Object("nobodys", "k"))
 
 
-def test_no_policy_is_seen_before_anything_is_put(world: World) -> None:
+def test_no_policy_is_seen_before_anything_is_put(world: S3World) -> None:
     world.publish(ONE)
     world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
     with pytest.raises(MachineError, match=r"nothing was put: .*has no policy") as raised:
@@ -124,7 +129,7 @@ def test_no_policy_is_seen_before_anything_is_put(world: World) -> None:
 
 
 @pytest.mark.parametrize("principal", [{"AWS": "arn:aws:iam::111122223333:root"}, {"Service": "x.amazonaws.com"}])
-def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str], world: World) -> None:
+def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str], world: S3World) -> None:
     policy = seed.public_policy(PLACE.bucket)
     policy["Statement"][0]["Principal"] = principal
     world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(policy))
@@ -135,13 +140,13 @@ def test_a_policy_for_others_does_not_let_machines_read(principal: dict[str, str
     assert not world.publish(ONE)
 
 
-def test_an_address_that_gives_another_file(world: World) -> None:
+def test_an_address_that_gives_another_file(world: S3World) -> None:
     world.s3.put_object(Bucket=PLACE.bucket, Key="other", Body=TWO)
     with pytest.raises(MachineError, match=r"gives another file"):
         world.publish(ONE, url=f"{world.api}/{PLACE.bucket}/other")
 
 
-def test_another_checksum_is_pinned(world: World) -> None:
+def test_another_checksum_is_pinned(world: S3World) -> None:
     archive = world.archive(ONE)
     with pytest.raises(MachineError, match=f"content_checksum .*sha256:{archive.sha256}"):
         world.publish(ONE, pinned="0" * 64)
@@ -149,7 +154,7 @@ def test_another_checksum_is_pinned(world: World) -> None:
     assert world.publish(ONE, pinned=archive.sha256)
 
 
-def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: World) -> None:
+def test_a_file_that_changed_since_its_check_is_refused_by_s3(world: S3World) -> None:
     archive = world.archive(ONE)
     archive.path.write_bytes(TWO)
     with pytest.raises(ClientError, match=r"BadDigest|checksum"):
@@ -174,7 +179,7 @@ def forbid() -> Iterator[Callable[[str], object]]:
     faults.clear()
 
 
-def public_by_acl(world: World, content: bytes, policy: dict[str, Any] | None = OTHERS_ONLY) -> None:
+def public_by_acl(world: S3World, content: bytes, policy: dict[str, Any] | None = OTHERS_ONLY) -> None:
     world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=content, ACL="public-read")
     world.s3.delete_bucket_policy(Bucket=PLACE.bucket)
     if policy:
@@ -183,7 +188,7 @@ def public_by_acl(world: World, content: bytes, policy: dict[str, Any] | None = 
 
 
 @pytest.mark.parametrize("policy", [OTHERS_ONLY, None])
-def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, Any] | None, world: World) -> None:
+def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, Any] | None, world: S3World) -> None:
     public_by_acl(world, ONE, policy)
     puts = world.puts()
     assert world.publish(TWO, check_mode=True) and world.puts() == puts
@@ -192,7 +197,7 @@ def test_an_object_that_is_public_by_its_acl_alone_stays_so(policy: dict[str, An
     assert not world.publish(TWO)
 
 
-def test_no_new_acl_where_the_policy_admits_machines(world: World) -> None:
+def test_no_new_acl_where_the_policy_admits_machines(world: S3World) -> None:
     world.s3.put_object(Bucket=PLACE.bucket, Key=PLACE.key, Body=ONE, ACL="public-read")
     assert world.publish(TWO)
     grants = world.s3.get_object_acl(Bucket=PLACE.bucket, Key=PLACE.key)["Grants"]
@@ -201,7 +206,7 @@ def test_no_new_acl_where_the_policy_admits_machines(world: World) -> None:
 
 @pytest.mark.parametrize("call", ["GetObjectAcl", "PutObject"])
 def test_what_machines_read_is_not_replaced_by_what_they_cannot(
-    call: str, world: World, forbid: Callable[[str], object]
+    call: str, world: S3World, forbid: Callable[[str], object]
 ) -> None:
     public_by_acl(world, ONE)
     forbid(call)
@@ -213,7 +218,7 @@ def test_what_machines_read_is_not_replaced_by_what_they_cannot(
     assert world.target().read() == hashlib.sha256(ONE).hexdigest()
 
 
-def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
+def test_an_acl_that_the_bucket_ignores_is_not_kept(world: S3World) -> None:
     """An ACL that Block Public Access ignores is not kept.
 
     Block Public Access refuses a new ACL; a cache in front reads by the policy for itself.
@@ -225,7 +230,7 @@ def test_an_acl_that_the_bucket_ignores_is_not_kept(world: World) -> None:
     assert not world.target().is_public() and world.target().acl_to_keep(is_taken=True) == ""
 
 
-def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: Callable[[str], object]) -> None:
+def test_what_nobody_could_read_needs_no_look_at_its_acl(world: S3World, forbid: Callable[[str], object]) -> None:
     world.publish(ONE)
     world.s3.put_bucket_policy(Bucket=PLACE.bucket, Policy=json.dumps(OTHERS_ONLY))
     forbid("GetObjectAcl")
@@ -234,7 +239,7 @@ def test_what_nobody_could_read_needs_no_look_at_its_acl(world: World, forbid: C
     assert world.target().version() == world.archive(TWO).sha256
 
 
-def test_without_the_right_to_look_nothing_is_put(world: World, forbid: Callable[[str], object]) -> None:
+def test_without_the_right_to_look_nothing_is_put(world: S3World, forbid: Callable[[str], object]) -> None:
     forbid("HeadObject")
     with pytest.raises(MachineError, match=r"^nothing was put: .*s3:GetObject on .* s3:ListBucket on ") as raised:
         world.publish(ONE)

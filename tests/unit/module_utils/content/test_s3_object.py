@@ -44,12 +44,17 @@ def test_a_bucket_with_dots_and_one_of_an_odd_name() -> None:
     ("url", "settings", "words"),
     [
         ("", {}, "no content_url is set"),
-        ("ftp://bb.s3.amazonaws.com/k", {}, "no http or https"),
+        ("ftp://bb.s3.amazonaws.com/k", {}, "no s3, http or https"),
         ("https://content.example.org/k?token=hush", {}, "set content_bucket and content_key"),
         ("https://bbb.s3.amazonaws.com.example.org/k", {}, "set content_bucket and content_key"),
         ("https://bbb.s3.amazonaws.com/", {}, "names no file"),
         ("https://s3.amazonaws.com/bbb", {}, "names no file"),
         ("https://bbb.s3.amazonaws.com/k?versionId=3", {}, "one version"),
+        ("s3://lab/k", {"bucket": "bbb"}, "leave both out"),
+        ("s3://lab", {}, "names no file"),
+        ("s3://lab/folder/", {}, "names no file"),
+        ("s3://LAB/k", {}, "names no file"),
+        ("s3://lab/a\nb", {}, "names no file"),
         ("https://x.org/k", {"bucket": "bbb"}, "only one is set"),
     ],
 )
@@ -57,6 +62,10 @@ def test_addresses_that_name_no_place(url: str, settings: dict[str, str], words:
     with pytest.raises(MachineError, match=words) as raised:
         parse_content_url(url, **settings)
     assert "hush" not in str(raised.value) and "\n" not in str(raised.value)
+
+
+def test_the_key_of_an_s3_address_is_as_it_stands() -> None:
+    assert parse_content_url("s3://lab/Kurs ä/a%20b?c#d") == S3Object("lab", "Kurs ä/a%20b?c#d")
 
 
 def test_another_address_with_its_bucket_given() -> None:
