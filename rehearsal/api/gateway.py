@@ -95,14 +95,15 @@ class Gate:
         return self._answer(call, "answered", response, environ, start_response)
 
     def object_store(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
-        """Serve the API as machines see it: objects to read, and nothing else."""
+        """Serve S3 at the address that machines and the controller have for it, and no other service."""
         if foreign := self._foreign(environ):
             return foreign(environ, start_response)
         call = read_call(environ, b"")
-        if (call.service, call.action) not in (("s3", "GetObject"), ("s3", "HeadObject")):
-            response = Response("Only objects can be read here.\n", 403, content_type="text/plain")
-            return response(environ, start_response)
-        return self._api(environ, b"", start_response)
+        if call.service != "s3":
+            return Response("This is S3 alone.\n", 403, content_type="text/plain")(environ, start_response)
+        # What a machine sends is not read into memory.
+        body = _body(environ) if call.access_key == self._settings.access_key else b""
+        return self._api(environ, body, start_response)
 
     def _refusal(self, call: Call) -> Response | None:
         """Return the error for a call that is refused for its action or its access key."""
@@ -150,15 +151,16 @@ class Gate:
         api = self._apis.get(call.service)
         with LOCK:
             try:
-                if call.service == "s3" and not call.access_key and not s3.is_public(request):
-                    return _access_denied(call)
-                if call.name == "s3:PutObject" and s3.arrived_damaged(environ, body):
-                    message = "The SHA256 you specified did not match the calculated checksum."
-                    return error_response(call, "BadDigest", message, 400)
+                asked = s3.S3Request(call.action, bool(call.access_key), request, environ, body)
+                if call.service == "s3" and (refusal := s3.refusal(asked)):
+                    return error_response(call, *refusal)
                 if api:
                     status, headers, answer = api.dispatch(request)
                     return Response(answer, int(status), headers={k: str(v) for k, v in headers.items()})
-                return Response.from_app(self._moto, request.environ, buffered=True)
+                response = Response.from_app(self._moto, request.environ, buffered=True)
+                if call.name == "s3:CreateBucket" and response.status_code == 200:
+                    s3.block_public_access(asked.bucket_name)
+                return response
             except NotImplementedError as error:
                 _log.warning("not carried: %s: %s", call.name, error)
                 return error_response(call, "NotCarriedByRehearsal", f"The rehearsal does not carry this: {error}", 400)

@@ -9,6 +9,7 @@ import shlex
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from rehearsal.account import inventories as account_inventory
 from rehearsal.settings import Settings
@@ -36,11 +37,15 @@ def aws_config(described: dict[str, Any]) -> str:
     """
     values = {
         "endpoint_url": described["api"],
+        "services": "rehearsal",
         "region": described["region"],
         "aws_access_key_id": described["access_key"],
         "aws_secret_access_key": described["secret_key"],
     }
-    return "\n".join(["[profile rehearsal]", *(f"{name} = {value}" for name, value in values.items())]) + "\n"
+    lines = ["[profile rehearsal]", *(f"{name} = {value}" for name, value in values.items())]
+    # Machines have this address of S3, and it is part of what a presigned address signs.
+    lines += ["[services rehearsal]", "s3 =", f"  endpoint_url = {described['object_store']}"]
+    return "\n".join(lines) + "\n"
 
 
 def commands(home: Path, described: dict[str, Any], own_settings: bool = False) -> str:
@@ -58,6 +63,8 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
     paths = [path.relative_to(settings.root) if path.is_relative_to(settings.root) else path for path in inventories]
     exports = {
         "AWS_ENDPOINT_URL": described["api"],
+        # Machines have this address of S3, and it is part of what a presigned address signs.
+        "AWS_ENDPOINT_URL_S3": described["object_store"],
         "AWS_ACCESS_KEY_ID": described["access_key"],
         "AWS_SECRET_ACCESS_KEY": described["secret_key"],
         "AWS_REGION": described["region"],
@@ -68,9 +75,10 @@ def commands(home: Path, described: dict[str, Any], own_settings: bool = False) 
         "PROBCOMP_REHEARSAL": str(home / "rehearsal.json"),
         "ANSIBLE_INVENTORY": ",".join(map(str, paths)),
     }
+    store = urlsplit(described["object_store"]).hostname or ""
     # The computer's HTTP proxy must not be asked for addresses on this computer.
     direct = [name for name in os.environ.get("NO_PROXY", "").split(",") if name]
-    exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost"]))
+    exports["NO_PROXY"] = ",".join(dict.fromkeys([*direct, "127.0.0.1", "localhost", store]))
     # A shell that has not activated .venv must still find the locked ansible-playbook and aws.
     tools = str(Path(sys.executable).parent)
     path = os.environ.get("PATH", "").split(os.pathsep)

@@ -36,7 +36,7 @@ def pretend_up(home: Path) -> None:
     home.mkdir(parents=True)
     run_state.write_run(home, Run("abc", os.getpid(), run_state.start_ticks(os.getpid())))
     described = {"api": "http://127.0.0.1:4", "region": "us-east-1", "zone": "localhost", "https_port": 5}
-    described |= {"access_key": "AKIAX", "secret_key": "s"}
+    described |= {"access_key": "AKIAX", "secret_key": "s", "object_store": "http://192.0.2.1:5"}
     run_state.write_json(home / "rehearsal.json", described)
 
 
@@ -76,11 +76,12 @@ def test_env_survives_eval_and_hides_real_accounts(tmp_path: Path) -> None:
         ["bash", "-c", script], capture_output=True, text=True, env={**os.environ, **real}, check=True
     )
     seen = json.loads(done.stdout)
-    assert not set(real) & set(seen)
+    assert not (set(real) - {"AWS_ENDPOINT_URL_S3"}) & set(seen)
+    assert seen["AWS_ENDPOINT_URL_S3"] == "http://192.0.2.1:5"
     assert seen["AWS_ENDPOINT_URL"] == "http://127.0.0.1:4"
     assert seen["AWS_CONFIG_FILE"] == "/dev/null"
     assert seen["PROBCOMP_REHEARSAL"] == str(home / "rehearsal.json")
-    assert "127.0.0.1" in seen["NO_PROXY"].split(",")
+    assert {"127.0.0.1", "192.0.2.1"} <= set(seen["NO_PROXY"].split(","))
     assert not (tmp_path / "pwned").exists()
 
 
@@ -91,6 +92,7 @@ def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, mo
     """
     file = tmp_path / "aws_config"
     described = {"api": "http://127.0.0.1:4", "region": "us-east-1", "access_key": "AKIAX", "secret_key": "s"}
+    described["object_store"] = "http://192.0.2.1:5"
     file.write_text(environment.aws_config(described))
     scenarios = yaml.safe_load((ROOT / ".config/molecule/config.yml").read_text())
     for name, value in scenarios["ansible"]["env"].items():
@@ -101,6 +103,7 @@ def test_a_profile_in_a_file_leads_to_it_whatever_else_is_set(tmp_path: Path, mo
     credentials = session.get_credentials()
     assert credentials and credentials.access_key == "AKIAX" and not credentials.token
     assert session.client("cloudformation").meta.endpoint_url == "http://127.0.0.1:4"
+    assert session.client("s3").meta.endpoint_url == "http://192.0.2.1:5"
 
 
 def test_the_status_is_a_table() -> None:

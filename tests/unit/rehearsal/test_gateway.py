@@ -125,23 +125,6 @@ def test_web_pages_are_refused(server: Server, headers: dict[str, str], place: s
     assert requests.get(server.api + "/rehearsal/status", auth=server.key, timeout=10).ok
 
 
-@pytest.mark.parametrize("version", [None, "s3v4"])
-def test_presigned_links_hold_for_one_object_and_a_time(server: Server, version: str | None) -> None:
-    s3 = server.client("s3", version=version)
-    bucket = f"signed-{version}".lower()
-    s3.create_bucket(Bucket=bucket)
-    for key in ("a b+ü", "other"):
-        s3.put_object(Bucket=bucket, Key=key, Body=key.encode())
-
-    def link(seconds: int) -> str:
-        parameters = {"Bucket": bucket, "Key": "a b+ü"}
-        return str(s3.generate_presigned_url("get_object", Params=parameters, ExpiresIn=seconds))
-
-    assert requests.get(link(60), timeout=10).content == "a b+ü".encode()
-    assert requests.get(link(60).replace("a%20b%2B%C3%BC", "other"), timeout=10).status_code == 403
-    assert requests.get(link(-1), timeout=10).status_code == 403
-
-
 def test_files_with_the_key_are_private(server: Server, home: Path) -> None:
     holders = [path for path in home.rglob("*") if path.is_file() and server.key[1] in path.read_text(errors="replace")]
     assert {path.name for path in holders} == {"rehearsal.json", "aws_config"}
@@ -243,46 +226,6 @@ def test_a_fault_that_makes_no_sense_is_refused_in_one_line(server: Server, wron
     response = requests.post(f"{server.api}/rehearsal/faults", json=wrong, auth=server.key, timeout=10)
     assert response.status_code == 400
     assert "\n" not in response.json()["error"]
-
-
-def test_objects_are_private_unless_made_public(server: Server) -> None:
-    s3 = server.client("s3")
-    s3.create_bucket(Bucket="things")
-    s3.put_object(Bucket="things", Key="mine", Body=b"1")
-    s3.put_object(Bucket="things", Key="everybodys", Body=b"2", ACL="public-read")
-    s3.create_bucket(Bucket="open")
-    s3.put_object(Bucket="open", Key="by-policy", Body=b"3")
-    s3.put_bucket_policy(
-        Bucket="open",
-        Policy='{"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": "*", '
-        '"Action": "s3:GetObject", "Resource": "arn:aws:s3:::open/*"}]}',
-    )
-    statuses = {
-        path: requests.get(f"{server.described['object_store']}/{path}", timeout=10).status_code
-        for path in ("things/mine", "things/everybodys", "things/absent", "things", "open/by-policy", "nowhere/at-all")
-    }
-    assert statuses == {
-        "things/mine": 403,
-        "things/everybodys": 200,
-        "things/absent": 403,
-        "things": 403,
-        "open/by-policy": 200,
-        "nowhere/at-all": 404,
-    }
-    assert requests.get(f"{server.described['object_store']}/rehearsal/status", timeout=10).status_code == 404
-    put = requests.put(f"{server.described['object_store']}/things/mine", data=b"theirs", timeout=10)
-    assert put.status_code == 403
-    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "things", "Key": "mine"})
-    assert requests.get(signed, timeout=10).content == b"1"
-
-
-def test_large_objects_go_up_and_down_whole(server: Server) -> None:
-    s3 = server.client("s3")
-    s3.create_bucket(Bucket="large")
-    content = bytes(range(256)) * 40_000
-    s3.put_object(Bucket="large", Key="folder/name with spaces", Body=content)
-    assert s3.get_object(Bucket="large", Key="folder/name with spaces")["Body"].read() == content
-    assert s3.head_object(Bucket="large", Key="folder/name with spaces")["ContentLength"] == len(content)
 
 
 def test_a_shutdown_request_ends_the_process(server: Server) -> None:
