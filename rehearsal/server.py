@@ -163,7 +163,6 @@ class Rehearsal:
         front_door.start(settings.https_port, settings.http_port)
         self._stack.callback(front_door.stop)
         settings.https_port, settings.http_port = front_door.https_port, front_door.http_port
-        content_path = described.pop("content_path")
         return {
             **described,
             "api": api,
@@ -172,7 +171,6 @@ class Rehearsal:
             "https_port": settings.https_port,
             "http_port": settings.http_port,
             "ssh_port": settings.ssh_port,
-            "content_url": f"{store}{content_path}",
         }
 
     def _serve(self, address: str, application: Callable[..., Iterable[bytes]]) -> str:

@@ -9,7 +9,6 @@ machine.
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import yaml
 
@@ -29,9 +28,6 @@ def account_settings(described: dict[str, Any]) -> dict[str, Any]:
         "account_id": str(described["account"]),
         **{name: str(described[name]) for name in names},
     }
-    # Bucket and key are set from the path /<bucket>/<key>, because they cannot be derived from an address that is not
-    # AWS's.
-    _, settings["content_bucket"], settings["content_key"] = urlsplit(settings["content_url"]).path.split("/", 2)
     # The rehearsal's servers have no TLS, and the content's checksum changes when content is published.
     settings["allow_plain_http"] = True
     if "apt_repository_url" in described:

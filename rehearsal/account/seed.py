@@ -5,7 +5,6 @@ on moto's backends in this process and writes keys below the rehearsal's folder.
 """
 
 import hashlib
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ from moto.s3.models import s3_backends
 from rehearsal.account import pki
 from rehearsal.inputs import content_archive
 from rehearsal.lock import LOCK
+from rehearsal.services import s3
 from rehearsal.services.ec2 import amis
 from rehearsal.settings import Settings
 
@@ -29,10 +29,7 @@ TEN_YEARS = 10 * 365 * 24 * 3600
 
 
 def install(settings: Settings, account: str, region: str) -> dict[str, str]:
-    """Fill the account and return the entries that belong in rehearsal.json.
-
-    `content_path` is the object's path on the object store; with the store's address it is `content_url`.
-    """
+    """Fill the account and return the entries that belong in rehearsal.json."""
     # moto reads this when a backend is first used; it would load its own list of images only for them to be replaced.
     os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "false")
     # Nobody here answers a validation by DNS, so a requested certificate stays PENDING_VALIDATION.
@@ -52,7 +49,7 @@ def install(settings: Settings, account: str, region: str) -> dict[str, str]:
         certificate_arn = acm_backends[account][region].import_certificate(
             issued.certificate, issued.private_key, issued.chain, arn=None, tags=[]
         )
-        content_path = _publish(account, region, archive)
+        content_url = _publish(account, region, archive)
     return {
         "zone": settings.zone,
         "certificate_arn": certificate_arn,
@@ -60,24 +57,25 @@ def install(settings: Settings, account: str, region: str) -> dict[str, str]:
         "private_key_file": str(private_key),
         "admin_cidr": ADMIN_CIDR,
         "ca_bundle": str(signer.certificate_file),
-        "content_path": content_path,
+        "content_url": content_url,
         "content_checksum": f"sha256:{hashlib.sha256(archive.read_bytes()).hexdigest()}",
     }
 
 
 def _publish(account: str, region: str, archive: Path) -> str:
-    """Publish the archive as a public object and return its path.
+    """Publish the archive as an object that only the account may read, and return its address.
 
-    The bucket's policy makes it public, as the lab does with its own archive: S3 has refused public ACLs on new
-    buckets since April 2023.
+    The bucket is as new ones are, with Block Public Access on, and encrypts by KMS.
     """
     store = s3_backends[account]["aws"]
     store.create_bucket(BUCKET, region)
-    store.put_bucket_policy(BUCKET, json.dumps(public_policy(BUCKET)).encode())
+    s3.block_public_access(BUCKET)
+    by_kms = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}, "BucketKeyEnabled": True}
+    store.put_bucket_encryption(BUCKET, {"Rule": by_kms})
     content = archive.read_bytes()
     # publish_content.yml notes the archive's version in the same way.
     store.put_object(BUCKET, archive.name, content).set_metadata({"sha256": hashlib.sha256(content).hexdigest()})
-    return f"/{BUCKET}/{archive.name}"
+    return f"s3://{BUCKET}/{archive.name}"
 
 
 def public_policy(bucket: str) -> dict[str, Any]:

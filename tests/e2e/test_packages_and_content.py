@@ -33,7 +33,7 @@ def s3(workshop: Workshop) -> Any:
 @pytest.fixture(scope="module")
 def place(workshop: Workshop) -> dict[str, str]:
     """Return bucket and key of the file at content_url."""
-    bucket, key = workshop.facts["content_url"].split("/", 3)[3].split("/", 1)
+    bucket, _, key = workshop.facts["content_url"].removeprefix("s3://").partition("/")
     return {"Bucket": bucket, "Key": key}
 
 
@@ -112,7 +112,7 @@ def test_new_content_is_published_brought_and_installed(workshop: Workshop, tmp_
     looked = workshop.succeed(f"ansible-playbook publish_content.yml --check -e archive={archive}")
     assert "to be put to s3://" in looked and workshop.control(f"calls?since={before}") == []
     published = workshop.succeed(f"ansible-playbook publish_content.yml -e archive={archive}")
-    assert "REHEARSAL" in published and "a machine gets it from http" in published
+    assert "REHEARSAL" in published and "a machine gets it from s3://" in published
     assert [call["call"] for call in workshop.control(f"calls?since={before}")] == ["s3:PutObject"]
     before = workshop.control("counts")["mark"]
     again = workshop.succeed(f"ansible-playbook publish_content.yml -e archive={archive}")
@@ -181,7 +181,7 @@ def test_publishing_refuses_in_one_line_before_any_put(workshop: Workshop, tmp_p
         f"-e archive={tmp_path}/bad.tgz": "archive bad.tgz: the archive has the name '../evil'",
         "": "-e archive=",
         '-e \'{"archive": "{{ 7*7 }}"}\'': "templates are not allowed",
-        f"-e archive={archive} -e content_bucket=nobodys": "no bucket nobodys",
+        f"-e archive={archive} -e content_url=s3://nobodys/k": "no bucket nobodys",
         f'-e archive={archive} -e \'{{"account_id": "999999999999"}}\'': "999999999999",
     }
     before = workshop.control("counts")["mark"]

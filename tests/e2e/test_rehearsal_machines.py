@@ -219,7 +219,7 @@ def test_security_groups_alone_let_machines_reach_each_other(
     ec2.terminate_instances(InstanceIds=[bob])
 
 
-def test_a_machine_reads_public_objects_and_nothing_else(rehearsal: Rehearsal, ec2: Any, alice: str) -> None:
+def test_a_machine_reads_what_is_signed_and_nothing_else(rehearsal: Rehearsal, ec2: Any, alice: str) -> None:
     address = instance(ec2, alice)["PublicIpAddress"]
     s3 = rehearsal.client("s3")
     s3.create_bucket(Bucket="private-things")
@@ -231,7 +231,9 @@ def test_a_machine_reads_public_objects_and_nothing_else(rehearsal: Rehearsal, e
         return done.stdout.strip()
 
     store = rehearsal.described["object_store"]
-    assert fetch(rehearsal.described["content_url"]) == "200"
+    signed = s3.generate_presigned_url("get_object", Params={"Bucket": "private-things", "Key": "secret"})
+    assert fetch(shlex.quote(signed.replace(rehearsal.described["api"], store))) == "200"
+    assert "403" in fetch(f"{store}/{rehearsal.described['content_url'].removeprefix('s3://')}")
     assert "403" in fetch(f"{store}/private-things/secret")
     assert "403" in fetch(f"{store}/private-things")
     assert "404" in fetch(f"{store}/rehearsal/status")

@@ -1,7 +1,8 @@
 """Test promise 6: secrets show nowhere but on cards.
 
 They do not show at -vvvvv, in --diff, in process lists, journals, files or git. The canary is a new pass phrase of
-ws-1, which every command that reads pass phrases then handles.
+ws-1, which every command that reads pass phrases then handles. The address of the content, which each command signs
+anew, shows by its signature.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ USER = "ws-1"
 COMMANDS = [
     f"create_passwords.yml -e user={USER}",
     f"-l {USER} set_password.yml",
+    f"-l {USER} grab_content.yml",
     f"fleet_create.yml -e user={USER}",
     f"-l {USER} fleet_check.yml",
     f"url_cards.yml -e user={USER}",
     f"-l {USER} fetch_logs.yml",
     f"stack_delete.yml -e user={USER}",
 ]
+SIGNATURE = "X-Amz-Signature"
 # These folders hold a user's own files and the system's; the test looks at the machine's /proc from here.
 ON_MACHINE = "etc home opt/jupyter/etc opt/jupyter/share/jupyter root run tmp var"
 
@@ -38,8 +41,8 @@ class ProcessList:
     It reads them over and over, those of the machines too.
     """
 
-    def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+    def __init__(self, *secrets: str) -> None:
+        self._secrets = [secret.encode() for secret in secrets]
         self.seen: set[bytes] = set()
         self.looks = 0
         self._stop = threading.Event()
@@ -59,7 +62,7 @@ class ProcessList:
                 if entry.name.isdigit():
                     with contextlib.suppress(OSError):
                         words = (entry / "cmdline").read_bytes()
-                        if self._secret in words:
+                        if any(secret in words for secret in self._secrets):
                             self.seen.add(words)
             self.looks += 1
 
@@ -83,10 +86,10 @@ def shapes(secret: str) -> list[str]:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_output_and_no_process_shows_it(workshop: Workshop, canary: str, command: str) -> None:
-    with ProcessList(canary) as processes:
+    with ProcessList(canary, SIGNATURE) as processes:
         text = workshop.succeed(f"ansible-playbook -vvvvv --diff {command}")
     assert len(text) > 3000, "it said much"
-    assert not [shape for shape in shapes(canary) if shape in text]
+    assert not [shape for shape in (*shapes(canary), SIGNATURE) if shape in text]
     assert processes.looks > 20 and not processes.seen
 
 
@@ -107,12 +110,26 @@ def test_the_machine_keeps_a_hash_alone(workshop: Workshop, canary: str) -> None
     assert found.text.split() == ["0"], found.text
 
 
+def test_the_machine_read_a_signed_address_and_keeps_none(workshop: Workshop) -> None:
+    before = workshop.control("counts")["read"].get("s3:GetObject", 0)
+    workshop.on_machine(USER, "rm /home/jupyter/gen/version")
+    workshop.succeed(f"ansible-playbook -l {USER} grab_content.yml")
+    assert workshop.control("counts")["read"]["s3:GetObject"] > before
+    # The pattern is not in the arguments of a process that the journal could name.
+    pattern = "X-Amz-Sig[n]ature"
+    files = f"cd /; grep -rl '{pattern}' {ON_MACHINE} 2>/dev/null || true"
+    found = workshop.on_machine(USER, f"{files}; journalctl --no-pager | grep -c '{pattern}' || true")
+    assert found.split() == ["0"], found
+    assert "s3://" in workshop.on_machine(USER, "grep -rh s3:// /var/lib/probcomp*")
+
+
 def test_here_it_is_in_its_file_and_on_its_card(workshop: Workshop, canary: str) -> None:
     holders = set()
     for path in workshop.home.rglob("*"):
         if path.is_file() and canary.encode() in path.read_bytes():
             holders.add(str(path.relative_to(workshop.state)))
             assert path.stat().st_mode & 0o077 == 0, path
+        assert not path.is_file() or SIGNATURE.encode() not in path.read_bytes(), path
     assert holders == {f"jupyter-passwords/{USER}.passwd", f"cards/{USER}.csv"}, holders
 
 
