@@ -18,7 +18,11 @@ import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.account import is_rehearsal
 from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import people
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.account import check_programs
-from ansible_collections.probcomp.stack.plugins.module_utils.preflight.endpoints import check_content, covers
+from ansible_collections.probcomp.stack.plugins.module_utils.preflight.endpoints import (
+    check_content,
+    check_s3_content,
+    covers,
+)
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.findings import Findings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.key_pair import (
     file_marks,
@@ -29,7 +33,9 @@ from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request i
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from rehearsal.api import faults
 from tests.support import ROOT
+from tests.support.s3_world import CLOSED, s3_world
 
 
 def settings(**options: Any) -> Settings:
@@ -173,6 +179,39 @@ def test_what_could_be_replaced_on_the_way_is_refused(site: str, given: dict[str
     assert len(found) == len(named) and all(PLAIN in text and "allow_plain_http: true" in text for text in found)
     assert all(text.strip().startswith(words) for text, words in zip(found, named, strict=True)), found
     assert not any("secret" in text or "\n" in text for text in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        (str(CLOSED), ""),
+        ("s3://closed/none.tgz", "the content s3://closed/none.tgz answers 404: publish the archive there"),
+        ("s3://closed/page.tgz", "the content s3://closed/page.tgz is a web page"),
+        ("s3://nobodys/k", "there is no bucket nobodys for s3://nobodys/k: correct content_url"),
+        ("s3://closed/", "names no file in a bucket: s3://bucket/folder/content-package.tgz"),
+    ],
+)
+def test_content_of_a_closed_bucket_is_looked_at_as_machines_will(tmp_path: Path, url: str, words: str) -> None:
+    findings = Findings()
+    given = settings(content_url=url, apt_repository_url="x", allow_plain_http=True)
+    with s3_world(tmp_path) as world:
+        world.s3.put_object(Bucket=CLOSED.bucket, Key=CLOSED.key, Body=b"\x1f\x8b")
+        world.s3.put_object(Bucket=CLOSED.bucket, Key="page.tgz", Body=b"<!DOCTYPE html>")
+        check_content(findings, given)
+        check_s3_content(findings, world.clients(), given)
+    found = [problem.text for problem in findings.problems]
+    assert len(found) == bool(words) and all(words in text and "X-Amz" not in text for text in found), found
+
+
+def test_content_that_these_credentials_may_not_read_is_named_with_its_rights(tmp_path: Path) -> None:
+    findings = Findings()
+    with s3_world(tmp_path) as world:
+        faults.add({"service": "s3", "action": "GetObject", "code": "AccessDenied", "message": "no", "status": 403})
+        check_s3_content(findings, world.clients(), settings(content_url=str(CLOSED)))
+        faults.clear()
+    texts = [problem.text for problem in findings.problems]
+    assert ["read over plain http" in texts[0], "answers 403" in texts[1]] == [True, True], texts
+    assert f"s3:GetObject on {CLOSED.arn}, and kms:Decrypt" in texts[1]
 
 
 def test_a_wildcard_stands_for_one_label() -> None:
