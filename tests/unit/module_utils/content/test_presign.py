@@ -36,7 +36,7 @@ def closed(tmp_path: Path) -> Iterator[S3World]:
 
 
 def test_an_s3_address_needs_neither_policy_nor_acl(closed: S3World) -> None:
-    settings = {"object": CLOSED, "url": str(CLOSED)}
+    settings: dict[str, Any] = {"object": CLOSED, "url": str(CLOSED)}
     assert closed.publish(ONE, check_mode=True, **settings) and closed.puts() == 0
     assert closed.publish(ONE, **settings) and not closed.publish(ONE, **settings)
     assert closed.puts() == 1
