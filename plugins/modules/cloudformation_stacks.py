@@ -45,9 +45,7 @@ options:
         type: str
         required: true
   other_subnets:
-    description:
-      - Make a stack once more, in another subnet, when EC2 has no capacity for its machine in the first one.
-      - A stack that AWS throttled is made once more in any case.
+    description: Make a stack once more, in another subnet, when EC2 has no capacity for its machine in the first one.
     type: dict
     suboptions:
       parameter:

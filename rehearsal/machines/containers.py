@@ -80,7 +80,7 @@ class Machines:
             network=self.networks.of_vpc(vpc_id),
             # README.md tells what each of these is for.
             cap_add=["SYS_ADMIN"],
-            cap_drop=["MKNOD", "NET_RAW"],
+            cap_drop=["NET_RAW"],
             security_opt=["apparmor=unconfined"],
             **_cgroups(),
             tmpfs={"/run": "", "/run/lock": ""},

@@ -66,8 +66,7 @@ def check_archive(
 ) -> Archive:
     """Return the archive in `path` after the checks that machines make.
 
-    Sizes are in bytes. `installer` is the path of the content's own. A file with the sha256 `known` was checked before,
-    and is only read. Raises MachineError.
+    Sizes are in bytes. A file with the sha256 `known` was checked before, and is only read. Raises MachineError.
     """
     name = path.name
     try:
