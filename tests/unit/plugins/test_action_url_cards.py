@@ -184,7 +184,7 @@ def test_an_own_template_is_used_and_its_errors_are_lines(state: Path) -> None:
     [
         ({"zone": ""}, "zone is empty"),
         ({"cards_title": "{{ lookup('pipe', 'touch PWNED') }}"}, "templates are not allowed"),
-        ({"cards_logo": "nowhere.png", "cards_titel": "Monday"}, "cards_title"),
+        ({"cards_logo": "nowhere.png"}, "nowhere.png cannot be read"),
     ],
 )
 def test_a_bad_setting_is_one_line(state: Path, settings: dict[str, Any], says: str) -> None:

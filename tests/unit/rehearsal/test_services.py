@@ -5,6 +5,7 @@ import json
 import subprocess
 import threading
 import urllib.error
+import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -145,12 +146,12 @@ def test_usual_types_exist_and_are_offered_in_zones(client: Client, name: str, a
     assert len(offers["InstanceTypeOfferings"]) >= 2
 
 
-def test_the_content_is_there_for_everybody_and_nothing_else_is(api: str, installed: dict[str, str]) -> None:
-    with urllib.request.urlopen(f"{api}{installed['content_path']}") as answer:
-        content = answer.read()
+def test_the_content_is_there_for_who_signs_alone(api: str, installed: dict[str, str], client: Client) -> None:
+    place = urllib.parse.urlsplit(installed["content_url"])
+    content = client("s3").get_object(Bucket=place.netloc, Key=place.path[1:])["Body"].read()
     assert f"sha256:{hashlib.sha256(content).hexdigest()}" == installed["content_checksum"]
-    with pytest.raises(urllib.error.HTTPError):
-        urllib.request.urlopen(f"{api}/probcomp-content/other.tgz")
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(f"{api}/{place.netloc}{place.path}")
 
 
 def test_a_quota_is_told_as_applied_and_as_default(client: Client) -> None:

@@ -87,13 +87,14 @@ def test_host_keys(failing: Callable[..., Any], tmp_path: Path, monkeypatch: pyt
     pinner.pin(
         [
             {"user": user, "instance_id": user, "instance_type": "", "ssh_name": "a", "pin_file": tmp_path / user}
+            | {"is_new": True}
             for user in USERS
         ]
     )
     assert [pinner.results[user]["status"] for user in USERS] == ["pinned", "failed", "pinned"]
     reason, _, advice = pinner.results[HOSTILE]["reason"].rpartition(": nothing was pinned")
     assert_clean(reason)
-    assert "make it again" in advice and not (tmp_path / HOSTILE).exists()
+    assert "nothing has to be deleted" in advice and not (tmp_path / HOSTILE).exists()
 
 
 def test_a_mistake_of_our_own_can_be_found() -> None:
