@@ -102,7 +102,9 @@ def test_the_new_shape_arrives_whole(
     assert machine.server.answers == [200, 200, 304]
 
 
-@pytest.mark.parametrize(("before", "after"), CHANGES)
+@pytest.mark.parametrize(
+    ("before", "after"), [*CHANGES[:2], *(pytest.param(*change, marks=pytest.mark.long) for change in CHANGES[2:])]
+)
 def test_cut_off_at_any_step_the_next_run_completes(
     before: str,
     after: str,
