@@ -41,10 +41,10 @@ SHAPES: dict[str, tuple[Member, ...]] = {
 }
 CHANGES = [
     ("file", "folder"),
+    ("link to nothing", "folder"),
     ("folder", "file"),
     ("folder", "link to a folder"),
     ("link to a folder", "folder"),
-    ("link to nothing", "folder"),
 ]
 MORE = [
     ("file", "empty folder"),
