@@ -35,7 +35,7 @@ _UP_HELP = {
 }
 
 FAULT_OPTIONS: dict[str, dict[str, Any]] = {
-    "kind": {"choices": ["api", "resource", "machine"], "help": "what fails (api)"},
+    "kind": {"choices": ["api", "resource", "capacity", "machine"], "help": "what fails (api)"},
     "service": {"help": "api: service, e.g. cloudformation"},
     "action": {"help": "api: call, e.g. CreateStack"},
     "match": {"help": "text in the request, the stack's name, or the machine's tags"},
