@@ -10,6 +10,8 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
@@ -27,7 +29,15 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule
 from botocore.exceptions import ConnectionClosedError
 
 from tests.support import ROOT
-from tests.support.cloudformation_server import IMAGE, NETWORK_TEMPLATE, REGION, STACK_TEMPLATE, ZONES, Cloud
+from tests.support.cloudformation_server import (
+    IMAGE,
+    NETWORK_TEMPLATE,
+    REGION,
+    STACK_TEMPLATE,
+    ZONES,
+    Cloud,
+    running_cloud,
+)
 
 NETWORK = "probcomp-network-shared"
 POLICY = json.dumps(
@@ -119,6 +129,17 @@ class Lab:
             "KeyName": "lab",
             "VolumeSize": "30",
         }
+
+
+@contextmanager
+def running_lab() -> Iterator[Lab]:
+    """Serve the rehearsal's CloudFormation, with what machines need and a network."""
+    with running_cloud() as cloud:
+        cloud.ec2.create_key_pair(KeyName="lab")
+        cloud.certificates.request_certificate(DomainName="*.stack.example.org")
+        lab = Lab(cloud)
+        assert lab.make_network("192.0.2.1/32")["status"] == "ready"
+        yield lab
 
 
 def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> dict[str, Any]:

@@ -11,22 +11,18 @@ from typing import Any
 import pytest
 
 from rehearsal.api import faults
-from tests.support.cloudformation_server import STACK_TEMPLATE, running_cloud
+from tests.support.cloudformation_server import STACK_TEMPLATE
 
 pytestmark = pytest.mark.slow
 
 
-from tests.support.cloudformation_lab import Lab, run
+from tests.support.cloudformation_lab import Lab, run, running_lab
 
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with running_cloud() as cloud:
-        cloud.ec2.create_key_pair(KeyName="lab")
-        cloud.certificates.request_certificate(DomainName="*.stack.example.org")
-        found = Lab(cloud)
-        assert found.make_network("192.0.2.1/32")["status"] == "ready"
-        yield found
+    with running_lab() as lab:
+        yield lab
 
 
 def test_the_network_is_updated_only_when_something_differs(lab: Lab) -> None:

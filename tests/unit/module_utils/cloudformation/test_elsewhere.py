@@ -12,8 +12,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.else
 )  # isort: skip
 
 from rehearsal.api import faults
-from tests.support.cloudformation_lab import Lab
-from tests.support.cloudformation_server import running_cloud
+from tests.support.cloudformation_lab import Lab, running_lab
 
 FULL = (
     "We currently do not have sufficient t3.medium capacity in the Availability Zone you requested (us-east-1a). Our "
@@ -42,12 +41,8 @@ def test_which_failures_deserve_another_attempt(reason: str, full: bool, throttl
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with running_cloud() as cloud:
-        cloud.ec2.create_key_pair(KeyName="lab")
-        cloud.certificates.request_certificate(DomainName="*.stack.example.org")
-        found = Lab(cloud)
-        assert found.make_network("192.0.2.1/32")["status"] == "ready"
-        yield found
+    with running_lab() as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from rehearsal.services.ec2 import credits
-from tests.support.cloudformation_lab import Lab, run
-from tests.support.cloudformation_server import STACK_TEMPLATE, running_cloud
+from tests.support.cloudformation_lab import Lab, run, running_lab
+from tests.support.cloudformation_server import STACK_TEMPLATE
 
 pytestmark = pytest.mark.slow
 # These types have no ENA: moto's instances, unlike AWS's and the rehearsal's, do not report whether they have it.
@@ -30,12 +30,8 @@ BEFORE = (
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     credits.install()
-    with running_cloud() as cloud:
-        cloud.ec2.create_key_pair(KeyName="lab")
-        cloud.certificates.request_certificate(DomainName="*.stack.example.org")
-        found = Lab(cloud)
-        assert found.make_network("192.0.2.1/32")["status"] == "ready"
-        yield found
+    with running_lab() as lab:
+        yield lab
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from rehearsal.api import faults
-from tests.support.cloudformation_lab import Lab, Losing, run
-from tests.support.cloudformation_server import OTHER_IMAGE, running_cloud
+from tests.support.cloudformation_lab import Lab, Losing, run, running_lab
+from tests.support.cloudformation_server import OTHER_IMAGE
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import survey  # isort: skip
@@ -38,12 +38,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
-    with running_cloud() as cloud:
-        cloud.ec2.create_key_pair(KeyName="lab")
-        cloud.certificates.request_certificate(DomainName="*.stack.example.org")
-        found = Lab(cloud)
-        assert found.make_network("192.0.2.1/32")["status"] == "ready"
-        yield found
+    with running_lab() as lab:
+        yield lab
 
 
 @pytest.fixture

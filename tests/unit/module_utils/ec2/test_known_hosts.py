@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -27,7 +26,6 @@ def test_pin_files(tmp_path: Path) -> None:
     assert [entry.name for entry in path.parent.iterdir()] == ["alice"]
 
 
-@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
 def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
     # With HostKeyAlias ssh looks for the alias unchanged, whatever the port: no [name]:port.
     path = tmp_path / "alice"
@@ -37,7 +35,6 @@ def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
     assert ED25519 in result.stdout
 
 
-@pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="needs ssh-keygen")
 def test_a_pin_of_a_zone_once_written_in_upper_case_holds(tmp_path: Path) -> None:
     path = tmp_path / "alice"
     pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519))))
