@@ -36,11 +36,11 @@ def environment() -> Path:
     with (path.parent / "jupyter.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not (path / "bin/jupyter-lab").exists():
+            # From where uv takes all packages: a rehearsal's wheels are not there before its first machine.
             uv = [str(Path(sys.executable).with_name("uv"))]
             subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(path)], check=True)
             install = ["pip", "install", "--quiet", "--no-deps", "--python", str(path / "bin/python")]
-            wheels = ["--find-links", str(ROOT / ".cache/wheels")]
-            subprocess.run([*uv, *install, *wheels, "-r", str(wanted)], check=True)
+            subprocess.run([*uv, *install, "-r", str(wanted)], check=True)
     return path
 
 
