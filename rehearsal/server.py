@@ -43,6 +43,7 @@ from rehearsal.cloudformation.api import CloudFormationApi
 from rehearsal.load_balancer.ingress import FrontDoor, through_security_groups
 from rehearsal.machines import containers, images, packages
 from rehearsal.machines.file_server import FileServer
+from rehearsal.name_servers.hosted_zones import HostedZones
 from rehearsal.network.addresses import AddressPool, pick_range, pick_ssh_port
 from rehearsal.network.sync import Fabric
 from rehearsal.run_state import Run
@@ -163,10 +164,14 @@ class Rehearsal:
         front_door.start(settings.https_port, settings.http_port)
         self._stack.callback(front_door.stop)
         settings.https_port, settings.http_port = front_door.https_port, front_door.http_port
+        hosted_zones = HostedZones(settings)
+        self._stack.callback(hosted_zones.stop)
+        dns_resolver = hosted_zones.start()
         return {
             **described,
             "api": api,
             "address_service": f"{api}{ADDRESS_PATH}",
+            "dns_resolver": dns_resolver,
             "object_store": store,
             "https_port": settings.https_port,
             "http_port": settings.http_port,

@@ -23,6 +23,7 @@ _CHANGEABLE = (
     "console_boot_time",
     "console_delay",
     "image_delay",
+    "negative_ttl",
     "record_delay",
     "seconds_per_resource",
     "vcpu_quota",

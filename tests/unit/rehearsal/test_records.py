@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import dns.message
+import dns.query
+import dns.rcode
 import pytest
 from botocore.exceptions import ClientError
 
@@ -132,3 +135,23 @@ def test_an_unknown_change_is_an_error(server: Server) -> None:
     with pytest.raises(ClientError) as error:
         server.client("route53").get_change(Id="CNOSUCHCHANGE")
     assert error.value.response["Error"]["Code"] == "NoSuchChange"
+
+
+def test_name_servers_answer_for_the_records_and_a_resolver_keeps_a_no(server: Server, zone: "Zone") -> None:
+    server.control("POST", "settings", {"negative_ttl": 1})
+    address, port = server.described["dns_resolver"].split(":")
+
+    def ask(name: str, kind: str = "A") -> tuple[str, set[str]]:
+        query = dns.message.make_query(f"{name}.{zone.name}" if name else zone.name, kind)
+        response = dns.query.udp(query, address, 5, int(port))
+        values = {str(item) for rrset in response.answer for item in rrset}
+        return dns.rcode.to_text(response.rcode()), values
+
+    servers = zone.client.get_hosted_zone(Id=zone.id)["DelegationSet"]["NameServers"]
+    assert ask("", "NS") == ("NOERROR", {f"{name}." for name in servers})
+    assert ask("ssh.new") == ("NXDOMAIN", set())
+    zone.change(("UPSERT", "ssh.new", "192.0.2.7"))
+    assert ask("ssh.new") == ("NXDOMAIN", set()), "it was asked before the record was made"
+    assert ask("new") == ("NOERROR", set()), "a name exists as soon as one below it does"
+    time.sleep(1.1)
+    assert ask("ssh.new") == ("NOERROR", {"192.0.2.7"})

@@ -1,0 +1,77 @@
+"""The hosted zones of the rehearsal's account, served on loopback addresses."""
+
+import time
+from contextlib import ExitStack
+
+from moto.route53.models import FakeZone, route53_backends
+
+from rehearsal.lock import LOCK
+from rehearsal.name_servers.authority import Authority, Record, Zones
+from rehearsal.name_servers.caching import CachingResolver
+from rehearsal.name_servers.server import NameServer
+from rehearsal.settings import Settings
+
+RESOLVER = "127.0.0.1"
+AUTHORITY = "127.0.0.2"
+"""Address of all name servers of the account's zones."""
+LOAD_BALANCER = "127.0.0.1"
+_ALIAS_TTL = 60
+_ATTEMPTS = 20
+
+
+class HostedZones:
+    """A caching resolver, and behind it the name servers of the account's zones."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._stack = ExitStack()
+
+    def start(self) -> str:
+        """Start both on one free port; return the resolver's address and port. Raises OSError."""
+        authority = NameServer(Authority(self._zones, lambda: int(self._settings.negative_ttl)).respond)
+        for attempt in range(_ATTEMPTS):
+            port = authority.start(AUTHORITY)
+            resolver = NameServer(CachingResolver(AUTHORITY, port, time.monotonic).respond)
+            try:
+                resolver.start(RESOLVER, port)
+            except OSError:
+                # Another program has this port at the other address.
+                authority.stop()
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                continue
+            self._stack.callback(authority.stop)
+            self._stack.callback(resolver.stop)
+            break
+        return f"{RESOLVER}:{port}"
+
+    def stop(self) -> None:
+        """Stop both."""
+        self._stack.close()
+
+    def _zones(self) -> Zones:
+        with LOCK:
+            hosted = [
+                zone for zone in route53_backends[self._settings.account]["aws"].zones.values() if not zone.private_zone
+            ]
+            zones = {zone.name: _records(zone) for zone in hosted}
+            servers = [value for records in zones.values() for record in records for value in _servers(record, zones)]
+        for server in servers:
+            zones[server] = [Record(server, "A", (AUTHORITY,))]
+        return zones
+
+
+def _records(zone: FakeZone) -> list[Record]:
+    records = []
+    for item in zone.rrsets:
+        kind = item.type or ""
+        if item.alias_target:
+            records.append(Record(item.name, kind, (LOAD_BALANCER,), _ALIAS_TTL))
+        elif kind in ("A", "AAAA", "CNAME", "NS", "TXT"):
+            values = tuple(str(value) for value in item.records or ())
+            records.append(Record(item.name, kind, values, int(item.ttl or _ALIAS_TTL)))
+    return records
+
+
+def _servers(record: Record, zones: Zones) -> tuple[str, ...]:
+    return record.values if record.kind == "NS" and record.name in zones else ()
