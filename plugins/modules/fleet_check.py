@@ -43,6 +43,16 @@ options:
     description: File with the certificate authorities to trust; the system's when empty.
     type: str
     default: ""
+  zone:
+    description: Hosted zone, whose own name servers are asked where a name does not resolve; empty for none.
+    type: str
+    default: ""
+  dns_resolver:
+    description:
+      - Name server that resolves names, an address or C(address:port); the system's when empty.
+      - The zone's own name servers are asked at the same port.
+    type: str
+    default: ""
   connect_timeout:
     description: Seconds for one answer.
     type: float
@@ -82,8 +92,8 @@ machines:
     url: {description: Where it was looked at., type: str}
     ok: {description: Whether a student can work on it., type: bool}
     seconds: {description: "How long the check took, waiting included.", type: float}
-    kind: {description: "What failed: C(name), C(tls), C(connection), C(rule), C(unavailable), C(drift), C(open),
-      C(password), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
+    kind: {description: "What failed: C(name), C(zone), C(resolver), C(tls), C(connection), C(rule), C(unavailable),
+      C(drift), C(open), C(password), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
     reason: {description: The failure in one line with what to do., type: str}
     repair: {description: The command that mends it; empty when a person is needed., type: str}
 failed_users:
@@ -128,6 +138,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ssh.login_check imp
 
 IMPORT_ERROR = ""
 try:
+    from ansible_collections.probcomp.stack.plugins.module_utils.dns.queries import InvalidResolver
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.client import (
         Limits,
         Machine,
@@ -140,6 +151,7 @@ try:
         REPAIRS,
         repair_command,
     )
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.host_names import HostNames
 except ImportError:
     IMPORT_ERROR = traceback.format_exc()
 
@@ -161,6 +173,8 @@ ARGUMENTS: dict[str, Any] = {
         "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
     },
     "ca_bundle": {"type": "str", "default": ""},
+    "zone": {"type": "str", "default": ""},
+    "dns_resolver": {"type": "str", "default": ""},
     "connect_timeout": {"type": "float", "default": 10},
     "kernel_timeout": {"type": "float", "default": 120},
     "wait_seconds": {"type": "float", "default": 0},
@@ -217,14 +231,20 @@ def main() -> None:
     """Run the module."""
     module = AwsModule(ARGUMENTS)
     if IMPORT_ERROR:
-        module.fail_json(msg=missing_required_lib("aiohttp"), exception=IMPORT_ERROR)
+        module.fail_json(msg=missing_required_lib("aiohttp or dnspython"), exception=IMPORT_ERROR)
     parameters = module.params
     if parameters["concurrency"] < 1:
         module.fail_json(msg="concurrency must be 1 or more")
+    try:
+        names = HostNames(parameters["dns_resolver"], parameters["zone"])
+    except InvalidResolver as error:
+        module.fail_json(msg=str(error))
     notes: list[str] = []
     machines, found = readable(parameters, notes)
     limits = Limits(parameters["connect_timeout"], parameters["kernel_timeout"], parameters["wait_seconds"])
-    check = check_all(machines, limits, parameters["ca_bundle"], parameters["concurrency"], not module.check_mode)
+    check = check_all(
+        machines, limits, parameters["ca_bundle"], parameters["concurrency"], not module.check_mode, names
+    )
     try:
         found |= {result.user: result for result in asyncio.run(check)}
     except OSError as error:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-import socket
 import ssl
 import time
 import uuid
@@ -23,6 +22,7 @@ import aiohttp
 from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Tally
 from .failures import REPAIRS, CheckFailed, explained, repair_command
+from .host_names import HostNames, is_loopback_name
 from .kernel_messages import answer, execute_request, kernel_id
 
 LARGEST_ANSWER = 1_000_000
@@ -71,40 +71,13 @@ class Result:
     repair: str = ""
 
 
-class LoopbackNames(aiohttp.abc.AbstractResolver):
-    """Resolver of names below .localhost to 127.0.0.1.
-
-    Browsers do so (RFC 6761), and the C library does not.
-    """
-
-    def __init__(self) -> None:
-        # aiohttp would take aiodns where it is installed, but /etc/hosts and the system's resolver must apply.
-        self._system = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[aiohttp.abc.ResolveResult]:
-        """Return the addresses of `host`."""
-        if not is_loopback_name(host):
-            return await self._system.resolve(host, port, family)
-        return [
-            aiohttp.abc.ResolveResult(
-                hostname=host, host="127.0.0.1", port=port, family=socket.AF_INET, proto=0, flags=socket.AI_NUMERICHOST
-            )
-        ]
-
-    async def close(self) -> None:
-        """Release what the system's resolver holds."""
-        await self._system.close()
-
-
-def is_loopback_name(host: str) -> bool:
-    """Return whether `host` is localhost or a name below it."""
-    return host == "localhost" or host.endswith(".localhost")
-
-
 async def check_all(
-    machines: list[Machine], limits: Limits, ca_bundle: str, concurrency: int, with_kernel: bool = True
+    machines: list[Machine],
+    limits: Limits,
+    ca_bundle: str,
+    concurrency: int,
+    with_kernel: bool = True,
+    names: HostNames | None = None,
 ) -> list[Result]:
     """Check all `machines`, `concurrency` at a time, and return the results in their order.
 
@@ -112,15 +85,15 @@ async def check_all(
     the login. Raises OSError when `ca_bundle` cannot be used.
     """
     context = ssl.create_default_context(cafile=ca_bundle or None)
-    resolver = LoopbackNames()
-    connector = aiohttp.TCPConnector(resolver=resolver, ssl=context, limit=0)
+    names = names or HostNames()
+    connector = aiohttp.TCPConnector(resolver=names, ssl=context, limit=0)
     slots = asyncio.Semaphore(concurrency)
 
     tally = Tally.of("checks", (machine.user for machine in machines), "passed")
 
     async def one(machine: Machine) -> Result:
         async with slots:
-            result = await _check(machine, limits, connector, with_kernel)
+            result = await _check(machine, limits, connector, names, with_kernel)
         tally.end(machine.user, result.ok)
         return result
 
@@ -128,14 +101,17 @@ async def check_all(
         return list(await asyncio.gather(*(one(machine) for machine in machines)))
     finally:
         await connector.close()
-        await resolver.close()
+        await names.close()
 
 
-async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, with_kernel: bool) -> Result:
+async def _check(
+    machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, names: HostNames, with_kernel: bool
+) -> Result:
     start = time.monotonic()
     while True:
         try:
-            await _try(machine, limits, connector, with_kernel)
+            left = limits.wait - PAUSE - (time.monotonic() - start)
+            await _try(_Student(machine, limits, connector, names), with_kernel, left)
         except CheckFailed as failure:
             passed = time.monotonic() - start
             if failure.is_passing and passed + PAUSE < limits.wait:
@@ -145,11 +121,11 @@ async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnect
         return Result(machine.user, machine.url, True, round(time.monotonic() - start, 2))
 
 
-async def _try(machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, with_kernel: bool) -> None:
+async def _try(student: _Student, with_kernel: bool, left: float) -> None:
     """Check once; whatever the machine answers, the only error is CheckFailed."""
     try:
         with one_machine(CheckFailed):
-            await _Student(machine, limits, connector).check(with_kernel)
+            await student.check(with_kernel, left)
     except UnexpectedAnswer as error:
         raise CheckFailed("protocol", f"{error}: look at its journal") from error
 
@@ -163,18 +139,44 @@ def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limi
     return Result(machine.user, machine.url, False, round(seconds, 2), failure.kind, reason, repair)
 
 
+class _UnknownName(Exception):
+    """No address for the machine's name, and the failure that this is without a closer look."""
+
+    def __init__(self, failure: CheckFailed) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
 class _Student:
     """Check of one machine."""
 
-    def __init__(self, machine: Machine, limits: Limits, connector: aiohttp.TCPConnector) -> None:
+    def __init__(self, machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, names: HostNames) -> None:
+        self._names = names
         self._machine = machine
         self._limits = limits
         self._connector = connector
         self._url = machine.url.rstrip("/")
         self._host = urlsplit(machine.url).hostname or ""
 
-    async def check(self, with_kernel: bool) -> None:
-        """Raise CheckFailed unless a student can work on the machine, and nobody without the password."""
+    async def check(self, with_kernel: bool, left: float) -> None:
+        """Raise CheckFailed unless a student can work on the machine, and nobody without the password.
+
+        `left` is the number of seconds that a fault may still take to pass.
+        """
+        self._names.forget(self._host)
+        try:
+            await self._steps(with_kernel)
+        except _UnknownName as unknown:
+            missing = await self._names.missing(self._host)
+            if missing is None:
+                raise unknown.failure from None
+            if not missing.addresses or (missing.seconds or 0) <= left:
+                raise CheckFailed(missing.kind, missing.text, True) from None
+            self._names.use(self._host, missing.addresses)
+            await self._steps(with_kernel)
+            raise CheckFailed(missing.kind, f"the machine works, but not for all yet: {missing.text}") from None
+
+    async def _steps(self, with_kernel: bool) -> None:
         try:
             async with self._session() as stranger:
                 await self._expect_closed(stranger)
@@ -183,11 +185,14 @@ class _Student:
                 token = await self._log_in(student)
                 if with_kernel:
                     await self._run_kernel(student, token)
+        except aiohttp.ClientConnectorDNSError as error:
+            raise _UnknownName(explained(error, self._host)) from error
         except aiohttp.ClientError as error:
             raise explained(error, self._host) from error
         except TimeoutError:
             what = f"no answer from {self._host} within {self._limits.connect:g} s"
-            raise CheckFailed("connection", f"{what}: see whether the machine runs and its network", True) from None
+            late = CheckFailed("connection", f"{what}: see whether the machine runs and its network", True)
+            raise (_UnknownName(late) if self._names.is_asking(self._host) else late) from None
 
     def _session(self) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
