@@ -76,6 +76,12 @@ options:
       - What is no domain name, not even text, is a problem among others.
     type: raw
     required: true
+  dns_resolver:
+    description:
+      - Name server that is asked who answers for the zone, an address or C(address:port); the system's when empty.
+      - In a rehearsal nobody is asked when it is empty.
+    type: str
+    default: ""
   certificate_arn:
     description: Certificate of the load balancers.
     type: str
@@ -228,6 +234,7 @@ ARGUMENTS: dict[str, Any] = {
     "zone": {"type": "raw", "required": True},
     **ACCOUNT,
     **PRICES,
+    "dns_resolver": {"type": "str", "default": ""},
     "certificate_arn": {"type": "str", "required": True},
     "key_name": {"type": "str", "required": True, **OPEN},
     "private_key_file": {"type": "str", "default": "", **OPEN},

@@ -29,6 +29,7 @@ from moto.ec2.models.amis import Ami
 from moto.elbv2 import elbv2_backends
 
 from rehearsal.services.ec2 import guards
+from tests.support.name_servers import NameServers, name_servers
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 READING = re.compile(r"(Get|List|Describe)[A-Z]")
@@ -96,7 +97,8 @@ def new_client(service: str, region: str, recorded: bool) -> Any:
 class World:
     """The account, the settings that fit it, and the recorded requests."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, servers: NameServers) -> None:
+        self.servers = servers
         self.requests = _requests
         self.requests.clear()
         self.quotas = {"L-1216C47A": 16, "L-F678F1CE": 5, "L-A4707A72": 5, "L-53DA6B97": 50}
@@ -119,8 +121,11 @@ class World:
             password_min_length=12,
             image_parameter="/lab/{architecture}",
             account_id=ACCOUNT,
+            dns_resolver=servers.setting,
         )
-        self.make("route53").create_hosted_zone(Name="example.org", CallerReference="1")
+        made = self.make("route53").create_hosted_zone(Name="example.org", CallerReference="1")
+        self.own_servers = made["DelegationSet"]["NameServers"]
+        servers.host("example.org", *self.own_servers)
         public = self.key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
         self.make("ec2").import_key_pair(KeyName="lab", PublicKeyMaterial=public)
         self.images = self.make_images()
@@ -242,8 +247,8 @@ def world(folder: Path) -> Iterator[World]:
     os.environ |= own
     try:
         guards.install()
-        with mock_aws():
-            yield World(folder)
+        with mock_aws(), name_servers() as servers:
+            yield World(folder, servers)
     finally:
         for name in own:
             os.environ.pop(name, None)

@@ -108,10 +108,10 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any], u
         findings.note(f"{what}: renew it by then, or name another in certificate_arn")
 
 
-def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:
-    """Check that Route 53 has exactly one public hosted zone `zone`, unless it is ""."""
+def check_zone(findings: Findings, clients: AwsClients, zone: str) -> str:
+    """Check that Route 53 has exactly one public hosted zone `zone`, and return its id; "" without one."""
     if not zone:
-        return
+        return ""
     name = absolute_name(zone)
     fix = "create it, or correct zone in group_vars/all/local.yml"
     with findings.checking(f"hosted zone {name}"):
@@ -128,6 +128,9 @@ def check_zone(findings: Findings, clients: AwsClients, zone: str) -> None:
             findings.problem(
                 f"Route 53 has {len(public)} public hosted zones {name} ({ids})", "delete the one not in use"
             )
+        else:
+            return str(public[0]["Id"])
+    return ""
 
 
 def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:

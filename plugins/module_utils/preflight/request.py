@@ -53,6 +53,7 @@ class Settings:
     apt_repository_key: str = ""
     vault_password_file: str = ""
     address_service: str = ""
+    dns_resolver: str = ""
 
     @property
     def usable_zone(self) -> str:

@@ -19,6 +19,7 @@ from .account import (
     check_programs,
     check_region,
 )
+from .delegation import check_delegation
 from .endpoints import (
     check_certificate,
     check_collisions,
@@ -64,7 +65,10 @@ def sweep(
         rehearsal = is_rehearsal(clients.client("sts").meta.endpoint_url)
         check_own_address(findings, admitted, settings.address_service)
         check_certificate(findings, clients, settings, users, end_of(requests))
-        check_zone(findings, clients, settings.usable_zone)
+        zone_id = check_zone(findings, clients, settings.usable_zone)
+        # A rehearsal's zone is known to nobody but name servers of its own.
+        if zone_id and (settings.dns_resolver or not rehearsal):
+            check_delegation(findings, clients, settings.usable_zone, zone_id, settings.dns_resolver)
         check_s3_content(findings, clients, settings)
         check_key_pair(findings, clients, settings, own)
         found = _check_fleet(findings, clients, settings, requests, price_cache)
