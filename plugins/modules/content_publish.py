@@ -99,15 +99,10 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import C
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT
 from ansible_collections.probcomp.stack.plugins.module_utils.content.archive import bare_checksum
+from ansible_collections.probcomp.stack.plugins.module_utils.content.checked_archive import MIB, Archive, check_archive
 from ansible_collections.probcomp.stack.plugins.module_utils.content.comparison import lines_about
 from ansible_collections.probcomp.stack.plugins.module_utils.content.presign import client_of_bucket
-from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
-    MIB,
-    Archive,
-    ContentTarget,
-    check_archive,
-    publish,
-)
+from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import ContentTarget, publish
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import parse_content_url
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 

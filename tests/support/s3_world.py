@@ -12,13 +12,8 @@ from typing import Any
 import boto3
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import S3_SETTINGS
-from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
-    MIB,
-    Archive,
-    ContentTarget,
-    check_archive,
-    publish,
-)
+from ansible_collections.probcomp.stack.plugins.module_utils.content.checked_archive import MIB, Archive, check_archive
+from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import ContentTarget, publish
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object
 from botocore import UNSIGNED
 from botocore.config import Config

@@ -13,7 +13,8 @@ from ..machine.accounts import MachineError
 from ..output.host_summary import listed
 from ..output.results import file_name
 from .archive import list_files
-from .publish import Archive, ContentTarget
+from .checked_archive import Archive
+from .publish import ContentTarget
 
 _NAMES = 5
 

@@ -12,9 +12,9 @@ import boto3
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import S3_SETTINGS
+from ansible_collections.probcomp.stack.plugins.module_utils.content.checked_archive import MIB
 from ansible_collections.probcomp.stack.plugins.module_utils.content.download import download
 from ansible_collections.probcomp.stack.plugins.module_utils.content.presign import client_of_bucket, presign
-from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import MIB
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 from botocore.config import Config

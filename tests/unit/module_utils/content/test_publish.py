@@ -12,13 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.content.checked_archive import MIB, check_archive
 
 # Importing content_world makes our module_utils importable by the name that modules use.
 from ansible_collections.probcomp.stack.plugins.module_utils.content.presign import client_of_bucket
-from ansible_collections.probcomp.stack.plugins.module_utils.content.publish import (
-    MIB,
-    check_archive,
-)
 from ansible_collections.probcomp.stack.plugins.module_utils.content.s3_object import S3Object
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError
 from botocore.exceptions import ClientError
