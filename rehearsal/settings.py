@@ -51,8 +51,6 @@ class Settings:
     """Time that a machine image stays pending after the instance's disk was copied."""
     record_delay: float = 1.0
     """Time that a change of Route 53 records is PENDING."""
-    negative_ttl: float = 900.0
-    """Time that resolvers keep the answer that a name does not exist; it is that of Route 53's SOA record."""
     requests_per_second: float = 5.0
     """Rate limit of CloudFormation and Route 53; 0 removes it."""
     request_burst: int = 10

@@ -23,7 +23,6 @@ _CHANGEABLE = (
     "console_boot_time",
     "console_delay",
     "image_delay",
-    "negative_ttl",
     "record_delay",
     "seconds_per_resource",
     "vcpu_quota",

@@ -10,9 +10,10 @@ import dns.rcode
 import dns.rdatatype
 import dns.rrset
 
-NEGATIVE_TTL = 900
+SOA_TTL = 900
 """Time in seconds that resolvers keep a no: the TTL of the SOA record that Route 53 gives each zone."""
 _SOA = "ns.invalid. hostmaster.invalid. 1 7200 900 1209600 86400"
+"""SOA record of a zone that has none of its own: the root, and what is beside the hosted zones."""
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,8 @@ Zones = dict[str, list[Record]]
 class Authority:
     """Authoritative answers for zones, read anew for each query, by the rules of RFC 1034, 4.3.2."""
 
-    def __init__(self, zones: Callable[[], Zones], negative_ttl: Callable[[], int] = lambda: NEGATIVE_TTL) -> None:
+    def __init__(self, zones: Callable[[], Zones]) -> None:
         self._zones = zones
-        self._negative_ttl = negative_ttl
 
     def respond(self, query: dns.message.Message) -> dns.message.Message:
         """Return the response to a query with one question."""
@@ -59,7 +59,8 @@ class Authority:
         found = [rrset for rrset in sets if rrset.name == question.name and rrset.rdtype == question.rdtype]
         response.answer += found
         if not found:
-            response.authority.append(dns.rrset.from_text(zone, self._negative_ttl(), "IN", "SOA", _SOA))
+            soa = next((rrset for rrset in sets if (rrset.name, rrset.rdtype) == (zone, dns.rdatatype.SOA)), None)
+            response.authority.append(soa or dns.rrset.from_text(zone, SOA_TTL, "IN", "SOA", _SOA))
             # A name exists as soon as a name below it does (RFC 4592).
             exists = any(rrset.name.is_subdomain(question.name) for rrset in sets)
             response.set_rcode(dns.rcode.NOERROR if exists else dns.rcode.NXDOMAIN)

@@ -28,7 +28,7 @@ class HostedZones:
 
     def start(self) -> str:
         """Start both on one free port; return the resolver's address and port. Raises OSError."""
-        authority = NameServer(Authority(self._zones, lambda: int(self._settings.negative_ttl)).respond)
+        authority = NameServer(Authority(self._zones).respond)
         for attempt in range(_ATTEMPTS):
             port = authority.start(AUTHORITY)
             resolver = NameServer(CachingResolver(AUTHORITY, port, time.monotonic).respond)
@@ -55,7 +55,7 @@ class HostedZones:
                 zone for zone in route53_backends[self._settings.account]["aws"].zones.values() if not zone.private_zone
             ]
             zones = {zone.name: _records(zone) for zone in hosted}
-            servers = [value for records in zones.values() for record in records for value in _servers(record, zones)]
+            servers = [server for zone in hosted if zone.delegation_set for server in zone.delegation_set.name_servers]
         for server in servers:
             zones[server] = [Record(server, "A", (AUTHORITY,))]
         return zones
@@ -67,11 +67,8 @@ def _records(zone: FakeZone) -> list[Record]:
         kind = item.type or ""
         if item.alias_target:
             records.append(Record(item.name, kind, (LOAD_BALANCER,), _ALIAS_TTL))
-        elif kind in ("A", "AAAA", "CNAME", "NS", "TXT"):
-            values = tuple(str(value) for value in item.records or ())
+        elif kind in ("A", "AAAA", "CNAME", "NS", "SOA", "TXT"):
+            # moto keeps the values of its own SOA record as the API has them.
+            values = tuple(str(value["Value"] if isinstance(value, dict) else value) for value in item.records or ())
             records.append(Record(item.name, kind, values, int(item.ttl or _ALIAS_TTL)))
     return records
-
-
-def _servers(record: Record, zones: Zones) -> tuple[str, ...]:
-    return record.values if record.kind == "NS" and record.name in zones else ()

@@ -138,15 +138,21 @@ def test_an_unknown_change_is_an_error(server: Server) -> None:
 
 
 def test_name_servers_answer_for_the_records_and_a_resolver_keeps_a_no(server: Server, zone: "Zone") -> None:
-    server.control("POST", "settings", {"negative_ttl": 1})
     address, port = server.described["dns_resolver"].split(":")
 
     def ask(name: str, kind: str = "A") -> tuple[str, set[str]]:
         query = dns.message.make_query(f"{name}.{zone.name}" if name else zone.name, kind)
         response = dns.query.udp(query, address, 5, int(port))
+        kept.extend((rrset.ttl, rrset[0].minimum) for rrset in response.authority)
         values = {str(item) for rrset in response.answer for item in rrset}
         return dns.rcode.to_text(response.rcode()), values
 
+    kept: list[tuple[int, int]] = []
+    assert ask("before")[0] == "NXDOMAIN" and kept == [(900, 86400)], "as in the SOA record that Route 53 makes"
+    soa = {"Name": zone.name, "Type": "SOA", "TTL": 1, "ResourceRecords": [{"Value": "ns. me. 1 7200 900 1209600 60"}]}
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": soa}]}
+    zone.client.change_resource_record_sets(HostedZoneId=zone.id, ChangeBatch=batch)
+    assert ask("", "SOA") == ("NOERROR", {"ns. me. 1 7200 900 1209600 60"})
     servers = zone.client.get_hosted_zone(Id=zone.id)["DelegationSet"]["NameServers"]
     assert ask("", "NS") == ("NOERROR", {f"{name}." for name in servers})
     assert ask("ssh.new") == ("NXDOMAIN", set())
