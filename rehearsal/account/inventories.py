@@ -14,7 +14,7 @@ import yaml
 
 SETTINGS_FILE = Path("group_vars/all/local.yml")
 """Path of a person's own settings, below the checkout or the written inventory."""
-_ENDPOINT = ("https_port", "ssh_port", "ca_bundle", "jupyter_index_url", "address_service")
+_ENDPOINT = ("https_port", "ssh_port", "ca_bundle", "jupyter_index_url", "address_service", "dns_resolver")
 _LINKED = ("group_vars/all/defaults.yml", "group_vars/users.yml")
 
 

@@ -114,6 +114,18 @@ def test_settings_that_fit_leave_nothing_to_object_to(clone: Clone) -> None:
     assert value_of(text, "zone") == clone.account["zone"]
 
 
+def test_a_zone_that_the_rehearsals_name_servers_know_elsewhere(clone: Clone) -> None:
+    door.write_settings(clone.root, {**clone.account, "zone": "elsewhere.test"})
+    route53 = clone.server.client("route53")
+    hosted = route53.create_hosted_zone(Name="elsewhere.test", CallerReference="1")["HostedZone"]
+    values = [{"Value": "ns.registrar.test."}]
+    record = {"Name": "elsewhere.test", "Type": "NS", "TTL": 60, "ResourceRecords": values}
+    batch = {"Changes": [{"Action": "UPSERT", "ResourceRecordSet": record}]}
+    route53.change_resource_record_sets(HostedZoneId=hosted["Id"], ChangeBatch=batch)
+    text = clone.run(*PLAN)
+    assert "asks other name servers about elsewhere.test than those of the hosted zone: ns.registrar.test" in text, text
+
+
 def test_settings_of_one_machine(clone: Clone) -> None:
     door.write_settings(clone.root, {**clone.account, "instance": "t3.large"})
     (clone.root / "host_vars/alice.yml").write_text("instance: t3.small\n")
