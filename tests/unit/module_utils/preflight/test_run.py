@@ -70,6 +70,17 @@ def break_zone(account: World) -> None:
         route53.delete_hosted_zone(Id=item["Id"])
 
 
+def break_public_zone(account: World) -> None:
+    break_zone(account)
+    vpc = account.make("ec2").create_vpc(CidrBlock="10.9.0.0/16")["Vpc"]["VpcId"]
+    account.make("route53").create_hosted_zone(
+        Name="example.org",
+        CallerReference="2",
+        VPC={"VPCRegion": REGION, "VPCId": vpc},
+        HostedZoneConfig={"PrivateZone": True},
+    )
+
+
 def break_second_zone(account: World) -> None:
     account.make("route53").create_hosted_zone(Name="example.org", CallerReference="2")
 
@@ -118,6 +129,7 @@ BREAKAGES: dict[str, tuple[Callable[[World], None], Callable[[World], dict[str, 
         {"zone": "https://example.org/"},
         "zone 'https://example.org/' is no domain name",
     ),
+    "private zone": (break_public_zone, {}, r"the hosted zone example\.org\. is private, so browsers do not see it"),
     "two zones": (break_second_zone, {}, "2 public hosted zones"),
     "key pair": (break_key_pair, {}, "there is no key pair 'lab' in eu-central-1"),
     "no key name": (nothing, {"key_name": ""}, "key_name is not set"),
