@@ -22,6 +22,10 @@ class AwsModule(AnsibleAWSModule):
     def __init__(self, argument_spec: dict[str, Any], **options: Any) -> None:
         super().__init__(argument_spec=argument_spec, supports_check_mode=True, **options)
 
+    def _should_inject_warnings(self) -> bool:
+        """Return False: ansible-core adds the warnings itself, and warns of a result that has them already."""
+        return False
+
     def clients(self) -> AwsClients:
         """Return clients that fail the module on an unknown profile or a missing region."""
         return AwsClients(
