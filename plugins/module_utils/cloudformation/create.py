@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws.errors import Clock
+from ..output.host_summary import short_names
 from .api import Stack, StackApi
 from .elsewhere import Elsewhere, is_throttled, is_without_capacity
 from .job import COMPLETE, STALE_SECONDS, Job, named_resources, parameters_of
@@ -36,8 +37,17 @@ class StackCreator:
     priorities: Priorities | None = None
     terminated: set[str] = field(default_factory=set)
     """StackIds of complete stacks whose instance was terminated by hand."""
-    warnings: list[str] = field(default_factory=list)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    """Users, and what is said of each."""
     elsewhere: Elsewhere | None = None
+
+    @property
+    def warnings(self) -> list[str]:
+        """Return one line for each different note, as half of a fleet may have the same."""
+        users: dict[str, list[str]] = {}
+        for user, text in self.notes:
+            users.setdefault(text, []).append(user)
+        return [f"{short_names(names)}: {text}" for text, names in users.items()]
 
     def decide(self, job: Job, stack: Stack | None) -> str:
         """Return the action: create, replace, update, wait, ready, failed or refuse."""
@@ -149,10 +159,10 @@ class StackCreator:
         job.tags = {**{tag["Key"]: tag["Value"] for tag in stack.get("Tags", [])}, **job.tags}
         if stack["StackId"] in self.terminated:
             job.replaced_terminated = True
-            self.warnings.append(f"{job.user}: the instance was terminated by hand; its machine is made again")
+            self.notes.append((job.user, "the instance was terminated by hand; made again"))
         elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and not job.is_changed:
             failure = self.api.first_failure(stack["StackId"])
-            self.warnings.append(f"{job.user}: an earlier attempt failed ({failure}); its machine is made again")
+            self.notes.append((job.user, f"an earlier attempt failed ({failure}); made again"))
         job.action, job.is_changed = "replace", True
         job.old_id = job.deleting_id = stack["StackId"]
         job.submitted_at = None
@@ -175,7 +185,7 @@ class StackCreator:
             job.parameters[self.priorities.parameter] = str(self.priorities.take(listener, stacks.values(), [refused]))
             self._delete_for_replacement(job, stack)
         elif stack["StackStatus"] == "ROLLBACK_COMPLETE" and (line := self._second_attempt(job, failure.reason)):
-            self.warnings.append(line)
+            self.notes.append((job.user, line))
             self._delete_for_replacement(job, stack)
         else:
             job.finish("failed", stack, str(failure))
@@ -187,7 +197,7 @@ class StackCreator:
             return self.elsewhere.move(job)
         if is_throttled(reason) and not job.was_throttled:
             job.was_throttled = True
-            return f"{job.user}: AWS throttled CloudFormation ({reason}); its machine is made again"
+            return f"AWS throttled CloudFormation ({reason}); made again"
         return ""
 
     def refusal(self, job: Job, stack: Stack) -> str:

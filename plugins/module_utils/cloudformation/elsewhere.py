@@ -39,4 +39,4 @@ class Elsewhere:
             return ""
         job.parameters[self.parameter] = others[0]
         where, there = self.zones.get(current, current), self.zones.get(others[0], others[0])
-        return f"{job.user}: AWS has no room for it in {where}; its machine is made in {there}"
+        return f"AWS has no room in {where}; made in {there}"

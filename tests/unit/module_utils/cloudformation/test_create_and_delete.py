@@ -66,7 +66,7 @@ def test_deletes_and_makes_again_what_can_only_be_deleted(lab: Lab, state: str) 
     assert (result["status"], result["action"]) == ("ready", "replace")
     assert lab.client.called() == ["update_termination_protection", "delete_stack", "create_stack"]
     if state == "ROLLBACK_COMPLETE":
-        assert lab.warnings == ["alice: an earlier attempt failed (Instance: no capacity); its machine is made again"]
+        assert lab.warnings == ["alice: an earlier attempt failed (Instance: no capacity); made again"]
 
 
 @pytest.mark.parametrize("state", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "UPDATE_FAILED"])
