@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import http.client
+import itertools
 import json
 import os
 import secrets
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+import unicodedata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -61,23 +63,41 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
         file = environment["JUPYTER_PASSWORD_FILE"]
         source = f"the password file {file!r}"
         try:
-            lines = Path(file).read_text(encoding="utf-8").splitlines()
+            text = Path(file).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
             raise StartError(f"{source} cannot be read: {reason}") from None
-        password = lines[0] if lines else ""
+        password = text.split("\n", 1)[0].removesuffix("\r")
     elif "JUPYTER_PASSWORD" in environment:
         source = "the password in JUPYTER_PASSWORD"
-        password = environment["JUPYTER_PASSWORD"]
+        text = password = environment["JUPYTER_PASSWORD"]
     else:
         return None
+    if "$ANSIBLE_VAULT;" in text or "!vault" in text:
+        raise StartError(
+            f"{source} is encrypted with ansible-vault, which the container cannot decrypt: "
+            "mount a file of yours (mode 0600) with what `ansible-vault view` shows of it"
+        )
+    if password.startswith("\ufeff"):
+        raise StartError(f"{source} begins with a byte-order mark (BOM): save it as UTF-8 without one")
     if not password.strip():
         raise StartError(f"{source} is empty: give one, or none at all to get a token")
     if not password.isprintable() or password != password.strip():
         raise StartError(f"{source} has characters that cannot be seen (control characters, blanks at an end)")
     if len(password) < minimum:
         raise StartError(f"{source} has {len(password)} characters, fewer than {minimum}: give a longer one")
-    return password
+    return composed(password)
+
+
+def composed(text: str) -> str:
+    """Return `text` with letters and marks composed as keyboards type them.
+
+    It is the function of this name in plugins/module_utils/passwords/phrase.py, which the image does not have.
+    """
+    pieces = itertools.groupby(text, key=lambda character: unicodedata.is_normalized("NFC", character))
+    return "".join(
+        unicodedata.normalize("NFC", "".join(piece)) if is_stable else "".join(piece) for is_stable, piece in pieces
+    )
 
 
 def with_account(text: str, account: str, numbers: list[str]) -> str:

@@ -33,9 +33,6 @@ options:
     description: Whether files that exist are read and a faulty one is an error. Nothing is made then.
     type: bool
     default: true
-  vault_password_file:
-    description: File with the password of ansible-vault, for password files that are encrypted.
-    type: path
 """
 
 EXAMPLES = r"""
@@ -72,7 +69,7 @@ problems:
 import contextlib
 from pathlib import Path
 
-from ansible.module_utils.basic import AnsibleModule, env_fallback
+from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import remove_partial
 from ansible_collections.probcomp.stack.plugins.module_utils.common.names import InvalidName, check_user_name
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
@@ -128,11 +125,6 @@ def main() -> None:
             "directory": {"type": "path", "required": True},
             "minimum_length": {"type": "int", "default": 12},
             "check_existing": {"type": "bool", "default": True},
-            "vault_password_file": {
-                "type": "path",
-                "no_log": False,
-                "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
-            },
         },
         supports_check_mode=True,
     )
@@ -146,7 +138,7 @@ def main() -> None:
     except InvalidName as error:
         module.fail_json(msg=str(error))
     if parameters["check_existing"]:
-        decrypt = vault_decrypter(parameters["vault_password_file"])
+        decrypt = vault_decrypter()
         problems = faults(users, directory, parameters["minimum_length"], notes, not module.check_mode, decrypt)
         if problems:
             module.fail_json(msg="; ".join(problems), problems=problems, notes=notes)

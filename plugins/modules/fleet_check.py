@@ -36,9 +36,6 @@ options:
     description: Fewest characters that a password may have.
     type: int
     default: 1
-  vault_password_file:
-    description: File with the password of ansible-vault, for password files that are encrypted.
-    type: path
   ca_bundle:
     description: File with the certificate authorities to trust; the system's when empty.
     type: str
@@ -123,7 +120,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback, missing_required_lib
+from ansible.module_utils.basic import missing_required_lib
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock, explain
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.drift import Drift, read_drift
@@ -167,11 +164,6 @@ ARGUMENTS: dict[str, Any] = {
     **CONNECTION,
     "password_directory": {"type": "path", "no_log": False},
     "minimum_length": {"type": "int", "default": 1},
-    "vault_password_file": {
-        "type": "path",
-        "no_log": False,
-        "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
-    },
     "ca_bundle": {"type": "str", "default": ""},
     "zone": {"type": "str", "default": ""},
     "dns_resolver": {"type": "str", "default": ""},
@@ -213,7 +205,7 @@ def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine
 
     The results are by user.
     """
-    decrypt = vault_decrypter(parameters["vault_password_file"])
+    decrypt = vault_decrypter()
     machines, unreadable = [], {}
     length, own = parameters["minimum_length"], parameters["password_directory"]
     for item in parameters["machines"]:

@@ -112,9 +112,6 @@ options:
     description: Fewest characters that a password may have.
     type: int
     default: 12
-  vault_password_file:
-    description: File with the password of ansible-vault, for password files that are encrypted.
-    type: path
   content_url:
     description: Where the content comes from; empty for none.
     type: str
@@ -209,7 +206,6 @@ plan_lines:
 
 from typing import Any
 
-from ansible.module_utils.basic import env_fallback
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import ACCOUNT, PRICES
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import MachineRequest, Settings
@@ -242,11 +238,6 @@ ARGUMENTS: dict[str, Any] = {
     "address_service": {"type": "str", "default": ""},
     "password_directory": {"type": "path", "required": True, **OPEN},
     "password_min_length": {"type": "int", "default": 12, **OPEN},
-    "vault_password_file": {
-        "type": "path",
-        "fallback": (env_fallback, ["ANSIBLE_VAULT_PASSWORD_FILE"]),
-        **OPEN,
-    },
     "content_url": {"type": "str", "default": ""},
     "content_checksum": {"type": "str", "default": ""},
     "allow_plain_http": {"type": "bool", "default": False},

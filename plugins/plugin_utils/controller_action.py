@@ -17,6 +17,8 @@ from typing import Any
 from ansible.module_utils import basic
 from ansible.module_utils.common import json as module_json
 from ansible.plugins.action import ActionBase
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import vault_passwords
+from ansible_collections.probcomp.stack.plugins.plugin_utils.vault import decrypter
 
 _PROFILE = "legacy"
 """Serialisation profile of arguments and results, the one of Python modules."""
@@ -36,7 +38,8 @@ class ControllerAction(ActionBase):
         name = self._task.action.rpartition(".")[2]
         arguments = dict(self._task.args)
         self._update_module_args(name, arguments, task_vars or {})
-        output = _output(name, arguments)
+        with vault_passwords(decrypter(self._loader)):
+            output = _output(name, arguments)
         answer = self._parse_returned_data({"stdout": output, "stderr": "", "rc": 0}, _PROFILE)
         return result | answer.as_result_dict(for_round_trip=True)
 

@@ -11,11 +11,14 @@ from ansible.errors import AnsibleError
 from ansible.parsing.dataloader import DataLoader
 
 
-def decrypter(loader: DataLoader) -> Callable[[bytes], bytes]:
-    """Return a function that decrypts a file's bytes.
+def decrypter(loader: DataLoader) -> Callable[[bytes], bytes] | None:
+    """Return a function that decrypts a file's bytes, None where the run has no vault password.
 
     It raises ValueError when no vault password of this run is right.
     """
+
+    if not loader._vault.secrets:
+        return None
 
     def decrypt(data: bytes) -> bytes:
         try:

@@ -8,19 +8,19 @@ Runs on the controller. Standard library only, except for the word list, which p
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import math
 import os
 import pwd
 import secrets
 import stat
-import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import resources
 from pathlib import Path
 
 from ..common.files import fill, partial_file, set_mode
+from .phrase import InvalidPhrase, phrase_in, vault_text
 
 WORDS_IN_PHRASE = 5
 """Number of words in a new pass phrase.
@@ -35,11 +35,10 @@ FOLDER = "jupyter-passwords"
 Decrypt = Callable[[bytes], bytes]
 """Function that decrypts the bytes of a file encrypted by ansible-vault.
 
-It raises ValueError when the password is wrong.
+It raises ValueError when no password fits.
 """
 
-_VAULT_MARK = b"$ANSIBLE_VAULT;"
-_VAULT_SECONDS = 60
+_run_decrypter: Decrypt | None = None
 _LARGEST_FILE = 65536
 """Maximum size of a password file in bytes.
 
@@ -76,7 +75,8 @@ def read_password(
 
     `minimum_length` counts characters. A file that others can read is given mode 0600, unless `mend` is false; so is
     its folder mode 0700 if it is `own`, the state folder's own one. `notes` gets a line in any case. Nothing is changed
-    through a link. `decrypt` (see vault_decrypter) is used for files that ansible-vault encrypted.
+    through a link. `decrypt` (see vault_decrypter) is used for files that ansible-vault encrypted. A phrase in
+    decomposed Unicode is returned composed, as keyboards type it.
 
     Raises PasswordFileError.
     """
@@ -86,23 +86,16 @@ def read_password(
     notes = [] if notes is None else notes
     data = _content(path, make, notes, mend)
     keep_folder_private(path.parent, is_own(path.parent, own), notes, mend)
-    if data.startswith(_VAULT_MARK):
-        data = _decrypted(path, data, decrypt)
-    if not data:
-        raise PasswordFileError(path, "is empty", write)
     try:
-        first_line = data.decode("utf-8").split("\n", 1)[0].removesuffix("\r")
-    except UnicodeDecodeError:
-        raise PasswordFileError(path, "is not UTF-8 text", write) from None
-    if not first_line.strip():
-        raise PasswordFileError(path, "has a blank first line", f"put the password on the first line; {write}")
-    if not first_line.isprintable() or first_line != first_line.strip():
-        what = "has characters in its first line that cannot be seen (control characters, blanks at an end)"
+        if encrypted := vault_text(data):
+            data = _decrypted(path, encrypted, decrypt)
+        phrase = phrase_in(data)
+    except InvalidPhrase as error:
+        raise PasswordFileError(path, str(error), write) from None
+    if len(phrase) < minimum_length:
+        what = f"has a password of {len(phrase)} characters, fewer than {minimum_length}"
         raise PasswordFileError(path, what, write)
-    if len(first_line) < minimum_length:
-        what = f"has a password of {len(first_line)} characters, fewer than {minimum_length}"
-        raise PasswordFileError(path, what, write)
-    return first_line
+    return phrase
 
 
 def new_phrase(minimum_length: int = 0) -> str:
@@ -213,29 +206,20 @@ def _not_ours(name: str, item: Path, found: os.stat_result, fix: str) -> str:
     return f"{name} {what} and can be read by others (mode {stat.S_IMODE(found.st_mode):04o}), left as it is: {fix}"
 
 
-def vault_decrypter(vault_password_file: str | None) -> Decrypt | None:
-    """Return a function that decrypts ansible-vault files, None without a password.
+@contextlib.contextmanager
+def vault_passwords(decrypt: Decrypt | None) -> Iterator[None]:
+    """Have vault_decrypter return `decrypt` in the block, which runs a module in Ansible's process."""
+    global _run_decrypter
+    before, _run_decrypter = _run_decrypter, decrypt
+    try:
+        yield
+    finally:
+        _run_decrypter = before
 
-    The vault password is in a file, or is the output of a script.
 
-    The program ansible-vault does the work: a module can import only a part of Ansible's own library. The returned
-    function raises ValueError when the password is unavailable or wrong.
-    """
-    if not vault_password_file:
-        return None
-    program = Path(sys.executable).with_name("ansible-vault")
-    command = [str(program), "decrypt", "--vault-password-file", str(vault_password_file), "--output", "-"]
-
-    def decrypt(data: bytes) -> bytes:
-        try:
-            done = subprocess.run(command, input=data, capture_output=True, timeout=_VAULT_SECONDS, check=False)
-        except (OSError, subprocess.TimeoutExpired) as error:
-            raise ValueError("ansible-vault does not run") from error
-        if done.returncode != 0:
-            raise ValueError("the vault password does not fit")
-        return done.stdout
-
-    return decrypt
+def vault_decrypter() -> Decrypt | None:
+    """Return what decrypts with the vault passwords of the run, None without one."""
+    return _run_decrypter
 
 
 def _content(path: Path, make: str, notes: list[str], mend: bool) -> bytes:
@@ -267,11 +251,12 @@ def _open(path: Path) -> tuple[int, bool]:
 
 
 def _decrypted(path: Path, data: bytes, decrypt: Decrypt | None) -> bytes:
+    ways = "--vault-password-file, --ask-vault-pass, --vault-id or ANSIBLE_VAULT_PASSWORD_FILE"
     if decrypt is None:
-        fix = "set ANSIBLE_VAULT_PASSWORD_FILE to the file with the vault password, or run: ansible-vault decrypt"
-        raise PasswordFileError(path, "is encrypted with ansible-vault and no vault password is at hand", fix)
+        what = "is encrypted with ansible-vault and no vault password is at hand"
+        raise PasswordFileError(path, what, f"give it by {ways}, or run: ansible-vault decrypt {path}")
     try:
         return decrypt(data)
     except ValueError:
         what = "is encrypted with ansible-vault and the vault password does not fit"
-        raise PasswordFileError(path, what, "give the vault password that it was encrypted with") from None
+        raise PasswordFileError(path, what, f"give the one that it was encrypted with, by {ways}") from None

@@ -135,7 +135,7 @@ def check_zone(findings: Findings, clients: AwsClients, zone: str) -> str:
 
 def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:
     """Report unusable password files; all missing ones are one problem."""
-    decrypt = vault_decrypter(settings.vault_password_file)
+    decrypt = vault_decrypter()
     missing = []
     for user in users:
         path = password_file(settings.password_directory, user)

@@ -51,7 +51,6 @@ class Settings:
     allow_plain_http: bool = False
     apt_repository_url: str = ""
     apt_repository_key: str = ""
-    vault_password_file: str = ""
     address_service: str = ""
     dns_resolver: str = ""
 

@@ -18,6 +18,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords.phrase import composed
 
 from tests.support import ROOT
 
@@ -154,6 +155,36 @@ def test_a_password_comes_from_the_environment_or_the_first_line_of_a_file(tmp_p
     assert start.given_password({"JUPYTER_PASSWORD_FILE": str(file)}, 12) == PHRASE
     assert start.given_password({"JUPYTER_PASSWORD": PHRASE}, 12) == PHRASE
     assert start.given_password({}, 12) is None
+
+
+@pytest.mark.parametrize(
+    ("data", "fault"),
+    [
+        (b"$ANSIBLE_VAULT;1.1;AES256\n6162\n", "encrypted with ansible-vault.*ansible-vault view"),
+        (b"jupyter_password: !vault |\n    $ANSIBLE_VAULT;1.1;AES256\n    6162\n", "encrypted with ansible-vault"),
+        (b"# a comment\n$ANSIBLE_VAULT;1.1;AES256\n6162\n", "encrypted with ansible-vault"),
+        (b"\xef\xbb\xbf" + PHRASE.encode(), "byte-order mark"),
+        (PHRASE.encode("utf-16"), "no UTF-8 text"),
+        (PHRASE.encode() + b"\x0bmore", "cannot be seen"),
+        ("abc\u2028def-ghi-jkl".encode(), "cannot be seen"),
+    ],
+)
+def test_a_file_that_holds_no_phrase_is_refused_in_one_line(tmp_path: Path, data: bytes, fault: str) -> None:
+    file = tmp_path / "a.passwd"
+    file.write_bytes(data)
+    with pytest.raises(start.StartError, match=fault) as refused:
+        start.given_password({"JUPYTER_PASSWORD_FILE": str(file)}, 12)
+    assert "\n" not in str(refused.value) and PHRASE not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "typed", ["cafe\u0301-correct-horse", "\u0958\u0932\u092e-correct-e\u0301", "Ko\u0308ln am Rhein"]
+)
+def test_a_password_is_composed_as_on_a_machine(tmp_path: Path, typed: str) -> None:
+    file = tmp_path / "a.passwd"
+    file.write_text(typed)
+    assert start.given_password({"JUPYTER_PASSWORD_FILE": str(file)}, 12) == composed(typed) != typed
+    assert start.given_password({"JUPYTER_PASSWORD": typed}, 12) == composed(typed)
 
 
 def test_the_account_gets_the_numbers_of_the_folders_owner_and_is_the_first_with_them() -> None:
