@@ -92,7 +92,7 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
 def composed(text: str) -> str:
     """Return `text` with letters and marks composed as keyboards type them.
 
-    It is the function of this name in plugins/module_utils/passwords/phrase.py, which the image does not have.
+    It is the function of this name in plugins/module_utils/common/unicode_forms.py, which the image does not have.
     """
     pieces = itertools.groupby(text, key=lambda character: unicodedata.is_normalized("NFC", character))
     return "".join(

@@ -177,8 +177,22 @@ def _text_problem(value: object) -> str | None:
     if len(value) > TEXT_LIMIT:
         return f"too long by {len(value) - TEXT_LIMIT} characters (at most {TEXT_LIMIT})"
     # The stack's tags also go to the load balancer's parts, so they follow botocore's model of elbv2.
-    odd = next((one for one in value if not _fits_a_tag(one)), None)
-    return f"{odd!r} is not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are" if odd else None
+    odd = list(dict.fromkeys(one for one in value if not _fits_a_tag(one)))
+    if not odd:
+        return None
+    if all(_fits_a_tag(one) for one in unicodedata.normalize("NFC", value)):
+        return "its accents are characters of their own (decomposed Unicode), which no tag has: type it anew"
+    shown = listed([_named(one) for one in odd], 5)
+    return (
+        f"{shown} {'is' if len(odd) == 1 else 'are'} not allowed in a tag; letters, digits, blanks and {_TAG_SIGNS} are"
+    )
+
+
+def _named(sign: str) -> str:
+    """Return a character with its name where it would change the look of the quote before it."""
+    if sign.isprintable() and not unicodedata.category(sign).startswith("M"):
+        return repr(sign)
+    return f"U+{ord(sign):04X} ({unicodedata.name(sign, 'no character').lower()})"
 
 
 def _fits_a_tag(sign: str) -> bool:

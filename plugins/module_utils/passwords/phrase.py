@@ -6,9 +6,9 @@ Runs on the controller. Standard library only. No text of an error has the phras
 from __future__ import annotations
 
 import codecs
-import itertools
 import re
-import unicodedata
+
+from ..common.unicode_forms import composed
 
 _VAULT_MARK = b"$ANSIBLE_VAULT;"
 # What ansible-vault encrypt writes, or encrypt_string: a name and a tag before, and all lines indented.
@@ -58,15 +58,3 @@ def phrase_in(data: bytes) -> str:
             "has characters in its first line that cannot be seen (control characters, blanks at an end)"
         )
     return composed(first_line)
-
-
-def composed(text: str) -> str:
-    """Return `text` with base letters and marks composed as keyboards type them: e and an accent become é.
-
-    Unlike NFC alone this leaves characters that NFC itself takes apart or replaces, as U+0958 and U+FA19: keyboards
-    type them, and people who log in with them go on to.
-    """
-    pieces = itertools.groupby(text, key=lambda character: unicodedata.is_normalized("NFC", character))
-    return "".join(
-        unicodedata.normalize("NFC", "".join(piece)) if is_stable else "".join(piece) for is_stable, piece in pieces
-    )

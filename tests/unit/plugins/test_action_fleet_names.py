@@ -268,4 +268,4 @@ def test_what_a_roster_holds_stays_text(tmp_path: Path) -> None:
     (tmp_path / "class.csv").write_text("user,owner\nanna,a}} {\n", encoding="utf-8")
     result = play(tmp_path, "-e", "roster=class.csv", "--check")
     assert result.returncode != 0
-    assert "'}' is not allowed in a tag" in result.stdout
+    assert "'}', '{' are not allowed in a tag" in result.stdout

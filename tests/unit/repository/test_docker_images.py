@@ -18,7 +18,7 @@ from typing import Any
 import jinja2
 import pytest
 import yaml
-from ansible_collections.probcomp.stack.plugins.module_utils.passwords.phrase import composed
+from ansible_collections.probcomp.stack.plugins.module_utils.common.unicode_forms import composed
 
 from tests.support import ROOT
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.parsing.vault import VaultLib, VaultSecret
-from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files, phrase
+from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.endpoints import check_passwords
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.findings import Findings
 from ansible_collections.probcomp.stack.plugins.module_utils.preflight.request import Settings
@@ -108,15 +108,6 @@ def test_a_decomposed_phrase_is_the_one_that_a_keyboard_types(tmp_path: Path, ty
     for data in (decomposed.encode(), VAULT.encrypt(decomposed)):
         path.write_bytes(data)
         assert files.read_password(path, 5, decrypt=VAULT.decrypt) == typed
-
-
-@pytest.mark.parametrize(
-    "typed", ["\u0958\u0932\u092e-correct", "\ufa19\u8c37-correct-horse", "\u212bngstr\u00f6m", "👩‍💻"]
-)
-def test_a_character_that_keyboards_type_stays_what_it_is(typed: str) -> None:
-    assert unicodedata.normalize("NFC", typed) != typed or typed == "👩‍💻"
-    assert phrase.composed(typed) == typed
-    assert phrase.composed(typed + "e\u0301") == typed + "é"
 
 
 def test_every_module_decrypts_with_the_vault_passwords_of_the_run(tmp_path: Path) -> None:
