@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -136,7 +137,13 @@ def _words_problem(value: object, limit: int, line_breaks: bool) -> str | None:
     if len(value) > limit:
         return f"too long by {len(value) - limit} characters (at most {limit})"
     lines = value.split("\n") if line_breaks else [value]
-    return None if all(line.isprintable() for line in lines) else "has characters that cannot be printed"
+    odd = next((sign for line in lines for sign in line if not _is_printed(sign)), None)
+    return f"U+{ord(odd):04X} cannot be printed" if odd else None
+
+
+def _is_printed(sign: str) -> bool:
+    # Blanks of every width, and the joiners of Persian, Indian scripts and emoji.
+    return sign.isprintable() or unicodedata.category(sign) == "Zs" or sign in "\u200c\u200d"
 
 
 def _path_problem(value: object) -> str | None:

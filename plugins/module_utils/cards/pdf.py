@@ -20,7 +20,9 @@ from typing import Any
 import segno
 import typst
 
+from ..output.host_summary import listed
 from . import layout
+from .logo import read_logo
 
 _STANDARD = "a-2u"
 """PDF standard of the output, PDF/A-2u.
@@ -34,15 +36,11 @@ _MAIN = "main.typ"
 _ERROR = re.compile(
     r"^error: (?P<message>.+?)$(?:\n +┌─ (?P<place>[^\n]+))?(?P<rest>(?:\n(?!error: ).*)*)", re.MULTILINE
 )
+_STANDARD_PREFIX = re.compile(r"^PDF/A-\w+ error: |^panicked with: ")
+_NO_FONT = re.compile(r'the text "(.+)" could not be displayed')
 _HINT = re.compile(r"^ *= hint: (.+)$", re.MULTILINE)
 _MOST_ERRORS = 5
-_LARGEST_LOGO = 3_000_000
-"""Maximum size of a logo in bytes.
-
-A larger logo, on every page, is too much for a printer.
-"""
-
-
+_MOST_SIGNS = 10
 _LONGEST_PHRASE = 200
 """Maximum length of a pass phrase in characters.
 
@@ -93,7 +91,12 @@ def set_cards(cards: list[layout.Card], look: Look) -> tuple[bytes, list[str]]:
         pdf, warnings = _compiled(cards, look, fixed)
     except typst.TypstError as error:
         raise CardsError(_explanation(cards, look, fixed, error)) from None
-    return pdf, [f"{look.template}: {_masked(str(warning), cards)}" for warning in warnings]
+    return pdf, [f"{look.template}: {_masked(_warning(str(warning)), cards)}" for warning in warnings]
+
+
+def _warning(text: str) -> str:
+    """Return a warning of typst, with the setting that helps where a font is missing."""
+    return f"{text}: name a folder with it in cards_fonts" if text.startswith("unknown font") else text
 
 
 def qr_code(url: str) -> bytes:
@@ -119,13 +122,13 @@ def _read(look: Look) -> _Files:
     try:
         template = look.template.read_bytes()
         template.decode()
-        logo = look.logo.read_bytes() if look.logo else None
+        logo = read_logo(look.logo) if look.logo else None
     except OSError as error:
         raise CardsError(f"{error.filename} cannot be read: {error.strerror or error}") from None
     except UnicodeDecodeError:
         raise CardsError(f"{look.template} is not UTF-8 text") from None
-    if logo and len(logo) > _LARGEST_LOGO:
-        raise CardsError(f"{look.logo} has more than {_LARGEST_LOGO} bytes: make it smaller")
+    except ValueError as error:
+        raise CardsError(str(error)) from None
     return _Files(template, None if logo is None else list(logo))
 
 
@@ -211,11 +214,17 @@ def _lines(error: typst.TypstError, template: Path) -> list[str]:
 
     The place is file, line and column.
     """
-    lines = []
+    lines, unshown = [], []
     for found in _ERROR.finditer(error.diagnostic):
-        message = re.sub(r"^PDF/A-\w+ error: |^panicked with: ", "", found["message"])
+        if character := _NO_FONT.match(_STANDARD_PREFIX.sub("", found["message"]).replace("`", "")):
+            unshown.append(character[1])
+            continue
+        message = _STANDARD_PREFIX.sub("", found["message"])
         hints = "".join(f" ({hint})" for hint in _HINT.findall(found["rest"]))
         lines.append(f"{_place(found['place'], template)}: {message}{hints}")
+    if unshown:
+        signs = listed(list(dict.fromkeys(unshown)), _MOST_SIGNS)
+        lines.append(f"{template}: no font here shows {signs}: name a folder with a font that does in cards_fonts")
     lines = list(dict.fromkeys(lines)) or [f"{template}: {error.message}"]
     rest = len(lines) - _MOST_ERRORS
     return [*lines[:_MOST_ERRORS], f"and {rest} more errors"] if rest > 0 else lines

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.cards.layout import PER_PAGE, Card, pages
+from ansible_collections.probcomp.stack.plugins.module_utils.cards.layout import PER_PAGE, Card, pages, setting_problem
 from ansible_collections.probcomp.stack.plugins.module_utils.cards.pdf import CardsError, Look, set_cards
 
 from tests.support import ROOT
@@ -228,7 +228,8 @@ def test_a_letter_that_no_font_has_is_refused_by_user(tmp_path: Path) -> None:
     words = refused(cards, LOOK)
     assert words.startswith("the pass phrase of ws-2, ws-4 has a character that no font here can show")
     assert "漢" not in words and "😀" not in words
-    assert "could not be displayed" in refused(class_of(1), replace(LOOK, title="漢字"))
+    [line] = refused(class_of(1), replace(LOOK, title="漢字", text="字: ひ")).splitlines()
+    assert "no font here shows 漢, 字, ひ: name a folder" in line and line.endswith("cards_fonts")
 
 
 def test_what_does_not_fit_is_refused_by_user() -> None:
@@ -260,3 +261,20 @@ def test_a_template_reads_nothing_above_its_folder(tmp_path: Path) -> None:
 def test_warnings_of_typst_are_passed_on(tmp_path: Path) -> None:
     _pdf, warnings = set_cards(class_of(1), template(tmp_path, '#set text(font: "No Such Font")\nx'))
     assert len(warnings) == 1 and "no such font" in warnings[0].lower() and "template.typ" in warnings[0]
+    assert "cards_fonts" in warnings[0]
+
+
+@pytest.mark.parametrize(
+    "words", ["Cours\u00a0: lundi\u202f!", "Course\u3000Monday", "a\u2009b\u2003c", "\u0645\u06cc\u200c\u062e"]
+)
+def test_blanks_and_joiners_of_all_scripts_are_printed(words: str) -> None:
+    assert setting_problem("cards_title", words) is None and setting_problem("cards_text", f"{words}\n{words}") is None
+    set_cards(class_of(1), replace(LOOK, title=words, text=f"{words}\n{words}"))
+
+
+def test_arabic_words_are_set_from_right_to_left() -> None:
+    [page] = read(set_cards(class_of(1), replace(LOOK, title="Course", text="\u0645\u0631\u062d\u0628\u0627."))[0])
+    letters = [one for one in page.letters if "\u0600" <= one.text < "\u0700"]
+    stop = next(one for one in page.letters if one.text == "." and abs(one.bottom - letters[0].bottom) < 9)
+    assert stop.left < min(one.left for one in letters)
+    assert max(one.right for one in letters) > page.width / 2 > page.letters[0].left
