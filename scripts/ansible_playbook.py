@@ -1,21 +1,38 @@
 """Run ansible-playbook, and accept `-e base=ws low=1 high=40` without quotes.
 
 The last lines of .venv/bin/ansible-playbook, written by scripts/setup, run this script. Words name=value that follow
-the value of an -e get an -e each; every other argument reaches Ansible as it was typed. The script itself changes
-nothing.
+the value of an -e get an -e each; every other argument reaches Ansible as it was typed. Our own playbooks get our
+ansible.cfg from any folder, and a locale in which Ansible starts. The script itself changes nothing.
 """
 
 from __future__ import annotations
 
+import configparser
 import json
+import locale
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
+from pathlib import Path
 
 _NAME_AND_VALUE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 # An -e may follow letters of options that take no value, as in -Ce.
 _SHORT = re.compile(r"-[CDJKbkv]*e(.*)", re.DOTALL)
 _LONG = "--extra-vars"
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = {
+    "ANSIBLE_ACTION_PLUGINS": "plugins/action",
+    "ANSIBLE_CALLBACK_PLUGINS": "plugins/callback",
+    "ANSIBLE_CONNECTION_PLUGINS": "plugins/connection",
+    "ANSIBLE_DOC_FRAGMENT_PLUGINS": "plugins/doc_fragments",
+    "ANSIBLE_FILTER_PLUGINS": "plugins/filter",
+    "ANSIBLE_INVENTORY_PLUGINS": "plugins/inventory",
+    "ANSIBLE_LIBRARY": "plugins/modules",
+    "ANSIBLE_ROLES_PATH": "roles",
+}
+"""Variables that replace a setting of our ansible.cfg, and the folder that our commands need in each."""
+_LOCALES = ("C.UTF-8", "en_US.UTF-8")
 
 
 def joined(arguments: Sequence[str]) -> list[str]:
@@ -54,11 +71,81 @@ def _attached(word: str) -> str | None:
     return equals + value if len(name) > len("--") and _LONG.startswith(name) else None
 
 
+def obstacle(arguments: Sequence[str], environment: MutableMapping[str, str]) -> str | None:
+    """Return why our playbooks cannot run with `environment`, which gets our ansible.cfg.
+
+    Ansible itself looks for ansible.cfg in the working directory alone, and not where everybody may write, as in every
+    folder of Windows under WSL. Other playbooks are left to Ansible.
+    """
+    if not any(_is_ours(word) for word in arguments):
+        return None
+    given = {name: environment[name] for name in FOLDERS if name in environment}
+    foreign = [name for name, value in given.items() if not _holds(value, FOLDERS[name])]
+    if not _is_our_config(Path(environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))).expanduser()):
+        foreign.append("ANSIBLE_CONFIG")
+    sources = environment.get("ANSIBLE_INVENTORY", "").split(",")
+    is_chosen = any(word.startswith(("-i", "--inv")) for word in arguments)
+    if any(sources) and not is_chosen and not any(_has_our_variables(Path(source)) for source in sources):
+        foreign.append("ANSIBLE_INVENTORY")
+    if not foreign:
+        return None
+    return f"this shell has settings of another project: unset {' '.join(foreign)}; nothing was touched"
+
+
+def _is_ours(word: str) -> bool:
+    path = Path(word).absolute()
+    return path.suffix == ".yml" and path.is_file() and path.resolve().parent in (ROOT, ROOT / "playbooks")
+
+
+def _holds(value: str, folder: str, start: Path = Path()) -> bool:
+    """Return whether a list of paths has our folder; relative ones begin at `start`."""
+    wanted = (ROOT / folder).resolve()
+    return any((start / Path(path).expanduser()).resolve() == wanted for path in value.split(":") if path)
+
+
+def _has_our_variables(source: Path) -> bool:
+    """Return whether a file or folder of an inventory has our group_vars beside it."""
+    source = source.expanduser()
+    return source.exists() and ((source if source.is_dir() else source.parent) / "group_vars/users.yml").exists()
+
+
+def _is_our_config(path: Path) -> bool:
+    """Return whether a file of settings, or that of a folder, is ours or has our modules."""
+    path = path / "ansible.cfg" if path.is_dir() else path
+    if path.resolve() == ROOT / "ansible.cfg":
+        return True
+    settings = configparser.ConfigParser(interpolation=None, strict=False)
+    try:
+        settings.read(path, encoding="utf-8")
+    except (configparser.Error, UnicodeDecodeError):
+        return False
+    return _holds(settings.get("defaults", "library", fallback=""), "plugins/modules", path.parent)
+
+
+def use_utf8(environment: MutableMapping[str, str]) -> None:
+    """Give a process whose locale is C, or is not there, one with UTF-8, without which Ansible does not start."""
+    try:
+        if locale.setlocale(locale.LC_ALL, "") not in ("C", "POSIX"):
+            return
+    except locale.Error:
+        pass
+    for name in _LOCALES:
+        try:
+            locale.setlocale(locale.LC_ALL, name)
+        except locale.Error:
+            continue
+        environment["LC_ALL"] = name
+        return
+
+
 def main() -> None:
     """Run Ansible's own ansible-playbook with the arguments of this process.
 
     It ends with the exit status of ansible-playbook.
     """
+    use_utf8(os.environ)
+    if problem := obstacle(sys.argv[1:], os.environ):
+        sys.exit(f"ansible-playbook: {problem}")
     # The import is here because the tests of `joined` need no Ansible.
     from ansible.cli.playbook import main as ansible_playbook
 

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import ansible_playbook
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.pinned_options import pinned_options, quoted_path
@@ -173,7 +174,12 @@ def told(user: str | None) -> dict[str, dict[str, str]]:
             raise Refused(str(error)) from None
     caller = os.open(".", os.O_RDONLY)
     try:
-        os.chdir(ROOT)  # Ansible, imported below, reads ansible.cfg of this directory only once.
+        os.chdir(ROOT)
+        # Ansible, imported below, reads these once. It takes no ansible.cfg of a directory where everybody may write.
+        os.environ["ANSIBLE_CONFIG"] = str(ROOT / "ansible.cfg")
+        for name in ansible_playbook.FOLDERS:
+            os.environ.pop(name, None)
+        ansible_playbook.use_utf8(os.environ)
         return _told(user)
     finally:
         os.fchdir(caller)

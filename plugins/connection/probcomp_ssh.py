@@ -144,6 +144,8 @@ class Connection(SSHConnection):
         options = pinned_options.pinned_options(names.ssh_name(user, self.get_option("zone")), str(pin_file))
         if key_file:
             options["IdentitiesOnly"] = "yes"
+            # Core quotes the path for ssh, which takes a percent sign for the begin of a token.
+            self.set_option("private_key_file", key_file.replace("%", "%%"))
         arguments = shlex.join(pinned_options.option_arguments(options))
         kept = "\0".join([host, str(self.get_option("port")), account, key_file, _content(pin_file)])
         digest = hashlib.sha256(kept.encode("utf-8", "surrogateescape")).hexdigest()[:_DIGEST_LENGTH]

@@ -149,6 +149,7 @@ def test_nothing_undoes_the_pin(world: World, words: tuple[str, ...], environmen
     ("words", "variables", "name", "value"),
     [
         (("-e", "private_key_file=/keys/b"), {}, "identityfile", "/keys/b"),
+        (("-e", """{"private_key_file": "/it's 100% mine/b"}"""), {}, "identityfile", "/it's 100%% mine/b"),
         pytest.param(("-e", "admin_user=admin"), {}, "user", "admin", marks=pytest.mark.long),
         pytest.param((), {"probcomp_admin_user": "admin"}, "user", "admin", marks=pytest.mark.long),
         (("-e", "ansible_user=root"), {"probcomp_admin_user": "admin"}, "user", "root"),

@@ -147,6 +147,18 @@ def test_values_are_strings_templated_as_ever_and_the_last_one_counts(tmp_path: 
     assert json.loads((tmp_path / "out").read_text()) == [2, 2, "007", "y"]
 
 
+def test_our_playbooks_run_from_any_folder_and_in_any_locale(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "inventory").mkdir()
+    (tmp_path / "inventory/hosts.yml").write_text("all: {children: {users: {}}}\n")
+    (tmp_path / "inventory/group_vars").symlink_to(ROOT / "group_vars")
+    given = ["-i", "inventory", ROOT / "create_passwords.yml", "-e", "zone=example.org", f"state_dir={tmp_path}"]
+    for user, name in (("ws-1", "C"), ("ws-2", "xx_YY.UTF-8"), ("ws-3", "C.UTF-8")):
+        done = run(PROGRAMS / "ansible-playbook", *given, f"user={user}", cwd=tmp_path, LC_ALL=name)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert len(list((tmp_path / "jupyter-passwords").glob("ws-[123].passwd"))) == 3
+
+
 @pytest.mark.parametrize("typed", ["low=1", "x.yml low=1", "-e base=ws x.yml low=1", "x.yml -e base=ws -v low=1"])
 def test_mistakes_are_answered_as_by_ansible(tmp_path: Path, typed: str) -> None:
     (tmp_path / "x.yml").write_text("[]")

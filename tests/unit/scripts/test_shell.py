@@ -52,6 +52,16 @@ def test_login_hands_on_command_input_and_exit_status(world: ScriptWorld) -> Non
     assert (said["User"], said["Port"], said["IdentityFile"]) == ("admin", "22", f'"{world.folder}/key"')
 
 
+def test_login_ignores_another_projects_settings_and_the_locale_c(world: ScriptWorld) -> None:
+    foreign = {
+        "ANSIBLE_CONFIG": "/elsewhere/ansible.cfg",
+        "ANSIBLE_FILTER_PLUGINS": "/elsewhere",
+        "LC_ALL": "C",
+    }
+    done = world.run("login", "alice", "exit 3", **foreign, ANSIBLE_INVENTORY_PLUGINS="/elsewhere", ANSIBLE_LIBRARY="")
+    assert (done.returncode, done.stdout, done.stderr) == (3, "", "")
+
+
 def test_login_takes_the_zone_with_its_dot_and_in_upper_case(world: ScriptWorld) -> None:
     world.hosts["alice"]["zone"] = "Example.ORG."
     assert world.run("login", "alice", "exit 0").returncode == 0
