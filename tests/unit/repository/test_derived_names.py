@@ -111,3 +111,20 @@ def test_every_task_is_told_the_one_stack_domain(evaluate: Evaluate) -> None:
     for zone in ("example.org", "example.org.", "Example.org", "EXAMPLE.ORG."):
         wrong = {file for file, value in found if evaluate(value, zone=zone) != "stack.example.org"}
         assert not wrong, zone
+
+
+@pytest.mark.parametrize(
+    ("seen", "is_new"),
+    [
+        ({"preflight": {"machines": {"alice": {"exists": False}}}}, True),
+        ({"preflight": {"machines": {"alice": {"exists": True}}}}, False),
+        # Where no preflight looked, nothing says that the machine was just made.
+        ({"preflight": {"machines": {}}}, False),
+        ({}, False),
+    ],
+)
+def test_only_a_machine_made_by_this_run_is_believed_as_new(
+    evaluate: Evaluate, seen: dict[str, Any], is_new: bool
+) -> None:
+    found = evaluate("{{ pinned_machine.is_new }}", zone="example.org", state_dir="/state", **seen)
+    assert found is is_new

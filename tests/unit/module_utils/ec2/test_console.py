@@ -27,6 +27,14 @@ STRANGE_LINE = next(line.strip() for line in REAL.splitlines() if line.startswit
 FINGERPRINT, OTHER_FINGERPRINT = (
     next(line.split("SHA256:")[1][:43] for line in text.splitlines() if "(ED25519)" in line) for text in (WHOLE, REAL)
 )
+FINGERPRINT_LINE = next(line for line in WHOLE.splitlines() if FINGERPRINT in line)
+NO_FINGERPRINTS = [
+    "sshd: 7 SHA256:{} root@ip (ED25519)",
+    "SHA256:{} root@ip (ED25519)",
+    "256 SHA256:{} a key of somebody (ED25519)",
+    "256 SHA256:{} root@ip (ED25519) was seen",
+]
+"""Lines that hold a fingerprint, and not as ssh-keygen writes it."""
 KERNEL = "[   12.345678] random: crng init done\n"
 MESSAGES = {
     "kernel": KERNEL,
@@ -141,11 +149,12 @@ def test_what_is_cut_anywhere_is_never_forged() -> None:
         (WHOLE.replace("(ED25519)", f"(ED{KERNEL}25519)"), ALL),
         (WHOLE.replace(FINGERPRINT, FINGERPRINT[:20]), ALL),
         (WHOLE.replace("root@ip-10-20-0-5 (", "no comment ("), ALL),
+        *((WHOLE.replace(FINGERPRINT_LINE, line.format(OTHER_FINGERPRINT)), ALL) for line in NO_FINGERPRINTS),
         # Another key's fingerprint outside of a block, as ssh-keygen shows it in user data.
         (f"256 SHA256:{OTHER_FINGERPRINT} deploy (ED25519)\n{WHOLE}", ALL),
         (f"{WHOLE}github.com {STRANGE_LINE}\n", ALL),
     ],
-    ids=range(13),
+    ids=range(17),
 )
 def test_other_damage(text: str, expected: list[str]) -> None:
     assert kinds(text) == expected
@@ -156,13 +165,17 @@ def test_other_damage(text: str, expected: list[str]) -> None:
     [
         ([TORN_KEY.replace(FINGERPRINT, OTHER_FINGERPRINT), WHOLE], "2 different blocks of host key fingerprints"),
         ([WHOLE.replace(FINGERPRINT, OTHER_FINGERPRINT)], "do not fit its host keys: ssh-ed25519"),
+        (
+            [WHOLE.replace(FINGERPRINT_LINE, f"256 SHA256:{OTHER_FINGERPRINT} no comment (ED25519)")],
+            "do not fit its host keys: ssh-ed25519",
+        ),
         ([WHOLE.replace(ED25519_LINE, STRANGE_LINE)], "do not fit its host keys: ssh-ed25519"),
         ([WHOLE, f"{BEGIN}{STRANGE_LINE}\n{END}"], "2 different blocks of host keys"),
         ([TORN_END + f"{BEGIN}{STRANGE_LINE}\n{END}"], "2 different blocks of host keys"),
         ([f"{BEGIN}{ED25519_LINE}\n{STRANGE_LINE}\n{END}"], "two host keys of one type"),
         ([WHOLE, REAL], "2 different blocks"),
     ],
-    ids=range(7),
+    ids=range(8),
 )
 def test_a_whole_key_or_fingerprint_that_differs_is_a_forgery(outputs: list[str], says: str) -> None:
     with pytest.raises(ForgedKeys, match=says):

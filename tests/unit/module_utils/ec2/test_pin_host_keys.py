@@ -170,6 +170,9 @@ def test_errors_are_of_one_machine_or_of_all(pin_all: Callable[..., dict[str, An
     assert (result["alice"]["status"], result["bob"]["status"]) == ("failed", "pinned")
     new = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound"), keys_block(ED25519)])
     assert pin_all(new, carol=FIRST)["carol"]["status"] == "pinned"
+    never = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound")])
+    reason = pin_all(never, timeout=1200, dan=FIRST)["dan"]["reason"]
+    assert "InvalidInstanceID.NotFound" in reason and len(never.requests) < 30, "given up after a minute"
     expired = FakeEc2(i_00000000000000001=[client_error("ExpiredToken")], i_00000000000000002=[""])
     result = pin_all(expired, dora=FIRST, emil=SECOND)
     assert {item["status"] for item in result.values()} == {"failed"}
