@@ -51,6 +51,7 @@ def test_shown(value: object, limit: int) -> None:
 
 
 @given(ANY_TEXT)
+@example("+  +")
 def test_file_names(name: str) -> None:
     line = results.file_name(name)
     assert_line(line, 820)

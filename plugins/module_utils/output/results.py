@@ -63,7 +63,8 @@ def message(value: object) -> str:
 def file_name(value: object) -> str:
     """Return a file name in printable form, quoted if it has unusual characters."""
     name = raw_text(value)
-    is_plain = name == name.strip() and name.isprintable() and _PLAIN_NAME.fullmatch(name)
+    # A line has single blanks: what it would show of another name belongs to two files.
+    is_plain = name == " ".join(name.split()) and name.isprintable() and _PLAIN_NAME.fullmatch(name)
     return one_line(name, _NAME_LENGTH) if is_plain else shown(name, _NAME_LENGTH)
 
 
