@@ -60,6 +60,7 @@ def keys_of(output: str) -> list[str]:
 
 @given(CONSOLES)
 @example(f"{_fingerprints(TRUE)}{TRUE} root@ip\r\n")
+@example(f"{ECDSA}\n{_block(TRUE)}")
 def test_any_console(output: str) -> None:
     found = keys_of(output)
     assert set(found) <= {TRUE, FORGED, ECDSA}, "a key that no line held"

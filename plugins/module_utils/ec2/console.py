@@ -134,7 +134,8 @@ def _prints(output: str) -> Iterator[_Print]:
                 yield one
                 one = _Print()
             in_fingerprints, in_keys = marker is Marker.BEGIN_FINGERPRINTS, marker is Marker.BEGIN_KEYS
-            one.begun = in_keys
+            # What stood before the block is a key of this machine only beside its fingerprint.
+            one.begun, one.keys = in_keys, one.confirmed()
         elif marker is Marker.END_FINGERPRINTS:
             in_fingerprints = False
         elif marker is Marker.END_KEYS:

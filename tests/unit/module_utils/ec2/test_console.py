@@ -153,8 +153,9 @@ def test_what_is_cut_anywhere_is_never_forged() -> None:
         # Another key's fingerprint outside of a block, as ssh-keygen shows it in user data.
         (f"256 SHA256:{OTHER_FINGERPRINT} deploy (ED25519)\n{WHOLE}", ALL),
         (f"{WHOLE}github.com {STRANGE_LINE}\n", ALL),
+        (f"github.com {STRANGE_LINE}\n{WHOLE[WHOLE.index(BEGIN) :]}", ALL),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_other_damage(text: str, expected: list[str]) -> None:
     assert kinds(text) == expected
