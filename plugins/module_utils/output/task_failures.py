@@ -33,6 +33,10 @@ _FAILURE_HINTS = (
         "something else installs packages there: wait for it, or give it longer "
         "(apt_probcomp_lock_timeout, jupyter_lock_timeout)",
     ),
+    (
+        r"No space left on device|enough free space|Disk quota exceeded",
+        "that disk is full: make room there (df -h; on the machine by scripts/login), and try again",
+    ),
     (r"Held packages were changed", "apt-mark showhold names them on the machine, apt-mark unhold lets them go"),
     (
         r"GPG error|is not signed|NO_PUBKEY|Clearsigned file",

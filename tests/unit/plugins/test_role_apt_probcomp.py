@@ -1,4 +1,4 @@
-"""What the role apt_probcomp refuses before a machine does anything."""
+"""What the role apt_probcomp refuses before a machine does anything, and how it says why apt-get failed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
+import yaml
 
 from tests.support import ROOT
 
@@ -49,3 +51,43 @@ def test_a_key_that_could_be_replaced_on_the_way_is_refused(
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode != 0) == is_refused, done.stdout + done.stderr
     assert ("is an address of plain http" in " ".join((done.stdout + done.stderr).split())) == is_refused
+
+
+def read_repository(tmp_path: Path, apt_get: str, mode: int) -> subprocess.CompletedProcess[str]:
+    """Run the script of the task "Read the repository" with a program of the test's own as apt-get."""
+    tasks = yaml.safe_load((ROOT / "roles/apt_probcomp/tasks/install.yml").read_text())
+    (script,) = (task["ansible.builtin.shell"] for task in tasks if task["name"] == "Read the repository")
+    variables = {"__apt_probcomp_note": tmp_path / "note", "__apt_probcomp_source": tmp_path / "source"}
+    script = jinja2.Template(script).render({**variables, "__apt_probcomp_newer": "true"})
+    for program in ("sed", "tail", "mkdir", "dirname", "find", "sha256sum", "mv"):
+        (tmp_path / program).symlink_to(f"/usr/bin/{program}")
+    if apt_get:
+        (tmp_path / "apt-get").write_text(f"#!/bin/sh\n{apt_get}\n")
+        (tmp_path / "apt-get").chmod(mode)
+    return subprocess.run(
+        ["/bin/sh", "-c", script], env={"PATH": str(tmp_path)}, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("apt_get", "mode", "says"),
+    [
+        ("", 0o755, "apt-get ended with status 127 and no reason but: "),
+        ("exit 0", 0o644, "apt-get ended with status 12"),
+        ("kill -9 $$", 0o755, "apt-get ended with status 137 and no reason; "),
+        ("echo x86: cannot execute >&2; exit 8", 0o755, "no reason but: x86: cannot execute; "),
+        ("printf 'Reading\\nE: no disk\\nE: more\\n' >&2; exit 100", 0o755, "no disk"),
+    ],
+    ids=["missing", "not executable", "killed", "other words", "its own words"],
+)
+def test_why_apt_get_failed_is_one_line(tmp_path: Path, apt_get: str, mode: int, says: str) -> None:
+    done = read_repository(tmp_path, apt_get, mode)
+    # The shell itself may say that a program was killed. What is shown of a failed script is its last line.
+    line = done.stderr.splitlines()[-1]
+    assert done.returncode == 1 and says in line and not (tmp_path / "note").exists(), line
+    assert ("sudo apt-get update" in line) == (says != "no disk")
+
+
+def test_apt_get_that_succeeds_is_noted(tmp_path: Path) -> None:
+    done = read_repository(tmp_path, "exit 0", 0o755)
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "note").exists()

@@ -33,3 +33,18 @@ def test_a_huge_message_costs_no_minutes() -> None:
     start = time.monotonic()
     (line,) = failure_lines({"msg": "\u202ex" * 30_000_000}, "T")
     assert line.startswith("xxx") and len(line) < 600 and time.monotonic() - start < 5
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {"msg": "writing /home/jupyter/.jupyter/a.json failed: No space left on device"},
+        {"msg": "'/usr/bin/apt-get -y install 'a'' failed: E: You don't have enough free space in /var/cache/apt.\n"},
+        {"msg": "non-zero return code", "rc": 1, "stderr": "mktemp: failed: No space left on device\n"},
+        {"msg": "writing /home/jupyter/a failed: Disk quota exceeded"},
+    ],
+)
+def test_a_full_disk_has_its_advice(result: dict[str, object]) -> None:
+    (line,) = failure_lines(result, "T")
+    assert line.endswith("; that disk is full: make room there (df -h; on the machine by scripts/login), and try again")
+    assert not line.startswith("'/usr/bin")
