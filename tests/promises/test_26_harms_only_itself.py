@@ -7,7 +7,9 @@ fault once; every command under every fault is marked long, and prints a table.
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -80,6 +82,10 @@ COMMANDS = {
     "stack_start": Command("-l {who} stack_start.yml -e check_wait=5", unharmed=("full",), seconds=_CHECK + 60),
     "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
 }
+"""The menu but for what talks to no machine (create_passwords, fleet_plan, url_cards, stack_list, burn_rate,
+publish_content, share_logs, network_delete) and what is the same playbook for one (stack_create, stack_delete)."""
+ROWS = (*((name,) for name in COMMANDS if name not in ("stack_stop", "stack_start")), ("stack_stop", "stack_start"))
+"""Commands that are run one after the other within one fault."""
 # In `make test` each fault meets a command of another kind.
 SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "fleet_create", "full": "set_password"}
 
@@ -91,6 +97,7 @@ class Row:
     fault: str
     command: str
     seconds: float
+    limit: float
     memory: int
     result: Result
     others: str
@@ -98,7 +105,7 @@ class Row:
 
     def __str__(self) -> str:
         return (
-            f"{self.fault:6} {self.command:16} {self.seconds:6.1f} s {self.memory >> 20:4d} MB"
+            f"{self.fault:6} {self.command:16} {self.seconds:6.1f} of {self.limit:3.0f} s {self.memory >> 20:4d} MB"
             f"  others: {self.others:8} {self.named}"
         )
 
@@ -111,12 +118,19 @@ def measured(workshop: Workshop, command: str, limit: float) -> tuple[Result, fl
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         peak = MemoryPeak(process.pid)
+        # Beyond the limit it is ended as by Ctrl-C, so that it says where it was.
+        late = threading.Timer(limit, process.send_signal, [signal.SIGINT])
+        late.start()
         try:
-            text, _ = process.communicate(timeout=limit)
+            text, _ = process.communicate(timeout=limit + 60)
         finally:
+            late.cancel()
             process.kill()
             peak.stop()
-    return Result(process.returncode, text), time.monotonic() - start, peak.bytes
+    seconds = time.monotonic() - start
+    with workshop.transcript("harms-only-itself").open("a") as file:
+        file.write(f"\n$ {command}\n{text}[exit status {process.returncode} after {seconds:.1f} s]\n")
+    return Result(process.returncode, text), seconds, peak.bytes
 
 
 def run(workshop: Workshop, users: list[str], fault: str, name: str) -> Row:
@@ -129,12 +143,13 @@ def run(workshop: Workshop, users: list[str], fault: str, name: str) -> Row:
             workshop.on_machine(user, f"{command.undo} {'|| true' if user == HOSTILE else ''}")
         workshop.on_machine(HOSTILE, f"exec 2>/dev/null; {FILL_AGAIN}")
     arguments = command.arguments.format(who=",".join(users), fault=fault)
-    limit = f"-e probcomp_answer_timeout={command.answer}" if fault == "hang" else ""
-    played = f"ansible-playbook {arguments} {limit}"
-    result, seconds, memory = measured(workshop, played, max(command.seconds, command.answer) + OWN_SECONDS)
+    setting = f"-e probcomp_answer_timeout={command.answer}" if fault == "hang" else ""
+    limit = max(command.seconds, command.answer) + OWN_SECONDS
+    result, seconds, memory = measured(workshop, f"ansible-playbook {arguments} {setting}", limit)
     failed = set(re.findall(r"^(?:FAILED|UNREACHABLE) ([\w-]+)", result.text, re.MULTILINE))
     state = "stopped" if name == "stack_stop" else "running"
     machines = workshop.machines()
+    assert HOSTILE in machines or result.status == 0, result.text
     # A full machine that is not named must have done its work, too.
     for user in users if fault == "full" and result.status == 0 else others:
         if name == "stack_delete" and user in ("ws-3", "ws-4"):
@@ -143,29 +158,42 @@ def run(workshop: Workshop, users: list[str], fault: str, name: str) -> Row:
         assert machines[user]["State"]["Name"] == state, f"{user}\n{result.text}"
         if state == "running":
             workshop.on_machine(user, command.proof)
-    line = re.search(rf"^(?:FAILED|UNREACHABLE) {HOSTILE}:? .*$", result.text, re.MULTILINE)
-    named = line.group() if line else "not named" if result.status else "done"
-    return Row(fault, name, seconds, memory, result, "done" if not failed - {HOSTILE} else "FAILED", named)
+    others_result = "done" if not failed - {HOSTILE} else "FAILED"
+    return Row(fault, name, seconds, limit, memory, result, others_result, named(result, HOSTILE))
+
+
+def named(result: Result, user: str) -> str:
+    """Return the line that names the machine of `user`."""
+    line = re.search(rf"^(?:FAILED|UNREACHABLE) {user}:? .*$", result.text, re.MULTILINE)
+    return line.group() if line else "not named" if result.status else "done"
 
 
 def judge(row: Row) -> None:
     """Fail unless the machine of this run harmed only itself."""
     text = f"{row}\n{row.result.text[-6000:]}"
-    assert row.others == "done", text
+    assert row.seconds < row.limit and row.others == "done", text
     assert row.memory < MOST_MEMORY, text
+    command = COMMANDS.get(row.command)
     assert row.named != "not named" and (
-        row.named != "done" or row.fault in ("lie", "full") or row.fault in COMMANDS[row.command].unharmed
+        row.named != "done" or row.fault in ("lie", "full") or (command and row.fault in command.unharmed)
     ), text
     assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
     assert "Traceback" not in row.result.text, text
+
+
+def make_all(workshop: Workshop, users: list[str]) -> None:
+    """Make the machines that are missing, and what is missing on the others."""
+    workshop.succeed(f"ansible-playbook fleet_create.yml -e users={','.join(users)}", timeout=2400)
 
 
 @pytest.fixture(scope="module")
 def four(workshop: Workshop) -> Iterator[list[str]]:
     """Make a fourth machine; delete it afterwards."""
     workshop.succeed("ansible-playbook create_passwords.yml -e user=ws-4")
-    workshop.succeed("ansible-playbook fleet_create.yml -e users=ws-1,ws-2,ws-3,ws-4", timeout=2400)
-    yield ["ws-1", "ws-2", "ws-3", "ws-4"]
+    users = ["ws-1", "ws-2", "ws-3", "ws-4"]
+    make_all(workshop, users)
+    yield users
+    make_all(workshop, users)
     workshop.succeed("ansible-playbook stack_delete.yml -e user=ws-4 -e backup=false -e confirm=yes")
     workshop.password_file("ws-4").unlink(missing_ok=True)
 
@@ -179,13 +207,41 @@ def test_a_machine_harms_only_itself(workshop: Workshop, fault: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("names", ROWS, ids="+".join)
 @pytest.mark.parametrize("fault", FAULTS)
-def test_every_command(workshop: Workshop, four: list[str], fault: str) -> None:
+def test_every_command(workshop: Workshop, four: list[str], fault: str, names: tuple[str, ...]) -> None:
     rows = []
     with machine_fault(workshop, HOSTILE, fault):
-        for name in COMMANDS:
+        for name in names:
             rows.append(run(workshop, four, fault, name))
-            print(rows[-1], flush=True)
+            print(f"\n{rows[-1]}", flush=True)
+    if "stack_delete" in names:
+        make_all(workshop, four)
     for row in rows:
         judge(row)
-    workshop.succeed(f"ansible-playbook fleet_create.yml -e users={','.join(four)}")
+
+
+@pytest.fixture(scope="module")
+def half_baked(workshop: Workshop) -> Iterator[str]:
+    """Provide the machine of a bake that failed after packages and Jupyter were installed; remove it afterwards."""
+    half = workshop.play(f"ami_bake.yml -e content_checksum=sha256:{'0' * 64}")
+    assert half.status and "FAILED ami-bake: content: " in half.text, half.text
+    yield "ami-bake"
+    workshop.succeed("ansible-playbook ami_bake.yml -e cancel=yes")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_bake_of_a_hostile_machine(workshop: Workshop, half_baked: str, fault: str) -> None:
+    before = {user: machine["InstanceId"] for user, machine in workshop.machines().items()}
+    setting = f"-e probcomp_answer_timeout={ANSWER}" if fault == "hang" else ""
+    limit = ANSWER + OWN_SECONDS
+    with machine_fault(workshop, half_baked, fault):
+        result, seconds, memory = measured(workshop, f"ansible-playbook ami_bake.yml {setting}", limit)
+    assert {user: machine["InstanceId"] for user, machine in workshop.machines().items()} == before
+    for user in before.keys() - {half_baked}:
+        workshop.on_machine(user, "systemctl is-active jupyter")
+    row = Row(fault, "ami_bake", seconds, limit, memory, result, "done", named(result, half_baked))
+    print(f"\n{row}", flush=True)
+    assert result.status, f"{row}\n{result.text}"
+    judge(row)

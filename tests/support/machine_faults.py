@@ -16,8 +16,10 @@ FORGED = "40 machines: 40 ok, 0 changed, 0 failed"
 
 _HANG = "#!/bin/sh\nexec sleep 3000\n"
 _FLOOD = "#!/bin/sh\nhead -c 300000000 /dev/zero | tr '\\0' x >&2 &\nhead -c 300000000 /dev/zero | tr '\\0' '['\nwait\n"
-# Each folder becomes a disk with its content and without any room.
+# Each folder becomes a disk with its content and without any room, now and after every start of the machine.
 _FILL = r"""
+cat >/usr/local/sbin/probcomp-full <<'FILL'
+#!/bin/sh
 for folder in /home/jupyter /var/lib/probcomp /var/cache/apt /tmp /var/tmp /etc/jupyter /opt/jupyter/share; do
   test -d "$folder" || continue
   set -- $(stat -c '%a %u:%g' "$folder")
@@ -27,6 +29,20 @@ for folder in /home/jupyter /var/lib/probcomp /var/cache/apt /tmp /var/tmp /etc/
   chmod "$1" "$folder"; chown "$2" "$folder"
   cat /dev/zero >"$folder/.full" 2>/dev/null || true
 done
+FILL
+chmod 755 /usr/local/sbin/probcomp-full
+cat >/etc/systemd/system/probcomp-full.service <<'UNIT'
+[Unit]
+Before=jupyter.service ssh.service
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/usr/local/sbin/probcomp-full
+[Install]
+WantedBy=multi-user.target
+UNIT
+systemctl daemon-reload
+systemctl enable --quiet --now probcomp-full
 """
 FILL_AGAIN = r"""
 awk '$1 == "full" {print $2}' /proc/mounts | while read -r folder; do
@@ -34,7 +50,11 @@ awk '$1 == "full" {print $2}' /proc/mounts | while read -r folder; do
 done
 """
 """Takes the room that a removed file left on a full machine."""
-_LIFT = "awk '$1 == \"full\" {print $2}' /proc/mounts | xargs -r umount -l; systemctl restart jupyter"
+_EMPTY = r"""
+systemctl disable --quiet --now probcomp-full
+awk '$1 == "full" {print $2}' /proc/mounts | xargs -r umount -l
+"""
+_RESTART = "systemctl reset-failed jupyter; systemctl restart --no-block jupyter"
 
 
 def _lies() -> str:
@@ -81,14 +101,16 @@ def programs(workshop: Workshop, user: str, text: str) -> Iterator[None]:
 @contextmanager
 def machine_fault(workshop: Workshop, user: str, name: str) -> Iterator[None]:
     """Have the machine of `user` hang, flood, lie, or be full within the block."""
-    if name == "full":
-        workshop.on_machine(user, _FILL)
+    with ExitStack() as stack:
+        if name == "full":
+            workshop.on_machine(user, _FILL)
+        else:
+            stack.enter_context(programs(workshop, user, {"hang": _HANG, "flood": _FLOOD, "lie": _lies()}[name]))
         try:
             yield
         finally:
-            # Its home can be saved, so a deletion goes on.
+            # Its home can be saved from a full disk, so a deletion goes on.
             if user in workshop.machines():
-                workshop.on_machine(user, _LIFT)
-    else:
-        with programs(workshop, user, {"hang": _HANG, "flood": _FLOOD, "lie": _lies()}[name]):
-            yield
+                stack.close()
+                workshop.on_machine(user, f"{_EMPTY if name == 'full' else ''}\n{_RESTART}")
+            stack.pop_all()
