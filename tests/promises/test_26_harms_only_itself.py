@@ -79,7 +79,7 @@ COMMANDS = {
     "grab_content": Command("-l {who} grab_content.yml", f"rm -f {_CONTENT}", f"test -f {_CONTENT}"),
     "marco_install": Command("-l {who} marco_install.yml", f"rm -f {_MARCO}", f"test -f {_MARCO}"),
     "stack_stop": Command("-l {who} stack_stop.yml", unharmed=FAULTS),
-    "stack_start": Command("-l {who} stack_start.yml -e check_wait=5", unharmed=("full",), seconds=_CHECK + 60),
+    "stack_start": Command("-l {who} stack_start.yml -e check_wait=60", unharmed=("full",), seconds=_CHECK + 60),
     "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
 }
 """The menu but for what talks to no machine (create_passwords, fleet_plan, url_cards, stack_list, burn_rate,
