@@ -91,7 +91,7 @@ class Machines:
             mem_limit=self._memory or None,
             log_config=LogConfig(type=LogConfig.types.JSON, config={"max-size": "1m", "max-file": "1"}),
         )
-        container.put_archive("/", first_boot.archive(seed))
+        container.put_archive("/", first_boot.archive(seed, hostname))
         self._machines[seed.instance_id] = Machine(seed.instance_id, container, private_address)
 
     def start(self, instance_id: str) -> None:

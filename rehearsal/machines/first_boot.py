@@ -1,10 +1,12 @@
 """Prepare a machine's first boot, as cloud-init does it.
 
 It sets host keys, administrator, user data and console messages. As cloud-init does, it replaces the image's host keys
-and adds to its authorized keys. It cleans nothing else: whoever makes an image of a machine has to.
+and adds to its authorized keys. It cleans nothing else: whoever makes an image of a machine has to. An image that has
+cloud-init boots by it, and gets the same from a seed (NoCloud).
 """
 
 import io
+import json
 import tarfile
 import time
 from dataclasses import dataclass
@@ -14,13 +16,9 @@ _SCRIPT = r"""#!/bin/sh
 set -eu
 admin=$(cat /var/lib/cloud/seed/admin)
 rm -f /etc/ssh/ssh_host_*
-ssh-keygen -q -A
-
-# The engine mounts files of its own over these two and writes them anew at each start: a machine has them on its disk.
-for file in hostname hosts; do
-    text=$(cat "/etc/$file")
-    umount "/etc/$file"
-    printf '%s\n' "$text" >"/etc/$file"
+for type in rsa dsa ecdsa ed25519; do
+    # Like cloud-init's, this makes every type that the system's OpenSSH has; newer ones have no DSA.
+    ssh-keygen -q -t "$type" -N '' -f "/etc/ssh/ssh_host_${type}_key" 2>/dev/null || true
 done
 
 id "$admin" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash --groups adm,sudo "$admin"
@@ -41,7 +39,7 @@ now=$(date '+%b %e %T')
 rule=$(printf '#%.0s' $(seq 61))
 block=$(printf '%s\n' "$rule" '-----BEGIN SSH HOST KEY FINGERPRINTS-----' "$fingerprints" \
     '-----END SSH HOST KEY FINGERPRINTS-----' "$rule" | sed "s/^/<14>$now cloud-init: /")
-keys=$(cat /etc/ssh/ssh_host_*_key.pub)
+keys=$(grep -hv '^ssh-dss ' /etc/ssh/ssh_host_*_key.pub)
 printf '%s\n' "$block" >/dev/console
 printf '%s\n' "-----BEGIN SSH HOST KEY KEYS-----
 $keys
@@ -50,13 +48,26 @@ mkdir -p /var/lib/cloud/instance
 touch /var/lib/cloud/instance/boot-finished "$1"
 """
 
+_OWN_FILES_SCRIPT = r"""#!/bin/sh
+# Runs at each boot. The engine mounts files of its own over these two, and writes them anew at each start: a machine
+# has them on its disk.
+set -eu
+for file in hostname hosts; do
+    text=$(cat "/etc/$file")
+    umount "/etc/$file"
+    [ -e "$1" ] || printf '%s\n' "$text" >"/etc/$file"
+done
+hostname --file /etc/hostname
+"""
+
 _UNIT = """[Unit]
 Description=First boot of {instance_id}
 DefaultDependencies=no
-After=local-fs.target systemd-sysusers.service
+After=local-fs.target systemd-sysusers.service rehearsal-own-files.service
 Before=ssh-host-keys.service ssh.service ssh.socket
 Wants=local-fs.target
 ConditionPathExists=!{mark}
+ConditionPathExists=!/usr/bin/cloud-init
 
 [Service]
 Type=oneshot
@@ -67,18 +78,16 @@ ExecStart=/usr/local/lib/rehearsal/first-boot {mark}
 WantedBy=multi-user.target
 """
 
-_LATER_BOOTS_UNIT = """[Unit]
+_OWN_FILES_UNIT = """[Unit]
 Description=Name of this machine, as on its disk
 DefaultDependencies=no
 After=local-fs.target
-Before=rehearsal-first-boot.service ssh.service ssh.socket
-ConditionPathExists={mark}
+Before=cloud-init-local.service ssh.service ssh.socket
 
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/usr/bin/umount /etc/hostname /etc/hosts
-ExecStart=/usr/bin/hostname --file /etc/hostname
+ExecStart=/usr/local/lib/rehearsal/own-files {mark}
 
 [Install]
 WantedBy=multi-user.target
@@ -88,11 +97,12 @@ _USER_DATA_UNIT = """[Unit]
 Description=User data of {instance_id}
 After=rehearsal-first-boot.service ssh.service network.target
 ConditionPathExists=!{mark}.user-data
+ConditionPathExists=!/usr/bin/cloud-init
 
 [Service]
 Type=oneshot
 ExecStartPre=/usr/bin/touch {mark}.user-data
-ExecStart=/var/lib/cloud/instance/user-data
+ExecStart=/var/lib/cloud/seed/nocloud/user-data
 StandardOutput=tty
 TTYPath=/dev/console
 
@@ -111,7 +121,7 @@ class Seed:
     user_data: bytes
 
 
-def archive(seed: Seed) -> bytes:
+def archive(seed: Seed, hostname: str) -> bytes:
     """Return a tar archive for the root of the machine's file system.
 
     It must be unpacked there before the machine's first start.
@@ -121,17 +131,30 @@ def archive(seed: Seed) -> bytes:
     with io.BytesIO() as out:
         with tarfile.open(fileobj=out, mode="w") as tar:
             _folder(tar, "var/lib/cloud/instances")
-            _folder(tar, "var/lib/cloud/instance")
             _file(tar, "var/lib/cloud/seed/admin", f"{seed.admin}\n", 0o644)
             _file(tar, "var/lib/cloud/seed/authorized_keys", seed.authorized_keys, 0o600)
             _file(tar, "usr/local/lib/rehearsal/first-boot", _SCRIPT, 0o755)
+            _file(tar, "usr/local/lib/rehearsal/own-files", _OWN_FILES_SCRIPT, 0o755)
+            _unit(tar, "rehearsal-own-files.service", _OWN_FILES_UNIT.format(**words))
             _unit(tar, "rehearsal-first-boot.service", _UNIT.format(**words))
-            _unit(tar, "rehearsal-later-boots.service", _LATER_BOOTS_UNIT.format(**words))
-            if seed.user_data:
-                _file(tar, "var/lib/cloud/instance/user-data", seed.user_data, 0o700)
+            _file(tar, "var/lib/cloud/seed/nocloud/meta-data", _metadata(seed, hostname), 0o600)
+            _file(tar, "var/lib/cloud/seed/nocloud/user-data", seed.user_data or "#cloud-config\n{}\n", 0o700)
+            _file(tar, "etc/cloud/cloud.cfg.d/90_rehearsal.cfg", _cloud_settings(seed), 0o644)
             if seed.user_data.startswith(b"#!"):
                 _unit(tar, "rehearsal-user-data.service", _USER_DATA_UNIT.format(**words))
         return out.getvalue()
+
+
+def _metadata(seed: Seed, hostname: str) -> str:
+    """Return what EC2's metadata service would tell, for cloud-init's source NoCloud. JSON is YAML."""
+    keys = {f"key-{number}": line for number, line in enumerate(seed.authorized_keys.splitlines())}
+    return json.dumps({"instance-id": seed.instance_id, "local-hostname": hostname, "public-keys": keys})
+
+
+def _cloud_settings(seed: Seed) -> str:
+    """Return cloud-init's settings for a container, whose network the engine makes."""
+    admin = {"default_user": {"name": seed.admin}}
+    return json.dumps({"datasource_list": ["NoCloud"], "network": {"config": "disabled"}, "system_info": admin})
 
 
 def _unit(tar: tarfile.TarFile, name: str, text: str) -> None:
