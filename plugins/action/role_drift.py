@@ -9,6 +9,7 @@ request become groups.
 from __future__ import annotations
 
 import hashlib
+import time
 from typing import Any
 
 from ansible.plugins.action import ActionBase
@@ -22,13 +23,18 @@ _MODULE = "role_drift"
 GROUP_PREFIX = "drifted_"
 _MOST_REASONS = 20
 _REASON_LENGTH = 200
+_ARGUMENTS = {"roles": {"type": "dict", "required": True}, "cloud_init_timeout": {"type": "int", "default": 600}}
+_STILL_AT_WORK = (
+    "cloud-init is still at work after {} s: cloud-init status --long on the machine says at what; "
+    "the same command again goes on, and host_identity_cloud_init_timeout gives it longer"
+)
 _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 
 
 class ActionModule(ActionBase):
     """Action that finds the roles with something to do on a machine."""
 
-    _VALID_ARGS = frozenset({"roles"})
+    _VALID_ARGS = frozenset({"roles", "cloud_init_timeout"})
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -37,14 +43,15 @@ class ActionModule(ActionBase):
         A failure is reported in one line.
         """
         result = super().run(tmp, task_vars)
-        _, arguments = self.validate_argument_spec({"roles": {"type": "dict", "required": True}})
+        _, arguments = self.validate_argument_spec(_ARGUMENTS)
         roles: dict[str, dict[str, Any]] = arguments["roles"]
         # The answer holds the machine's hash, and the connection would print it at -vvv.
         self._connection._play_context.no_log = True
         asked = {role: self._asked(expected) for role, expected in roles.items()}
         # An option of its own, since the machine's journal gets the others as they are.
         address = next((str(role["content"].pop("address", "")) for role in asked.values() if "content" in role), "")
-        answer = self._execute_module(_MODULE, {"roles": asked, "content_address": address}, task_vars=task_vars)
+        given = {"roles": asked, "content_address": address}
+        answer = self._answer(given, arguments["cloud_init_timeout"], task_vars)
         if answer.get("failed") or answer.get("unreachable"):
             return result | {name: answer[name] for name in ("failed", "unreachable", "msg") if name in answer}
         drifted = _drifted(answer, roles)
@@ -60,7 +67,23 @@ class ActionModule(ActionBase):
                 parent_group_names=[GROUP_PREFIX + role for role in drifted],
                 host_vars={},
             )
+        if failure := probcomp_text.one_line(any_text(answer.get("cloud_init_failure") or ""), _REASON_LENGTH):
+            result["msg"] = f"its cloud-init failed, which may not matter: {failure}; cloud-init status --long has all"
         return result | {"changed": False, "drifted": drifted}
+
+    def _answer(self, given: dict[str, Any], seconds: int, task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        """Return the module's answer, asked again while the machine's cloud-init is at work.
+
+        In one long request a machine that hangs could not be told from one that is busy. It ends after `seconds`.
+        """
+        end = time.monotonic() + seconds
+        while True:
+            left = max(0, int(end - time.monotonic()))
+            answer = self._execute_module(_MODULE, {**given, "cloud_init_timeout": left}, task_vars=task_vars)
+            if answer.get("cloud_init_runs") is not True:
+                return dict(answer)
+            if not left:
+                return {"failed": True, "msg": _STILL_AT_WORK.format(seconds)}
 
     def _asked(self, expected: dict[str, Any]) -> dict[str, Any]:
         """Return the part of `expected` that is sent to the machine.

@@ -25,7 +25,6 @@ options:
       - C(packages) is a list of names. C(files) is a list of C(path), with C(sha256), C(mode) and C(line) where they
         matter; C(template) is a file on the controller, whose result has that sum.
       - C(account) has C(name), C(home), C(shell), C(comment). C(hostname) is a name.
-      - C(cloud_init) has C(timeout), the seconds to wait for it.
       - C(record) has C(path), a file of sums as sha256sum writes it, and C(settings), the words of its first line.
       - C(python_environment) has the C(path), C(python) and C(system_site_packages) of the module of that name, and in
         C(requirements) the sha256 of its list.
@@ -34,6 +33,12 @@ options:
       - C(password) has the options of C(jupyter_password).
     type: dict
     required: true
+  cloud_init_timeout:
+    description:
+      - Seconds that the cloud-init of the machine's present boot may still take. Before its end nothing is compared;
+        after this time the task fails. A machine without cloud-init waits for nothing.
+    type: int
+    default: 600
   content_address:
     description: The secret C(address) among the options of C(content_deploy), which is not logged here.
     type: str
@@ -60,6 +65,11 @@ drifted:
   returned: success
   type: dict
   sample: {"logs": ["package rsync: not installed"]}
+cloud_init_failure:
+  description: What failed in the machine's cloud-init, for which the machine is not left out; empty if nothing did.
+  returned: success
+  type: str
+  sample: ""
 """
 
 import contextlib
@@ -69,12 +79,16 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.drift.checks import CHECKS, differences
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.cloud_init import failure, is_done
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import Service, look
 
 ARGUMENTS = {
     "roles": {"type": "dict", "required": True},
+    "cloud_init_timeout": {"type": "int", "default": 600},
     "content_address": {"type": "str", "default": "", "no_log": True},
 }
+_WAIT_SECONDS = 60
+"""Time after which the controller hears that cloud-init is still at work, and asks again."""
 _OF_THIS_MODULE = frozenset({"after", "password"})
 
 
@@ -113,8 +127,11 @@ def main() -> None:
     shown = {"module_args": {"roles": sorted(roles)}}
     if unknown:
         module.fail_json(msg=f"role_drift: there is nothing to expect by the name {min(unknown)}", invocation=shown)
+    if not is_done(min(module.params["cloud_init_timeout"], _WAIT_SECONDS)):
+        module.exit_json(changed=False, cloud_init_runs=True, invocation=shown)
     passwords = {name: password_state(role["password"]) for name, role in roles.items() if "password" in role}
-    module.exit_json(changed=False, drifted=drift(roles), passwords=passwords, invocation=shown)
+    answer = {"drifted": drift(roles), "passwords": passwords, "cloud_init_failure": failure()}
+    module.exit_json(changed=False, **answer, invocation=shown)
 
 
 if __name__ == "__main__":

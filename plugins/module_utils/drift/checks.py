@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pwd
-import shutil
 import socket
 import stat
 import subprocess
@@ -31,20 +30,6 @@ The roles' own files are far smaller.
 """
 
 Check = Callable[[Any], list[str]]
-
-
-def cloud_init(wanted: Mapping[str, Any]) -> list[str]:
-    """Wait at most `timeout` seconds for the end of cloud-init.
-
-    cloud-init's own errors are ignored.
-    """
-    if shutil.which("cloud-init") is None:
-        return []
-    try:
-        _run(["cloud-init", "status", "--wait"], wanted["timeout"])
-    except subprocess.TimeoutExpired:
-        return [f"cloud-init is not done after {wanted['timeout']} s"]
-    return []
 
 
 def packages(wanted: list[str]) -> list[str]:
@@ -144,7 +129,6 @@ def installer(wanted: Mapping[str, Any]) -> list[str]:
 
 
 CHECKS: dict[str, Check] = {
-    "cloud_init": cloud_init,
     "packages": packages,
     "files": files,
     "account": account,
