@@ -8,12 +8,14 @@ from ansible import constants as C
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
+from ansible.utils.color import stringc
 from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
 
 _MOST_WARNINGS = 20
 """Warnings of one result that are shown."""
 _LONGEST_LINE = 10_000
+_DIFF_COLORS = {"+": C.COLOR_DIFF_ADD, "-": C.COLOR_DIFF_REMOVE, "@": C.COLOR_DIFF_LINES}
 
 
 class ShortOutput(DefaultCallback):
@@ -24,15 +26,39 @@ class ShortOutput(DefaultCallback):
         return self._display.verbosity == 0
 
     def _handle_warnings(self, res: Any) -> None:
-        """Print a module's warnings in printable form.
+        """Print a module's warnings in printable form, those of a machine as its words.
 
-        Their text may come from a hostile machine, and core prints it unchanged.
+        Their text may come from a hostile machine: core prints it unchanged, and without the machine's name it would
+        read like a warning of ours about another one.
         """
+        machine = self._machine()
         for kind in ("warnings", "deprecations"):
             entries = res.pop(kind, None)
             for entry in entries[:_MOST_WARNINGS] if isinstance(entries, list) else ():
-                words = entry.get("msg", "") if isinstance(entry, dict) else entry
-                self._display.warning(one_line(any_text(words)))
+                words = one_line(any_text(entry.get("msg", "") if isinstance(entry, dict) else entry))
+                self._display.warning(f'from {machine}: "{words}"' if machine else words)
+
+    def _handle_exception(self, result: Any, use_stderr: bool = False) -> None:
+        """Leave a machine's exception in the result, which -v shows as JSON.
+
+        Core would print its text unchanged, with line breaks and control characters.
+        """
+        if not self._machine():
+            super()._handle_exception(result, use_stderr)
+
+    def _get_diff(self, difflist: Any) -> str:
+        """Return a difference as text; that of a machine is printable, below its name and indented."""
+        text = str(super()._get_diff(difflist))
+        machine = self._machine()
+        if not machine or not text:
+            return text
+        lines = [stringc(line, _DIFF_COLORS.get(line[:1], "normal")) for line in printable_lines(text)]
+        return "\n  ".join([f"{machine}:", *lines])
+
+    def _machine(self) -> str:
+        """Return the machine that the current result comes from, "" for one of the whole command."""
+        result = self._current_task_result
+        return "" if result is None or speaks_for_all(result) else str(result.host.get_name())
 
     def _end_task(self) -> None:
         """Print what is left of the task before."""
