@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -68,6 +69,12 @@ def test_a_zone_whose_servers_refuse(account: World) -> None:
 def test_a_resolver_that_is_silent_is_a_note(account: World) -> None:
     found = account.sweep(*FLEET, dns_resolver=account.settings.dns_resolver.replace("127.0.0.1", NOBODY))
     assert texts(found) == []
+    assert any(f"name server {NOBODY} is silent" in note for note in found["notes"])
+
+
+def test_without_a_setting_the_systems_name_server_is_asked(account: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dns.resolver.Resolver", lambda: SimpleNamespace(nameservers=[NOBODY]))
+    found = account.sweep(*FLEET, dns_resolver="")
     assert any(f"name server {NOBODY} is silent" in note for note in found["notes"])
 
 
