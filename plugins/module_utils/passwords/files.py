@@ -254,7 +254,7 @@ def _decrypted(path: Path, data: bytes, decrypt: Decrypt | None) -> bytes:
     ways = "--vault-password-file, --ask-vault-pass, --vault-id or ANSIBLE_VAULT_PASSWORD_FILE"
     if decrypt is None:
         what = "is encrypted with ansible-vault and no vault password is at hand"
-        raise PasswordFileError(path, what, f"give it by {ways}, or run: ansible-vault decrypt {path}")
+        raise PasswordFileError(path, what, f"give it by {ways}")
     try:
         return decrypt(data)
     except ValueError:

@@ -11,6 +11,8 @@ from pathlib import Path
 import jinja2
 import pytest
 import yaml
+from ansible.parsing.dataloader import DataLoader
+from ansible.template import Templar, trust_as_template
 
 from tests.support import ROOT
 
@@ -91,3 +93,32 @@ def test_why_apt_get_failed_is_one_line(tmp_path: Path, apt_get: str, mode: int,
 def test_apt_get_that_succeeds_is_noted(tmp_path: Path) -> None:
     done = read_repository(tmp_path, "exit 0", 0o755)
     assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "note").exists()
+BESIDE_UNSIGNED = {
+    "stdout": "Ign:1 http://127.0.0.1:9/vendor stable InRelease\nErr:1 http://127.0.0.1:9/vendor stable InRelease\n"
+    "  Could not connect to 127.0.0.1:9 (127.0.0.1). - connect (111: Connection refused)\n"
+    "Err:5 http://no-such-host.invalid/v stable InRelease\n  Could not resolve 'no-such-host.invalid'\n",
+    "stderr": "E: The repository 'file:/srv/unsigned x Release' is not signed.",
+}
+ALONE = {
+    "stdout": "Err:1 http://127.0.0.1:9/vendor stable InRelease\n  Unable to connect to 127.0.0.1:9:\n",
+    "stderr": "W: Failed to fetch http://127.0.0.1:9/vendor/dists/stable/InRelease  Unable to connect to 127.0.0.1:9:\n"
+    "W: Some index files failed to download. They have been ignored, or old ones used instead.",
+}
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (BESIDE_UNSIGNED, ["127.0.0.1:9/vendor", "no-such-host.invalid/v", "file:/srv/unsigned x Release"]),
+        (ALONE, ["127.0.0.1:9/vendor"]),
+        ({"stdout": "Hit:1 http://deb.invalid stable InRelease\nReading package lists...", "stderr": ""}, []),
+        ({}, []),
+    ],
+)
+def test_every_source_that_apt_cannot_read_is_named_once(words: dict[str, str], named: list[str]) -> None:
+    """The words are those of apt 2.6 for such sources."""
+    given = yaml.safe_load((ROOT / "roles/apt_probcomp/vars/main.yml").read_text())["__apt_probcomp_unread"]
+    templar = Templar(loader=DataLoader(), variables={"apt_probcomp_sources": words})
+    found = templar.template(trust_as_template(given))
+    assert len(found) == len(named)
+    assert all(name in line for name, line in zip(named, found, strict=True))
