@@ -14,6 +14,7 @@ from pathlib import Path
 
 import machine_access
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.common.names import by_number
 from machine_access import Access, Refused, quoted
 
 USAGE = """\
@@ -70,7 +71,7 @@ def main(arguments: Sequence[str]) -> int:
         told = machine_access.told(None)
         if not told:
             raise Refused("there are no machines")
-        for user, values in sorted(told.items()):
+        for user, values in sorted(told.items(), key=lambda item: by_number(item[0])):
             try:
                 machines.append(machine_access.access(user, values))
             except Refused as error:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 # Only modules can import from a configured module_utils folder, not plugins on the controller.
-from ansible_collections.probcomp.stack.plugins.module_utils.output import host_summary
+from ansible_collections.probcomp.stack.plugins.module_utils.output import host_summary, machine_names
 
 
 class FilterModule:
@@ -19,6 +19,9 @@ class FilterModule:
         return {
             "probcomp_contents": host_summary.contents,
             "probcomp_left_behind": host_summary.left_behind,
+            "probcomp_limit": machine_names.limit_pattern,
             "probcomp_messages": host_summary.messages,
+            "probcomp_said_once": host_summary.said_once,
+            "probcomp_short_names": host_summary.short_names,
             "probcomp_upgrades": host_summary.upgrades,
         }

@@ -208,7 +208,7 @@ class InventoryModule(AWSInventoryBase):
     def _name_strangers(self, ours: set[str]) -> None:
         """Warn once of instances that are named like ours and that no stack of ours made."""
         found = instances.strangers(self._clients(), ours)
-        if named := sorted(tags_of(item)["Name"] for item in found):
+        if named := sorted((tags_of(item)["Name"] for item in found), key=names.by_number):
             self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)} (stack_list.yml)")
 
     def _clients(self) -> AwsClients:

@@ -68,6 +68,7 @@ result_lines:
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.drift import correct, read_drift
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import said_once
 
 ARGUMENTS = {"users": {"type": "list", "elements": "str", "required": True}}
 
@@ -87,7 +88,7 @@ def main() -> None:
         machines={drift.user: drift.as_data() for drift in drifts},
         failed_users=[drift.user for drift in drifts if drift.problems],
         changed_users=[drift.user for drift in changed],
-        result_lines=[f"{drift.user}: {done}: {'; '.join(drift.differences)}" for drift in changed],
+        result_lines=said_once({drift.user: f"{done}: {'; '.join(drift.differences)}" for drift in changed}),
     )
 
 

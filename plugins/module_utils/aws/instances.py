@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..common.names import stack_name
+from ..common.names import by_number, stack_name
 from .client import AwsClients, parts, tags_of
 from .ownership import NAMED_LIKE_MACHINES, OUR_MACHINES, user_named_by, user_of
 from .region_state import LIVE_STATES
@@ -14,7 +14,7 @@ _LIVE = {"Name": "instance-state-name", "Values": list(LIVE_STATES)}
 
 
 def users_instances(clients: AwsClients, filters: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the live instances that users' stacks made, by user, sorted.
+    """Return the live instances that users' stacks made, by user, in the order of their numbers.
 
     A user has more than one after an update that replaced an instance. `filters` are further ones of EC2.
     """
@@ -22,7 +22,7 @@ def users_instances(clients: AwsClients, filters: Iterable[dict[str, Any]]) -> d
     for instance in clients.instances([OUR_MACHINES, _LIVE, *filters]):
         if user := user_of(tags_of(instance)):
             found.setdefault(user, []).append(instance)
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items(), key=lambda item: by_number(item[0])))
 
 
 def current_instance(clients: AwsClients, user: str, instances: list[dict[str, Any]]) -> dict[str, Any]:

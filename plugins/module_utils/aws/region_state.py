@@ -50,6 +50,15 @@ class Survey:
         """Return the fleet of each user with a machine, "" for none."""
         return {user: tags_of(item).get("fleet", "") for user, item in self.machines().items()}
 
+    def fleet_groups(self) -> dict[str, list[str]]:
+        """Return the machines of each group that the inventory makes of a fleet."""
+        groups: dict[str, list[str]] = {}
+        fleets = self.fleets()
+        for user, fleet in fleets.items():
+            if fleet and fleet not in fleets:
+                groups.setdefault(fleet.replace("-", "_"), []).append(user)
+        return groups
+
     def status(self, name: str) -> str:
         """Return the status of the stack `name`, "" when it does not exist."""
         return str(self.stacks.get(name, {}).get("StackStatus", ""))

@@ -7,6 +7,7 @@ from typing import Any
 
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import explain
+from ..output.host_summary import said_once
 from .update import UpdateJob
 
 UNKNOWN = "unknown"
@@ -38,18 +39,18 @@ def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, 
 
 
 def result_lines(jobs: Iterable[UpdateJob]) -> list[str]:
-    """Return a line for each changed or failed machine."""
-    lines = []
+    """Return what became of changed and failed machines, once what is the same for many."""
+    lines = {}
     for job in jobs:
         result = job.result
         what = f"{result['instance_type']}, {result['state']}" if result["instance_type"] else "no machine"
         if result["state"] == UNKNOWN:
-            lines.append(f"{job.user}: what it is now could not be read")
+            lines[job.user] = "what it is now could not be read"
         elif result["status"] == "failed":
-            lines.append(f"{job.user}: not updated, is {what}")
+            lines[job.user] = f"not updated, is {what}"
         elif result["changed"] and result["status"] == "ready":
-            lines.append(f"{job.user}: updated, is {what}")
-    return lines
+            lines[job.user] = f"updated, is {what}"
+    return said_once(lines)
 
 
 def _difference(job: UpdateJob, instance: dict[str, Any], parameter: str) -> str:

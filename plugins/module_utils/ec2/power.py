@@ -9,6 +9,7 @@ from typing import Any
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..aws.ownership import user_of
+from ..output.host_summary import said_once
 from ..progress.reporter import Progress
 
 _SECONDS_BETWEEN = 0.5
@@ -158,13 +159,13 @@ def _pending_state(machine: Power) -> str:
 
 
 def result_lines(machines: Iterable[Power], target: str) -> list[str]:
-    """Return a line for each machine."""
-    lines = []
+    """Return what became of the machines, once what is the same for many."""
+    lines = {}
     for machine in machines:
         if machine.reason:
-            lines.append(f"{machine.user}: not {target}, is {machine.state or 'unknown'}")
+            lines[machine.user] = f"not {target}, is {machine.state or 'unknown'}"
         elif machine.submitted_at is None and machine.was == target:
-            lines.append(f"{machine.user}: was {target} already")
+            lines[machine.user] = f"was {target} already"
         else:
-            lines.append(f"{machine.user}: {target}")
-    return lines
+            lines[machine.user] = target
+    return said_once(lines)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from ..output.machine_names import names_argument
 from ..output.text import one_line
 
 CREATE = "stack_create.yml"
@@ -34,12 +35,9 @@ A kind without an entry needs a person.
 
 def repair_command(playbook: str, users: list[str]) -> str:
     """Return the command line that runs `playbook` on the machines of `users` only."""
-    names = ",".join(users)
-    return (
-        f"ansible-playbook {playbook} -e users={names}"
-        if playbook == CREATE
-        else f"ansible-playbook -l {names} {playbook}"
-    )
+    if playbook == CREATE:
+        return f"ansible-playbook {playbook} -e {names_argument(users)}"
+    return f"ansible-playbook -l {','.join(users)} {playbook}"
 
 
 class CheckFailed(Exception):

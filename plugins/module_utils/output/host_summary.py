@@ -39,21 +39,33 @@ def listed(parts: Sequence[str], most: int, count: int | None = None) -> str:
     return f"{shown} and {rest} more" if rest > 0 else shown
 
 
-def short_names(names: Iterable[str]) -> str:
-    """Return the names on one line.
+def short_names(names: Iterable[str], most: int = _NAMES_IN_A_LINE) -> str:
+    """Return the names on one line, in the order of their numbers.
 
-    Three or more names with consecutive numbers become `ws-1 to ws-40`.
+    Three or more names with consecutive numbers become `ws-1 to ws-40`. After `most` parts the other names are counted.
     """
-    runs: list[list[str]] = []
+    parts: list[tuple[str, int]] = []
+    for run in runs(names):
+        parts += [(f"{run[0]} to {run[-1]}", len(run))] if len(run) > 2 else [(name, 1) for name in run]
+    return listed([text for text, _ in parts], most, min(most, len(parts)) + sum(count for _, count in parts[most:]))
+
+
+def people(names: Iterable[str]) -> str:
+    """Return the names within a sentence: up to four parts, else three and the number of the others."""
+    every = list(names)
+    four = short_names(every, 4)
+    return four if four == short_names(every, len(every)) else short_names(every, 3)
+
+
+def runs(names: Iterable[str]) -> list[list[str]]:
+    """Return the names in the order of their numbers, those with consecutive numbers together."""
+    found: list[list[str]] = []
     for name in sorted(names, key=by_number):
-        if runs and _follows(runs[-1][-1], name):
-            runs[-1].append(name)
+        if found and _follows(found[-1][-1], name):
+            found[-1].append(name)
         else:
-            runs.append([name])
-    parts: list[str] = []
-    for run in runs:
-        parts += [f"{run[0]} to {run[-1]}"] if len(run) > 2 else run
-    return listed(parts, _NAMES_IN_A_LINE)
+            found.append([name])
+    return found
 
 
 def said_once(lines: Mapping[str, str]) -> list[str]:
@@ -140,12 +152,3 @@ def _follows(first: str, second: str) -> bool:
     """Return whether the second name has the first one's text and the next number."""
     one, other = _NUMBERED.fullmatch(first), _NUMBERED.fullmatch(second)
     return bool(one and other and one[1] == other[1] and int(one[2]) + 1 == int(other[2]))
-
-
-def people(users: Iterable[str]) -> str:
-    """Return the names for one line: all when they are few, else the first names.
-
-    A count of the remaining names follows the first ones.
-    """
-    names = list(users)
-    return listed(names, 4 if len(names) <= 4 else 3)

@@ -9,6 +9,7 @@ from ..aws.ownership import user_named_by
 from ..aws.region_state import MADE_ANEW, Survey
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
+from ..output.machine_names import limit_pattern
 from .findings import Findings
 from .request import MachineRequest
 
@@ -43,7 +44,7 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
     if gone:
         findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
     if resting:
-        command = f"ansible-playbook -l {','.join(resting)} stack_start.yml"
+        command = f"ansible-playbook -l {limit_pattern(resting, seen.fleet_groups())} stack_start.yml"
         findings.note(f"{people(resting)}: stopped, skipped; {command} starts {'it' if len(resting) == 1 else 'them'}")
     if busy:
         findings.note(f"{people(busy)}: the stack is busy; create waits for it")

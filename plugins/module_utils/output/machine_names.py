@@ -1,0 +1,51 @@
+"""Write names of machines as they are typed in a command, many of them folded.
+
+Pure functions, standard library only.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Iterable, Mapping
+
+from ..common.names import by_number
+from .host_summary import runs
+
+_FEW = 3
+"""Names that stand in a command as they are."""
+_OF_A_FLEET = re.compile(r"(.+)-([1-9][0-9]*)")
+
+
+def names_argument(users: Iterable[str]) -> str:
+    """Return what follows `-e`: `user=alice`, `users=ws-3,ws-7` or `"base=ws low=1 high=40"`.
+
+    The last form also says which fleet new machines belong to.
+    """
+    names = sorted(users, key=by_number)
+    if len(names) == 1:
+        return f"user={names[0]}"
+    first, last = _OF_A_FLEET.fullmatch(names[0]), _OF_A_FLEET.fullmatch(names[-1])
+    if len(names) >= _FEW and len(runs(names)) == 1 and first and last:
+        return f'"base={first[1]} low={first[2]} high={last[2]}"'
+    return f"users={','.join(names)}"
+
+
+def limit_pattern(users: Iterable[str], groups: Mapping[str, Collection[str]]) -> str:
+    """Return what follows `-l` to choose just `users`, quoted for a shell: `ws-3,ws-7`, `ws` or `'ws,!ws-7'`.
+
+    `groups` are the inventory's, with their hosts. Ansible has no pattern for a range of names: it takes `ws-[1:40]`
+    for places in a group `ws-`. So a fleet stands for its machines where few or none of them are left out.
+    """
+    left = sorted(set(users), key=by_number)
+    chosen: list[str] = []
+    excluded: list[str] = []
+    fleets = {match[1]: None for match in map(_OF_A_FLEET.fullmatch, left) if match}
+    for group in (fleet.replace("-", "_") for fleet in fleets):
+        members = set(groups.get(group, ()))
+        own, others = members.intersection(left), sorted(members.difference(left), key=by_number)
+        if len(own) > _FEW >= len(others):
+            chosen.append(group)
+            excluded += others
+            left = [name for name in left if name not in own]
+    return shlex.quote(",".join([*chosen, *left, *(f"!{name}" for name in excluded)]))
