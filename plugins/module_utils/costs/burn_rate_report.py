@@ -11,6 +11,7 @@ from ..fleet.stack_table import delete_command
 from ..output.table import Column, fitted
 from ..output.text import one_line
 from ..preflight.plan import price_rows
+from ..progress.terminal import columns
 from .burn_rate import Row, by_kind
 from .leftovers_report import costs, not_known_lines
 from .resources import Resource
@@ -18,7 +19,7 @@ from .resources import Resource
 DAY, MONTH = 24, 24 * 30
 """Hours in a day and in 30 days."""
 COLUMNS = (
-    Column("who", 12, optional=False),
+    Column("who", optional=False),
     Column("what is paid for", 30, optional=False),
     Column("$/hour", right=True, optional=False),
     Column("$/day", right=True, optional=False),
@@ -61,8 +62,8 @@ def lines(
         output += ["past their end, and still paid for:"]
         output += [f"  {overdue_line(row)}" for row in late]
         output.append("")
-    output += fitted(COLUMNS, [_cells(row) for row in rows])
-    output += ["", *fitted(PRICE_COLUMNS, price_rows(total)), "", sums(total)]
+    output += fitted(COLUMNS, [_cells(row) for row in rows], columns())
+    output += ["", *fitted(PRICE_COLUMNS, price_rows(total), columns()), "", sums(total)]
     return [*output, *([""] if apart else []), *apart, *_notes(notes)]
 
 

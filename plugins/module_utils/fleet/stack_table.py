@@ -10,13 +10,15 @@ from datetime import date
 from typing import Any
 
 from ..aws.client import tags_of
-from ..common.names import IMAGE_MACHINE, instance_tag
+from ..common.names import IMAGE_MACHINE, by_number, instance_tag
+from ..output.machine_names import names_argument
 from ..output.table import Column, fitted
 from ..output.text import one_line
+from ..progress.terminal import columns
 from .machines import FleetMachine, end_date
 
 COLUMNS = (
-    Column("who", 16, optional=False),
+    Column("who", optional=False),
     Column("state", optional=False),
     Column("since", optional=False),
     Column("type", optional=False),
@@ -125,24 +127,27 @@ def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, 
         if _PLAIN.fullmatch(value) and value != defaults.get(name, "")
     ]
     settings = f' -e "{" ".join(given)}"' if len(given) > 1 else "".join(f" -e {one}" for one in given)
-    if len(users) == 1:
-        return f"ansible-playbook stack_create.yml -e user={users[0]}{settings}"
-    return f"ansible-playbook fleet_create.yml -e users={','.join(users)}{settings}"
+    typed = names_argument(users)
+    if typed.startswith('"') and not typed.startswith(f'"base={machine.fleet} '):
+        typed = f"users={','.join(users)}"  # By their base they would join a fleet of that name.
+    playbook = "stack_create.yml" if len(users) == 1 else "fleet_create.yml"
+    return f"ansible-playbook {playbook} -e {typed}{settings}"
 
 
 def repairs(machines: Iterable[FleetMachine], found: list[Attention], defaults: dict[str, str]) -> list[str]:
     """Return the commands that repair all problems except overdue machines.
 
-    Equal machines share one create command.
+    Equal machines of a fleet share one create command.
     """
     by_user = {machine.user: machine for machine in machines}
-    creates: dict[str, list[str]] = {}
+    creates: dict[tuple[str, str], list[str]] = {}
     others = []
     for item in found:
         if not item.command or item.short == "overdue":
             continue
         if "_create.yml" in item.command:
-            creates.setdefault(create_command(["_"], by_user[item.user], defaults), []).append(item.user)
+            machine = by_user[item.user]
+            creates.setdefault((create_command(["_"], machine, defaults), machine.fleet), []).append(item.user)
         else:
             others.append(item.command)
     together = [create_command(users, by_user[users[0]], defaults) for users in creates.values()]
@@ -171,7 +176,7 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
         )
         for machine in machines
     ]  # fmt: skip
-    output = fitted(COLUMNS, rows)
+    output = fitted(COLUMNS, rows, columns())
     output += ["", _count(machines)]
     output += [
         f"image {one_line(name or 'that is no longer there', 80)} ({image})" for image, name in sorted(images.items())
@@ -190,10 +195,10 @@ def stranger_lines(instances: Iterable[dict[str, Any]], machines: Iterable[Fleet
     """
     ours = {instance_tag(machine.user): f" (ours is {machine.instance_id})" for machine in machines}
     named = ((one_line(tags_of(item)["Name"], 60), item) for item in instances)
-    shown = sorted(
+    shown = [
         f"  {name} {item['InstanceId']} {item['InstanceType']} {item['State']['Name']}{ours.get(name, '')}"
-        for name, item in named
-    )
+        for name, item in sorted(named, key=lambda pair: (by_number(pair[0]), pair[1]["InstanceId"]))
+    ]
     return ["", "not ours, though named so; no command touches them:", *shown] if shown else []
 
 
@@ -204,13 +209,16 @@ def url_patterns(machines: list[FleetMachine]) -> list[str]:
 
 def _count(machines: list[FleetMachine]) -> str:
     states = Counter(shown_state(machine) for machine in machines)
-    number = f"{len(machines)} machines" if len(machines) > 1 else "1 machine"
-    return f"{number}: {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
+    return f"{_machines(len(machines))}: {', '.join(f'{count} {state}' for state, count in sorted(states.items()))}"
+
+
+def _machines(count: int) -> str:
+    return "1 machine" if count == 1 else f"{count} machines"
 
 
 def _network_lines(networks: dict[str, str], machines: list[FleetMachine]) -> list[str]:
     users = Counter(machine.network for machine in machines)
-    return [f"network {name}: {users[name]} machines, stack {status}" for name, status in networks.items()]
+    return [f"network {name}: {_machines(users[name])}, stack {status}" for name, status in networks.items()]
 
 
 def _shown_end(machine: FleetMachine, today: date) -> str:

@@ -1,6 +1,7 @@
 """Format plain-text tables for the terminal.
 
-Long values are cut and empty columns left out, so that a table stays narrow.
+Where it has a width, long values are cut; empty columns are left out. The first column names what a row is about and is
+never cut.
 
 Values may come from tags, which anybody with rights on the account can write, so all values are made printable.
 """
@@ -13,8 +14,6 @@ from dataclasses import dataclass
 
 from .text import one_line
 
-WIDTH = 118
-"""Maximum width of a table in terminal columns."""
 _GAP = "  "
 _CUT = "…"
 _UNBOUNDED = 10_000
@@ -36,16 +35,17 @@ class Column:
     """True to leave the column out when no row has a value."""
 
 
-def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int | None) -> list[str]:
     """Return the table's lines, the first one with the headings.
 
-    Columns that may be cut share the available width.
+    Columns that may be cut share the available `width` in terminal columns; None cuts nothing.
     """
     cells = [[one_line(cell, _UNBOUNDED) for cell in row] for row in rows]
     kept = [n for n, column in enumerate(columns) if not column.optional or any(row[n] for row in cells)]
     shown = [columns[n] for n in kept]
     table = [[column.head for column in shown], *([row[n] for n in kept] for row in cells)]
-    widths = _widths(shown, table, width - len(_GAP) * (len(shown) - 1))
+    room = None if width is None else width - len(_GAP) * (len(shown) - 1)
+    widths = _widths(shown, table, room)
     lines = []
     for row in table:
         fields = (_field(cell, room, column.right) for cell, room, column in zip(row, widths, shown, strict=True))
@@ -74,14 +74,13 @@ def shortened(text: str, room: int) -> str:
     return kept.rstrip() + _CUT
 
 
-def _widths(columns: Sequence[Column], table: Sequence[Sequence[str]], room: int) -> list[int]:
+def _widths(columns: Sequence[Column], table: Sequence[Sequence[str]], room: int | None) -> list[int]:
     widths = [max(text_width(row[n]) for row in table) for n in range(len(columns))]
-    # The first pass keeps values distinguishable. The later passes cut further, and the first column, which names the
-    # machine, comes last.
-    for floor, first in ((0, 0), (_NARROWEST, 1), (_NARROWEST, 0)):
-        while sum(widths) > room:
+    # The first pass keeps values distinguishable, the second cuts further.
+    for floor in (0, _NARROWEST) if room is not None else ():
+        while room is not None and sum(widths) > room:
             least = [width if c.least is None else floor or c.least for c, width in zip(columns, widths, strict=True)]
-            candidates = [n for n in range(first, len(widths)) if widths[n] > least[n]]
+            candidates = [n for n in range(1, len(widths)) if widths[n] > least[n]]
             if not candidates:
                 break
             # The widest column shrinks first, so that a long value does not shorten a short one.

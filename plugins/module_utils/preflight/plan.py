@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
 from ..aws import prices
 from ..common.addresses import cidrs
+from ..output.host_summary import people
+from ..output.table import Column, fitted
 from ..output.text import one_line, redact_url
+from ..progress.terminal import columns
 from .findings import Findings
 from .machines import MachinePlan
 from .quotas import Room
@@ -47,17 +50,21 @@ def plan(
     total: prices.Bill, new: prices.Bill, findings: Findings,
 ) -> list[str]:  # fmt: skip
     """Return the lines of the plan; `new` is the cost of new machines in `total`."""
-    lines = [banner, "", *table(("setting", "value"), setting_rows(settings)), ""]
-    lines += table(("machines", "instance", "vCPUs", "disk", "image", "network", "state"), machine_rows(plans))
+    lines = [banner, "", *table({"setting": None, "value": 20}, setting_rows(settings)), ""]
+    heads: dict[str, int | None]
+    heads = {"machines": None, "instance": 9, "vCPUs": None, "disk": None, "image": 12, "network": 8, "state": 8}
+    lines += table(heads, machine_rows(plans))
     rows = [(name, _state(item["exists"], item["stack_status"])) for name, item in sorted(networks.items())]
-    lines += ["", *table(("network", "state"), rows)] if rows else []
+    lines += ["", *table({"network": None, "state": 8}, rows)] if rows else []
     if room.needs:
-        lines += ["", *table(("quota", "needed", "free", "limit"), quota_rows(room))]
+        lines += ["", *table({"quota": None, "needed": None, "free": None, "limit": None}, quota_rows(room))]
     if total.lines:
-        lines += ["", *table(("price per hour in dollars", "count", "each", "together"), price_rows(total))]
-        lines += ["", f"{'at least' if total.unknown else 'together'} {_sums(total)}{_dated(total)}"]
+        heads = {"price per hour in dollars": None, "count": None, "each": None, "together": None}
+        lines += ["", *table(heads, price_rows(total))]
+        lines += ["", f"{'at least' if total.unknown else 'together'} {_sums(total)}"]
         if new.per_hour != total.per_hour:
             lines.append(f"of which new {_sums(new)}")
+        lines += [f"list prices of {total.as_of}; traffic is not in it"] if total.as_of else []
     lines += ["", *findings.notes] if findings.notes else []
     return lines
 
@@ -90,7 +97,7 @@ def machine_rows(plans: dict[str, MachinePlan]) -> list[tuple[str, ...]]:
         state = _state(planned.exists, planned.stack_status)
         kind = (planned.instance, str(planned.vcpus or "?"), disk, planned.image or "?", planned.request.network, state)
         kinds.setdefault(kind, []).append(user)
-    return [(_names(users), *kind) for kind, users in kinds.items()]
+    return [(people(users), *kind) for kind, users in kinds.items()]
 
 
 def quota_rows(room: Room) -> list[tuple[str, ...]]:
@@ -113,15 +120,12 @@ def price_rows(total: prices.Bill) -> list[tuple[str, ...]]:
     return rows
 
 
-def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return the lines of a plain table with aligned columns."""
-    widths = [max(len(row[index]) for row in [heads, *rows]) for index in range(len(heads))]
-    aligned = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in [heads, *rows])
-    return [line.rstrip() for line in aligned]
+def table(heads: Mapping[str, int | None], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table that fits the terminal.
 
-
-def _names(users: list[str]) -> str:
-    return ", ".join(users) if len(users) <= 3 else f"{users[0]} ... {users[-1]} ({len(users)})"
+    `heads` are the columns, each with the width below which it is not cut, None for never.
+    """
+    return fitted([Column(head, least, optional=False) for head, least in heads.items()], rows, columns())
 
 
 def _state(exists: bool, status: str) -> str:
@@ -134,7 +138,3 @@ def _sums(total: prices.Bill) -> str:
     month = f"${prices.dollars(day * Decimal(30))} if forgotten for 30 days"
     unknown = f", and what is unknown: {', '.join(total.unknown)}" if total.unknown else ""
     return f"{sums}, {month}{unknown}"
-
-
-def _dated(total: prices.Bill) -> str:
-    return f" (list prices of {total.as_of}; traffic is not in it)" if total.as_of else ""

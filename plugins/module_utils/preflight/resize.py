@@ -200,7 +200,7 @@ def _resize_lines(jobs: list[UpdateJob], known: Types, parameter: str, listed: p
         rows.append((people(users), f"{old} -> {new}", sizes, f"{each[0]} -> {each[1]}"))
     if not rows:
         return []
-    lines = table(("machines", "instance", "vCPUs", "dollars per hour, each"), rows)
+    lines = table({"machines": None, "instance": 12, "vCPUs": None, "dollars per hour, each": None}, rows)
     if unknown:
         return [*lines, "a price is unknown"]
     word = "more" if more >= 0 else "less"
