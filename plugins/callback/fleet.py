@@ -16,7 +16,9 @@ description:
     for all are one line each. Tasks that change nothing show their name alone, and skipped ones nothing.
   - The text of C(debug) is printed as it is, a list one entry per line.
   - At the end, machines are counted for which there was a task, were it one to skip; a command that only did something
-    once for all of them counts none. Those that failed are named with the first reason of each. Warnings stay.
+    once for all of them counts none. Those that were left alone because they do not run are
+    not counted as ok. Those that failed are named, with the first reason of each unless it stands right above. Warnings
+    stay. What was changed for all at once is named by its tasks.
   - With C(-v) and above everything is shown as Ansible's default output does.
   - Control characters in text from machines are removed.
   - While a task takes long, a status line tells how many machines of how many are ready, which are late, and how long
@@ -56,15 +58,20 @@ from ansible import constants as C
 from ansible.executor.stats import AggregateStats
 from ansible.executor.task_result import CallbackTaskResult
 from ansible.inventory.host import Host
-from ansible.playbook.play import Play
+from ansible.playbook import Playbook
 from ansible.playbook.task import Task
-from ansible_collections.probcomp.stack.plugins.module_utils.common.names import by_number
-from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import listed
 from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
-from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
-from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import failure_lines, unreachable_line
+from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import (
+    DO_WHAT_IS_MISSING,
+)
+from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import (
+    failure_lines,
+    unreachable_line,
+    without_name,
+)
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line
 from ansible_collections.probcomp.stack.plugins.module_utils.progress.display import Status
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.terminal import publish_columns
 from ansible_collections.probcomp.stack.plugins.plugin_utils.short_output import (
     ShortOutput,
     is_check_mode,
@@ -79,7 +86,6 @@ _SILENT_ACTIONS = (
     "ansible.builtin.validate_argument_spec",
 )
 """Actions whose tasks are named only when they have output."""
-_NAMES_IN_A_LINE = 8
 
 
 class CallbackModule(ShortOutput):
@@ -91,22 +97,16 @@ class CallbackModule(ShortOutput):
 
     def __init__(self) -> None:
         super().__init__()
-        self._last_task_banner: str | None = None
-        self._unprinted_play: str | None = None
-        self._changed_hosts: list[str] = []
-        self._summary = RunSummary()
         self._status: Status | None = None
+        self._does_what_is_missing = False
 
     # Banners
 
-    def v2_playbook_on_play_start(self, play: Play) -> None:
-        """Keep the play's name until one of its tasks has output."""
-        if not self._is_short:
-            super().v2_playbook_on_play_start(play)
-            return
-        self._end_task()
-        self._play = play
-        self._unprinted_play = play.get_name().strip()
+    def v2_playbook_on_start(self, playbook: Playbook) -> None:
+        """Keep what is true of the command, and tell its modules how wide the terminal is."""
+        publish_columns()
+        self._does_what_is_missing = pathlib.PurePath(playbook._file_name).name in DO_WHAT_IS_MISSING
+        super().v2_playbook_on_start(playbook)
 
     def _task_start(self, task: Task, prefix: str | None = None) -> None:
         self._begin_status(task)
@@ -119,30 +119,6 @@ class CallbackModule(ShortOutput):
         # may take minutes, and people want to know what the command waits for.
         if not task.when and task.action not in _SILENT_ACTIONS:
             self._print_task_banner(task)
-
-    def _print_task_banner(self, task: Task) -> None:
-        if not self._is_short:
-            super()._print_task_banner(task)
-            return
-        if self._last_task_banner == task._uuid:
-            return
-        self._last_task_banner = task._uuid
-        # The mark is not for a task that only reads in a run that does change things.
-        mode = " (check mode)" if task.check_mode and is_check_mode() else ""
-        if self._unprinted_play:
-            self._display.display(f"\n== {self._unprinted_play}{mode}")
-            self._unprinted_play = None
-        self._display.display(f"- {one_line(self._last_task_name or task.get_name())}")
-
-    def _end_task(self) -> None:
-        """Print the machines that the ended task changed.
-
-        Forty lines of one word would hide the important ones.
-        """
-        if self._changed_hosts:
-            names = listed(sorted(self._changed_hosts, key=by_number), _NAMES_IN_A_LINE)
-            self._display.display(f"  changed: {names}", color=C.COLOR_CHANGED)
-            self._changed_hosts = []
 
     # The status line, and the machines for which it waits
 
@@ -189,7 +165,7 @@ class CallbackModule(ShortOutput):
                 self._summary.changed_machines.update(users)
                 self._changed_hosts.extend(users)
                 return
-            self._summary.add_change(result.host.get_name(), speaks_for_all(result))
+            self._add_change(result)
             if speaks_for_all(result):
                 self._display.display("  changed", color=C.COLOR_CHANGED)
             else:
@@ -207,7 +183,7 @@ class CallbackModule(ShortOutput):
             self._print_task_banner(result.task)
             label = one_line(any_text(self._get_item_label(result.result)), limit=80)
             host = result.host.get_name()
-            self._summary.add_change(host, speaks_for_all(result))
+            self._add_change(result)
             whose = label if speaks_for_all(result) or label == host else f"{host}: {label}"
             self._display.display(f"  changed: {whose}", color=C.COLOR_CHANGED)
 
@@ -217,7 +193,7 @@ class CallbackModule(ShortOutput):
         self._see(result)
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
         if not ignore_errors:
-            self._summary.add_failure(result.host.get_name(), lines[0], speaks_for_all(result))
+            self._add_failure(result, lines[0])
         if not self._is_short:
             super().v2_runner_on_failed(result, ignore_errors)
             return
@@ -225,12 +201,13 @@ class CallbackModule(ShortOutput):
         if "results" in result.result and result.task.loop:
             return  # The items were already printed one by one.
         self._print_failure(result, lines, "ignored" if ignore_errors else "FAILED")
+        self._summary.shown_just_now.add(result.host.get_name())
 
     def v2_runner_item_on_failed(self, result: CallbackTaskResult) -> None:
         """Print one line for a failed item."""
         lines = failure_lines(result.result, result.task.get_name(), keep_lines=speaks_for_all(result))
         if not result.task.ignore_errors:
-            self._summary.add_failure(result.host.get_name(), lines[0], speaks_for_all(result))
+            self._add_failure(result, lines[0])
         if not self._is_short:
             super().v2_runner_item_on_failed(result)
             return
@@ -243,14 +220,26 @@ class CallbackModule(ShortOutput):
         self._end_host(result, is_failed=not result.task.ignore_unreachable)
         line = unreachable_line(result.result)
         if not result.task.ignore_unreachable:
-            self._summary.add_failure(result.host.get_name(), line, speaks_for_all(result))
+            self._add_failure(result, line)
         if not self._is_short:
             super().v2_runner_on_unreachable(result)
             return
         self._handle_warnings(result.result)
         self._print_failure(result, [line], "UNREACHABLE")
+        self._summary.shown_just_now.add(result.host.get_name())
+
+    def _add_change(self, result: CallbackTaskResult) -> None:
+        name = one_line((result.task.name or result.task.get_name()).strip())
+        self._summary.add_change(result.host.get_name(), speaks_for_all(result), name)
+
+    def _add_failure(self, result: CallbackTaskResult, line: str) -> None:
+        host = result.host.get_name()
+        self._summary.add_failure(host, without_name(line, host), speaks_for_all(result))
 
     def _see(self, result: CallbackTaskResult) -> None:
+        skipped = result.result.get("skipped_users")
+        if speaks_for_all(result) and isinstance(skipped, list):
+            self._summary.skipped_machines.update(user for user in skipped if isinstance(user, str))
         if not speaks_for_all(result) and result.task.action not in _SILENT_ACTIONS:
             self._summary.seen_machines.add(result.host.get_name())
 
@@ -288,6 +277,7 @@ class CallbackModule(ShortOutput):
             self._display.display(f"\n{recap}", color=color)
         if failures := self._summary.failures(failed):
             self._display.display(failures, color=C.COLOR_ERROR)
-            self._display.display("The same command again does only what is missing.")
+            if self._does_what_is_missing and not is_check_mode():
+                self._display.display("The same command again does only what is missing.")
         if self._is_short and is_check_mode():
             self._display.display("check mode: nothing was changed")

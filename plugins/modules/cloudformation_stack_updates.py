@@ -94,6 +94,11 @@ failed_users:
   returned: always
   type: list
   elements: str
+skipped_users:
+  description: Whose machines do not run and are left alone.
+  returned: success
+  type: list
+  elements: str
 changed_users:
   description: Those for whom something was changed, or would be in check mode.
   returned: always
@@ -218,6 +223,7 @@ def main() -> None:
         problems=plan.problems,
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
         changed_users=changed,
+        skipped_users=plan.resting,
         plan_lines=plan.lines,
         result_lines=result_lines(jobs),
     )

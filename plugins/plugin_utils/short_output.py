@@ -7,9 +7,14 @@ from typing import Any
 from ansible import constants as C
 from ansible import context
 from ansible.executor.task_result import CallbackTaskResult
+from ansible.playbook.play import Play
+from ansible.playbook.task import Task
 from ansible.plugins.callback.default import CallbackModule as DefaultCallback
 from ansible.utils.color import stringc
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import short_names
 from ansible_collections.probcomp.stack.plugins.module_utils.output.results import any_text
+from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
+from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import without_name
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
 
 _MOST_WARNINGS = 20
@@ -20,6 +25,13 @@ _DIFF_COLORS = {"+": C.COLOR_DIFF_ADD, "-": C.COLOR_DIFF_REMOVE, "@": C.COLOR_DI
 
 class ShortOutput(DefaultCallback):
     """Default callback without uninformative lines at normal verbosity."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last_task_banner: str | None = None
+        self._unprinted_play: str | None = None
+        self._changed_hosts: list[str] = []
+        self._summary = RunSummary()
 
     @property
     def _is_short(self) -> bool:
@@ -60,8 +72,38 @@ class ShortOutput(DefaultCallback):
         result = self._current_task_result
         return "" if result is None or speaks_for_all(result) else str(result.host.get_name())
 
+    def v2_playbook_on_play_start(self, play: Play) -> None:
+        """Keep the play's name until one of its tasks has output."""
+        if not self._is_short:
+            super().v2_playbook_on_play_start(play)
+            return
+        self._end_task()
+        self._play = play
+        self._unprinted_play = play.get_name().strip()
+
+    def _print_task_banner(self, task: Task) -> None:
+        if not self._is_short:
+            super()._print_task_banner(task)
+            return
+        if self._last_task_banner == task._uuid:
+            return
+        self._last_task_banner = task._uuid
+        self._summary.shown_just_now.clear()
+        # The mark is not for a task that only reads in a run that does change things.
+        mode = " (check mode)" if task.check_mode and is_check_mode() else ""
+        if self._unprinted_play:
+            self._display.display(f"\n== {self._unprinted_play}{mode}")
+            self._unprinted_play = None
+        self._display.display(f"- {one_line(self._last_task_name or task.get_name())}")
+
     def _end_task(self) -> None:
-        """Print what is left of the task before."""
+        """Print the machines that the ended task changed.
+
+        Forty lines of one word would hide the important ones.
+        """
+        if self._changed_hosts:
+            self._display.display(f"  changed: {short_names(self._changed_hosts)}", color=C.COLOR_CHANGED)
+            self._changed_hosts = []
 
     def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
         self._end_task()
@@ -69,8 +111,9 @@ class ShortOutput(DefaultCallback):
         whose = "" if speaks_for_all(result) else f" {result.host.get_name()}"
         color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
         for line in lines:
+            text = line if speaks_for_all(result) else without_name(line, result.host.get_name())
             self._display.display(
-                f"{word}{whose}: {line}", color=color, stderr=self.get_option("display_failed_stderr")
+                f"{word}{whose}: {text}", color=color, stderr=self.get_option("display_failed_stderr")
             )
 
     def _print_message(self, result: CallbackTaskResult) -> None:

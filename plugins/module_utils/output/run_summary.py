@@ -10,9 +10,28 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..common.names import by_number
+from .host_summary import short_names
 from .text import one_line
 
 _REASON_LENGTH = 160
+DO_WHAT_IS_MISSING = frozenset(
+    {
+        "create_passwords.yml",
+        "stack_create.yml",
+        "fleet_create.yml",
+        "stack_delete.yml",
+        "fleet_delete.yml",
+        "stack_start.yml",
+        "stack_stop.yml",
+        "stack_update.yml",
+        "set_password.yml",
+        "deb_upgrade.yml",
+        "grab_content.yml",
+        "fetch_logs.yml",
+        "ami_bake.yml",
+    }
+)
+"""Commands that leave alone what an earlier run of theirs has done. The others look at all machines or do all again."""
 
 
 @dataclass
@@ -24,15 +43,20 @@ class RunSummary:
     """
 
     changed_machines: set[str] = field(default_factory=set)
-    changed_as_a_whole: bool = False
+    done_for_all: dict[str, None] = field(default_factory=dict)
+    """Names of the tasks that changed something for all machines at once, in their order."""
     seen_machines: set[str] = field(default_factory=set)
     first_reasons: dict[str, str] = field(default_factory=dict)
     filed_under: set[str] = field(default_factory=set)
+    skipped_machines: set[str] = field(default_factory=set)
+    """Machines that were left as they are, because they do not run."""
+    shown_just_now: set[str] = field(default_factory=set)
+    """Machines whose failure stands right above the summary."""
 
-    def add_change(self, host: str, for_all: bool) -> None:
-        """Record a change to one machine, or to something shared by all machines."""
+    def add_change(self, host: str, for_all: bool, task: str) -> None:
+        """Record a change of `task` to one machine, or to something shared by all machines."""
         if for_all:
-            self.changed_as_a_whole = True
+            self.done_for_all[task] = None
         else:
             self.changed_machines.add(host)
 
@@ -51,26 +75,37 @@ class RunSummary:
         everybody = _machines(processed)
         machines = [host for host in everybody if host in self.seen_machines or host in self.first_reasons]
         if machines and not self.filed_under:
-            failures = len(_machines(failed))
+            failed_machines = set(_machines(failed))
+            skipped = len(self.skipped_machines.intersection(machines) - failed_machines)
             changed = f"{len(self.changed_machines)} {'would change' if is_check_mode else 'changed'}"
-            line = f"{_count(machines)}: {len(machines) - failures} ok, {changed}, {failures} failed"
-            if self.changed_as_a_whole and not is_check_mode:
-                line += "; something here or in AWS was changed for all at once"
+            ok, failures = len(machines) - len(failed_machines) - skipped, len(failed_machines)
+            line = f"{_count(machines)}: {ok} ok, {changed}, {failures} failed"
+            if skipped:
+                line += f", {skipped} skipped"
+            if self.done_for_all and not is_check_mode:
+                line += f"\nchanged for all at once by: {'; '.join(self.done_for_all)}"
             return line
-        is_changed = self.changed_as_a_whole or bool(self.changed_machines)
+        is_changed = bool(self.done_for_all or self.changed_machines)
         return "nothing was changed" if everybody and not (self.filed_under or is_changed or is_check_mode) else ""
 
     def failures(self, failed: Iterable[str]) -> str:
-        """Return the line that names each failed machine with its first reason.
+        """Return the line that names each failed machine, with its first reason unless that stands right above.
 
         The line is "" when no machine failed.
         """
         named = [host for host in _machines(failed) if host not in self.filed_under or host in self.first_reasons]
         if not named:
             return ""
-        reasons = (one_line(self.first_reasons.get(host, "see above"), _REASON_LENGTH) for host in named)
-        listed = ", ".join(f"{host} ({reason})" for host, reason in zip(named, reasons, strict=True))
-        return f"{_count(named)} failed: {listed}"
+        machines: dict[str, list[str]] = {}
+        for host in named:
+            is_above = host in self.shown_just_now
+            reason = "" if is_above else one_line(self.first_reasons.get(host, "see above"), _REASON_LENGTH)
+            machines.setdefault(reason, []).append(host)
+        # All are named, for people go through them; a reason of many is told once.
+        parts = (
+            f"{short_names(hosts, len(hosts))}{f' ({reason})' if reason else ''}" for reason, hosts in machines.items()
+        )
+        return f"{_count(named)} failed: {', '.join(parts)}"
 
 
 def _machines(hosts: Iterable[str]) -> list[str]:

@@ -77,6 +77,11 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
     return lines if any(lines) else [f"{one_line(task)}: failed without a message; -v shows more"]
 
 
+def without_name(line: str, host: str) -> str:
+    """Return a line without the machine's name at its beginning, where the name is shown beside it."""
+    return line.removeprefix(f"{host}: ")
+
+
 def unreachable_line(result: Mapping[str, Any]) -> str:
     """Return why a machine cannot be reached and how to fix it."""
     if _WRONG_HOST_KEY.search(any_text(result.get("msg"))):

@@ -1,0 +1,87 @@
+"""The last lines of a command: each failure told once, and nothing that is not true of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import DO_WHAT_IS_MISSING, RunSummary
+
+from tests.support import ROOT
+
+pytestmark = pytest.mark.slow
+
+ANSIBLE_PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+FAILS_LAST = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.add_host: {name: "ws-{{ item }}", groups: fleet, ansible_connection: local}
+      loop: [10, 9, 11, 2, 1]
+      changed_when: false
+- hosts: fleet
+  gather_facts: false
+  tasks:
+    - name: Change {{ what | default('the names') }}
+      ansible.builtin.command: "true"
+      run_once: true
+    - name: Make the stacks
+      ansible.builtin.command: "true"
+      run_once: true
+    - name: Fail
+      ansible.builtin.fail: {msg: "{{ inventory_hostname }}: no disk"}
+      when: inventory_hostname != 'ws-2'
+"""
+
+
+def run(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    (folder / name).write_text(FAILS_LAST, encoding="utf-8")
+    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
+    command = [ANSIBLE_PLAYBOOK, "-i", "/dev/null", name, *options]
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=90, check=False)
+
+
+def test_a_failure_is_told_once_and_names_its_machine_once(tmp_path: Path) -> None:
+    lines = run(tmp_path, "play.yml").stdout.splitlines()
+    assert {line for line in lines if "no disk" in line} == {
+        f"FAILED ws-{number}: no disk" for number in (1, 9, 10, 11)
+    }
+    assert sum("no disk" in line for line in lines) == 4
+    assert lines[-3:] == [
+        "5 machines: 1 ok, 0 changed, 4 failed",
+        "changed for all at once by: Change the names; Make the stacks",
+        "4 machines failed: ws-1, ws-9 to ws-11",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("command", "options", "is_said"),
+    [
+        ("fleet_create.yml", [], True),
+        ("stack_start.yml", [], True),
+        ("fleet_create.yml", ["--check"], False),
+        ("fleet_check.yml", [], False),
+        ("restart_jupyter.yml", [], False),
+        ("marco_install.yml", [], False),
+    ],
+)
+def test_only_where_it_is_true_a_rerun_is_said_to_do_what_is_missing(
+    command: str, options: list[str], is_said: bool, tmp_path: Path
+) -> None:
+    result = run(tmp_path, command, *options)
+    assert result.returncode == 2 and "4 machines failed" in result.stdout
+    assert ("The same command again does only what is missing." in result.stdout) == is_said
+
+
+def test_the_commands_that_do_what_is_missing_exist() -> None:
+    assert {path.name for path in ROOT.glob("*.yml")} >= DO_WHAT_IS_MISSING
+
+
+def test_machines_that_are_left_alone_are_not_ok() -> None:
+    summary = RunSummary(seen_machines={"ws-1", "ws-2", "ws-3"}, skipped_machines={"ws-2", "ws-3", "ws-9"})
+    assert summary.recap(["ws-1", "ws-2", "ws-3"], ["ws-3"], False) == (
+        "3 machines: 1 ok, 0 changed, 1 failed, 1 skipped"
+    )
