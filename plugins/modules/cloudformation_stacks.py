@@ -117,6 +117,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+changed_users:
+  description: Whose machines were made, changed or deleted, or would be.
+  returned: with O(instance_logical_id)
+  type: list
+  elements: str
 stacks:
   description: What became of each stack, by user.
   returned: always
@@ -288,10 +293,13 @@ def main() -> None:
         warnings = work(module, jobs, api, clock)
     for warning in warnings:
         module.warn(warning)
+    changed = [job.user for job in jobs if job.is_changed]
     module.exit_json(
-        changed=any(job.is_changed for job in jobs),
+        changed=bool(changed),
         stacks={job.user: job.result for job in jobs},
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
+        # A network is no machine.
+        **({"changed_users": changed} if module.params["instance_logical_id"] else {}),
     )
 
 
