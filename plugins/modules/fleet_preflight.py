@@ -112,6 +112,10 @@ options:
     description: Fewest characters that a password may have.
     type: int
     default: 12
+  passwords_required:
+    description: Whether a password file that is missing is a problem; else it is in RV(notes).
+    type: bool
+    default: true
   content_url:
     description: Where the content comes from; empty for none.
     type: str
@@ -238,6 +242,7 @@ ARGUMENTS: dict[str, Any] = {
     "address_service": {"type": "str", "default": ""},
     "password_directory": {"type": "path", "required": True, **OPEN},
     "password_min_length": {"type": "int", "default": 12, **OPEN},
+    "passwords_required": {"type": "bool", "default": True, **OPEN},
     "content_url": {"type": "str", "default": ""},
     "content_checksum": {"type": "str", "default": ""},
     "allow_plain_http": {"type": "bool", "default": False},

@@ -14,11 +14,12 @@ from ansible.module_utils.urls import SSLValidationError, open_url
 from ..aws.client import AwsClients
 from ..aws.errors import error_code
 from ..common.addresses import ALLOW, is_plain_http, unverified
-from ..common.names import absolute_name, host_name
+from ..common.names import absolute_name, by_number, host_name
 from ..content.presign import client_of_bucket, presign, rights
 from ..content.s3_object import is_s3_address, parse_s3_address
 from ..machine.accounts import MachineError
 from ..output.host_summary import people
+from ..output.machine_names import names_argument
 from ..output.text import one_line, redact_url
 from ..passwords.files import (
     PasswordFileError,
@@ -134,7 +135,7 @@ def check_zone(findings: Findings, clients: AwsClients, zone: str) -> str:
 
 
 def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:
-    """Report unusable password files; all missing ones are one problem."""
+    """Report unusable password files; all missing ones are one problem, and of a mere plan a note."""
     decrypt = vault_decrypter()
     missing = []
     for user in users:
@@ -148,9 +149,15 @@ def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]
         except PasswordFileError as error:
             findings.problem(error.what, error.fix, user)
     if missing:
-        names = f"user={missing[0]}" if len(missing) == 1 else f"users={','.join(missing)}"
-        folder = settings.password_directory
-        findings.problem(f"no password file in {folder}", f"ansible-playbook create_passwords.yml -e {names}", missing)
+        names = names_argument(missing)
+        what, command = (
+            f"no password file in {settings.password_directory}",
+            f"ansible-playbook create_passwords.yml -e {names}",
+        )
+        if settings.passwords_required:
+            findings.problem(what, command, missing)
+        else:
+            findings.note(f"{people(missing)}: {what} yet; before the create: {command}")
 
 
 def check_content(findings: Findings, settings: Settings) -> None:
@@ -241,7 +248,7 @@ def check_collisions(findings: Findings, requests: list[MachineRequest], existin
         if fleet and user not in fleets.setdefault(fleet, []):
             fleets[fleet].append(user)
     users = {machine.user for machine in requests}
-    for user in sorted(users & fleets.keys()):
+    for user in sorted(users & fleets.keys(), key=by_number):
         findings.problem(f"user {user} has the name of the fleet {user} ({people(fleets[user])})", fix, user)
     for fleet in sorted(({machine.fleet for machine in requests} & existing.keys()) - users):
         findings.problem(f"the fleet {fleet} has the name of the user {fleet}, who has a machine", fix, fleet)

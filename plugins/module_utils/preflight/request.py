@@ -53,6 +53,7 @@ class Settings:
     apt_repository_key: str = ""
     address_service: str = ""
     dns_resolver: str = ""
+    passwords_required: bool = True
 
     @property
     def usable_zone(self) -> str:
