@@ -12,8 +12,8 @@ def status_text(status: dict[str, Any]) -> str:
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
-    if others := {kind.replace("_", " "): count for kind, count in status.get("strangers", {}).items() if count}:
-        lines.append("of others: " + ", ".join(f"{count} {kind}" for kind, count in others.items()))
+    if others := {kind: count for kind, count in status.get("strangers", {}).items() if count}:
+        lines.append("of others: " + ", ".join(_counted(kind, count) for kind, count in others.items()))
     counts, memory = status["counts"], status["memory"]
     throttled = sum(counts.get("throttled", {}).values())
     lines.append(
@@ -25,6 +25,12 @@ def status_text(status: dict[str, Any]) -> str:
         f"machines {_mebibytes(memory['machines'])} (peak {_mebibytes(memory['machines_peak'])})"
     )
     return "\n".join(lines)
+
+
+def _counted(kind: str, count: int) -> str:
+    """Return a count with its word; `kind` is a plural with underscores."""
+    words = kind.replace("_", " ").replace("vpcs", "VPCs")
+    return f"{count} {words.removesuffix('s') if count == 1 else words}"
 
 
 def _mebibytes(number: int) -> str:
