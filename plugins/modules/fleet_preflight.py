@@ -156,6 +156,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+skipped_users:
+  description: Whose machines are stopped, so that a create leaves them alone.
+  returned: success
+  type: list
+  elements: str
 problems:
   description: "What must be put right first: C(what), whose (C(user)), what to do (C(fix)), all in a line (C(text))."
   returned: success

@@ -88,7 +88,7 @@ def test_a_machine_that_somebody_stopped_is_left_alone(workshop: Workshop) -> No
     try:
         since = mark(workshop)
         text = workshop.succeed(f"ansible-playbook {UPDATE}t3.large")
-        assert f"{USER}: stopped, skipped" in text
+        assert f"{USER}: stopped, not updated" in text
         assert f"ansible-playbook -l {USER} stack_start.yml starts it" in text
         assert calls_since(workshop, since) == []
     finally:

@@ -240,7 +240,9 @@ def by_number(name: str) -> list[tuple[int, str]]:
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of `known` that resemble `name`, the most similar first."""
-    return difflib.get_close_matches(name, sorted(known), n=3)
+    # Without the bound on lengths carol would be near to payroll, as near as ami to aim.
+    alike = (other for other in known if abs(len(other) - len(name)) <= max(1, max(len(other), len(name)) // 4))
+    return difflib.get_close_matches(name, sorted(alike), n=3, cutoff=0.65)
 
 
 def _whole_number(value: object) -> int | None:

@@ -44,6 +44,7 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
     if gone:
         findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
     if resting:
+        findings.skipped_users += resting
         command = f"ansible-playbook -l {limit_pattern(resting, seen.fleet_groups())} stack_start.yml"
         findings.note(f"{people(resting)}: stopped, skipped; {command} starts {'it' if len(resting) == 1 else 'them'}")
     if busy:

@@ -37,6 +37,8 @@ class Findings:
 
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    skipped_users: list[str] = field(default_factory=list)
+    """Users whose machines are stopped, so that a create leaves them alone."""
 
     def problem(self, what: str, fix: str, users: str | Iterable[str] = "") -> None:
         """Add a problem; of many users, name only the first."""

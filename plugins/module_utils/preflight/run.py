@@ -75,6 +75,7 @@ def sweep(
     return {
         "problems": [problem.as_data() for problem in findings.problems],
         "notes": findings.notes,
+        "skipped_users": findings.skipped_users,
         "account": account,
         "region": settings.region,
         "rehearsal": rehearsal,

@@ -162,7 +162,7 @@ def check(account: Account, folder: Path) -> dict[str, Any]:
 def test_the_check_asks_aws_for_the_cause(account: Account, elbv2: Any, tmp_path: Path) -> None:
     found = check(account, tmp_path)
     assert found["machines"]["alice"]["kind"] == "connection"
-    assert found["repair_commands"] == ["ansible-playbook stack_create.yml -e users=alice"]
+    assert found["repair_commands"] == ["ansible-playbook stack_create.yml -e user=alice"]
     machine, group = account.machines()["alice"]["InstanceId"], target_group(account, "alice")
     elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": machine}])
     found, mark = check(account, tmp_path), account.server.counts()["mark"]

@@ -115,6 +115,8 @@ def test_other_tags_name_nobody(tag: str) -> None:
 def test_nearest_names() -> None:
     assert names.nearest("alcie", ["alice", "bob", "ws-1"]) == ["alice"]
     assert names.nearest("zzz", ["alice"]) == []
+    assert names.nearest("payroll", ["carol"]) == names.nearest("clara", ["carol"]) == []
+    assert names.nearest("aim", ["ami", "admin"]) == ["ami"] and names.nearest("ws-33", ["ws-3", "ws-7"])[0] == "ws-3"
 
 
 @pytest.mark.parametrize(

@@ -284,6 +284,6 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
     data = json.loads((tmp_path / "data").read_text())
     assert data["failed_users"] == ["ws-1", "ws-2"] and not data["changed"]
     assert [data["machines"][user]["kind"] for user in ("ws-1", "ws-2")] == ["connection", "password_file"]
-    assert data["repair_commands"] == ["ansible-playbook stack_create.yml -e users=ws-1"]
+    assert data["repair_commands"] == ["ansible-playbook stack_create.yml -e user=ws-1"]
     page = (tmp_path / "page").read_text()
     assert "2 of 2 machines need repair" in page and "&lt;missing&gt;" in page and "<missing>" not in page
