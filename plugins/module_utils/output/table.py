@@ -39,13 +39,19 @@ def fitted(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int 
     """Return the table's lines, the first one with the headings.
 
     Columns that may be cut share the available `width` in terminal columns; None cuts nothing.
+    Where even cut values do not fit, optional columns are left out, the last one first.
     """
     cells = [[one_line(cell, _UNBOUNDED) for cell in row] for row in rows]
     kept = [n for n, column in enumerate(columns) if not column.optional or any(row[n] for row in cells)]
-    shown = [columns[n] for n in kept]
-    table = [[column.head for column in shown], *([row[n] for n in kept] for row in cells)]
-    room = None if width is None else width - len(_GAP) * (len(shown) - 1)
-    widths = _widths(shown, table, room)
+    while True:
+        shown = [columns[n] for n in kept]
+        table = [[column.head for column in shown], *([row[n] for n in kept] for row in cells)]
+        room = None if width is None else width - len(_GAP) * (len(shown) - 1)
+        widths = _widths(shown, table, room)
+        last = next((n for n in reversed(kept) if columns[n].optional), None)
+        if room is None or sum(widths) <= room or last is None:
+            break
+        kept.remove(last)
     lines = []
     for row in table:
         fields = (_field(cell, room, column.right) for cell, room, column in zip(row, widths, shown, strict=True))

@@ -17,7 +17,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws import prices
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.billable import priced_as, public_addresses
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate import Row
 from ansible_collections.probcomp.stack.plugins.module_utils.costs.burn_rate_report import as_data, footnotes, lines
-from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
+from ansible_collections.probcomp.stack.plugins.module_utils.output.table import text_width
 from botocore.exceptions import ClientError
 
 from tests.support import ROOT
@@ -233,7 +233,8 @@ def test_networks_are_asked_for_their_addresses_together(account: World) -> None
     assert rate == 6 * BALANCER + (5 * 2 + 3) * ADDRESS
 
 
-def test_overdue_first_then_the_dearest(account: World) -> None:
+def test_overdue_first_then_the_dearest(account: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROBCOMP_COLUMNS", "80")
     for user, kind in (("alice", "t3.medium"), ("bob", "c5.large"), ("cleo", "t3.medium"), ("ws-10", "t3.medium")):
         account.make_machine(user, instance=kind)
     cleo = next(item for item in account.make("ec2").describe_tags()["Tags"] if item["Value"] == "cleo/instance")
@@ -246,7 +247,7 @@ def test_overdue_first_then_the_dearest(account: World) -> None:
     assert text[0] == "AWS account 1"
     late = next(line for line in text if line.startswith("  cleo: ended 2026-05-10, 2 days ago; $"))
     assert "stack_delete.yml -e user=cleo" in late
-    assert all(text_width(line) <= WIDTH for line in text if "stack_delete" not in line)
+    assert all(text_width(line) <= 80 for line in text if "stack_delete" not in line)
 
 
 def test_nothing_at_all(account: World) -> None:

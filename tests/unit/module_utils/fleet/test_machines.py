@@ -25,7 +25,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.fleet.stack_table i
     repairs,
     stranger_lines,
 )
-from ansible_collections.probcomp.stack.plugins.module_utils.output.table import WIDTH, text_width
+from ansible_collections.probcomp.stack.plugins.module_utils.output.table import text_width
 from moto.cloudformation import cloudformation_backends
 
 from tests.support.preflight_world import ACCOUNT, READING, REGION, World, world
@@ -200,7 +200,10 @@ def test_overdue_is_marked_and_never_among_the_repairs() -> None:
     assert [end_date(text) for text in ("20260512", "2026-W20-2", "2026-02-30", "")] == [None] * 4
 
 
-def test_the_table_is_narrow_whatever_the_tags_say_and_prints_no_control_characters() -> None:
+def test_the_table_is_narrow_whatever_the_tags_say_and_prints_no_control_characters(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PROBCOMP_COLUMNS", "80")
     long: dict[str, Any] = dict.fromkeys(
         ("owner", "organization", "purpose", "note"), "長い word " * 25 + "\x1b[2J\x07\u202e"
     )
@@ -208,8 +211,10 @@ def test_the_table_is_narrow_whatever_the_tags_say_and_prints_no_control_charact
     other = replace(wide, user="b" * 32, image="ami-2", image_name="x" * 128)
     text, _ = told(wide, other)
     table = text[:3]
-    assert all(text_width(line) <= WIDTH for line in table), [text_width(line) for line in table]
-    assert "a" * 12 in table[1] and "2020-01-01 overdue" in table[1] and "…" in table[1]
+    assert all(text_width(line) <= 80 for line in table), [text_width(line) for line in table]
+    assert "a" * 32 in table[1] and "…" in table[1]
+    monkeypatch.setenv("PROBCOMP_COLUMNS", "130")
+    assert "2020-01-01 overdue" in told(wide, other)[0][1]
     assert all(character.isprintable() for line in text for character in line)
     short, _ = told(PLAIN)
     assert re.split(r"\s{2,}", short[0]) == ["who", "state", "since", "type"], "empty columns take no room"
