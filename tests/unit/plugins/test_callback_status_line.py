@@ -167,7 +167,7 @@ def test_a_terminal_shows_one_line_that_is_gone_at_the_end(tmp_path: Path) -> No
         "",
         "== Work",
         "- Install",
-        "  changed: ws-1, ws-2, ws-3, ws-10, ws-12",
+        "  changed: ws-1 to ws-3, ws-10, ws-12",
         "- Warn at last",
         "FAILED ws-3: no luck",
         "",
