@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import http.client
-import itertools
 import json
 import os
 import secrets
@@ -19,7 +18,6 @@ import signal
 import subprocess
 import sys
 import time
-import unicodedata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -54,8 +52,7 @@ class Owner(NamedTuple):
 def given_password(environment: dict[str, str], minimum: int) -> str | None:
     """Return the password that the container was given, None without one.
 
-    Of a file the first line counts. `minimum` is the password's fewest characters. Raises StartError for an unusable
-    password.
+    Of a file the first line counts. `minimum` is the fewest characters. Raises StartError for an unusable password.
     """
     if "JUPYTER_PASSWORD_FILE" in environment and "JUPYTER_PASSWORD" in environment:
         raise StartError("both JUPYTER_PASSWORD and JUPYTER_PASSWORD_FILE are set: give one of them")
@@ -73,31 +70,19 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
         text = password = environment["JUPYTER_PASSWORD"]
     else:
         return None
-    if "$ANSIBLE_VAULT;" in text or "!vault" in text:
-        raise StartError(
-            f"{source} is encrypted with ansible-vault, which the container cannot decrypt: "
-            "mount a file of yours (mode 0600) with what `ansible-vault view` shows of it"
-        )
-    if password.startswith("\ufeff"):
-        raise StartError(f"{source} begins with a byte-order mark (BOM): save it as UTF-8 without one")
-    if not password.strip():
-        raise StartError(f"{source} is empty: give one, or none at all to get a token")
-    if not password.isprintable() or password != password.strip():
-        raise StartError(f"{source} has characters that cannot be seen (control characters, blanks at an end)")
-    if len(password) < minimum:
-        raise StartError(f"{source} has {len(password)} characters, fewer than {minimum}: give a longer one")
-    return composed(password)
-
-
-def composed(text: str) -> str:
-    """Return `text` with letters and marks composed as keyboards type them.
-
-    It is the function of this name in plugins/module_utils/common/unicode_forms.py, which the image does not have.
-    """
-    pieces = itertools.groupby(text, key=lambda character: unicodedata.is_normalized("NFC", character))
-    return "".join(
-        unicodedata.normalize("NFC", "".join(piece)) if is_stable else "".join(piece) for is_stable, piece in pieces
-    )
+    faults = {
+        "is encrypted with ansible-vault, which the container cannot decrypt: mount a file of yours (mode 0600) "
+        "with what `ansible-vault view` shows of it": "$ANSIBLE_VAULT;" in text or "!vault" in text,
+        "begins with a byte-order mark (BOM): save it as UTF-8 without one": password.startswith("\ufeff"),
+        "is empty: give one, or none at all to get a token": not password.strip(),
+        "has characters that cannot be seen (control characters, blanks at an end)": (
+            not password.isprintable() or password != password.strip()
+        ),
+        f"has {len(password)} characters, fewer than {minimum}: give a longer one": len(password) < minimum,
+    }
+    for fault in (fault for fault, is_found in faults.items() if is_found):
+        raise StartError(f"{source} {fault}")
+    return password
 
 
 def with_account(text: str, account: str, numbers: list[str]) -> str:

@@ -6,9 +6,11 @@ The tests check how the entry point judges its input.
 from __future__ import annotations
 
 import importlib.util
+import io
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +38,7 @@ def load(path: str) -> ModuleType:
 
 
 lab_repository = load("ubuntu2404/lab_repository.py")
+password_hash = load("ubuntu2404-jupyter/password_hash.py")
 service = load("ubuntu2404-jupyter/service.py")
 start = load("ubuntu2404-jupyter/start.py")
 
@@ -177,14 +180,24 @@ def test_a_file_that_holds_no_phrase_is_refused_in_one_line(tmp_path: Path, data
     assert "\n" not in str(refused.value) and PHRASE not in str(refused.value)
 
 
+class _Security(ModuleType):
+    """Jupyter's functions, which this Python need not have: the hash is the text itself."""
+
+    passwd = staticmethod(str)
+    passwd_check = staticmethod(str.__eq__)
+
+
 @pytest.mark.parametrize(
     "typed", ["cafe\u0301-correct-horse", "\u0958\u0932\u092e-correct-e\u0301", "Ko\u0308ln am Rhein"]
 )
-def test_a_password_is_composed_as_on_a_machine(tmp_path: Path, typed: str) -> None:
-    file = tmp_path / "a.passwd"
-    file.write_text(typed)
-    assert start.given_password({"JUPYTER_PASSWORD_FILE": str(file)}, 12) == composed(typed) != typed
-    assert start.given_password({"JUPYTER_PASSWORD": typed}, 12) == composed(typed)
+def test_a_password_is_composed_as_on_a_machine(
+    typed: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "jupyter_server.auth.security", _Security("security"))
+    for known, printed in (("", f"{composed(typed)}\n"), (composed(typed), ""), (typed, f"{composed(typed)}\n")):
+        monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps([typed, known])))
+        password_hash.main()
+        assert capsys.readouterr().out == printed
 
 
 def test_the_account_gets_the_numbers_of_the_folders_owner_and_is_the_first_with_them() -> None:
