@@ -86,16 +86,16 @@ def _read_text(roster: Roster, shown: str, text: str) -> None:
         if not any(cells):
             continue
         if header:
-            for problem in _read_person(roster, header, cells, first_lines, reader.line_num):
-                problems.setdefault(problem, []).append(str(reader.line_num))
+            for fault in _read_person(roster, header, cells, first_lines, reader.line_num):
+                problems.setdefault(fault, []).append(str(reader.line_num))
             continue
         header = [cell.lower() for cell in cells]
         if problem := _header_problem(header):
             roster.problems.append(f"roster {shown}, line {reader.line_num}: {problem}")
             return
-    for problem, numbers in problems.items():
+    for fault, numbers in problems.items():
         where = f"line{'s' if len(numbers) > 1 else ''} {listed(numbers, _MOST_LINES)}"
-        roster.problems.append(f"roster {shown}, {where}: {problem}")
+        roster.problems.append(f"roster {shown}, {where}: {fault}")
     if not header:
         roster.problems.append(f"roster {shown}, line 1: {_header_problem(header)}")
 
