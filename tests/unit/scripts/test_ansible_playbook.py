@@ -152,7 +152,14 @@ def test_our_playbooks_run_from_any_folder_and_in_any_locale(tmp_path: Path) -> 
     (tmp_path / "inventory").mkdir()
     (tmp_path / "inventory/hosts.yml").write_text("all: {children: {users: {}}}\n")
     (tmp_path / "inventory/group_vars").symlink_to(ROOT / "group_vars")
-    given = ["-i", "inventory", ROOT / "create_passwords.yml", "-e", "zone=example.org", f"state_dir={tmp_path}"]
+    given: list[str | Path] = [
+        "-i",
+        "inventory",
+        ROOT / "create_passwords.yml",
+        "-e",
+        "zone=example.org",
+        f"state_dir={tmp_path}",
+    ]
     for user, name in (("ws-1", "C"), ("ws-2", "xx_YY.UTF-8"), ("ws-3", "C.UTF-8")):
         done = run(PROGRAMS / "ansible-playbook", *given, f"user={user}", cwd=tmp_path, LC_ALL=name)
         assert done.returncode == 0, done.stdout + done.stderr
