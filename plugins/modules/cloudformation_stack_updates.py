@@ -116,13 +116,12 @@ result_lines:
   elements: str
 """
 
-from typing import Any
-
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch, verify_ready
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import jobs_of
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
     StackUpdater,
     UpdateJob,
@@ -142,19 +141,6 @@ ARGUMENTS = {
     "type_parameter": {"type": "str", "default": "InstanceType"},
     **PRICES,
 }
-
-
-def jobs_of(stacks: list[dict[str, Any]]) -> list[UpdateJob]:
-    """Return the jobs for the module's option `stacks`."""
-    return [
-        UpdateJob(
-            name=stack["name"],
-            user=stack["user"] or stack["name"],
-            parameters={key: str(value) for key, value in stack["parameters"].items()},
-            tags={key: "" if value is None else str(value) for key, value in stack["tags"].items()},
-        )
-        for stack in stacks
-    ]
 
 
 def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
@@ -191,11 +177,10 @@ def main() -> None:
     """Run the module."""
     module = AwsModule(ARGUMENTS)
     params = module.params
-    jobs = jobs_of(params["stacks"])
-    if not 0 < params["submissions_per_second"] <= 10:
-        module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
-    if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
-        module.fail_json(msg="a stack or a user stands twice in `stacks`")
+    try:
+        jobs = jobs_of(UpdateJob, params["stacks"], params["submissions_per_second"])
+    except ValueError as error:
+        module.fail_json(msg=str(error))
     clients, clock = module.raising_clients(), Clock()
     listed = price_list(clients, params["price_cache"])
     with module.explained():

@@ -164,8 +164,6 @@ failed_users:
   elements: str
 """
 
-from typing import Any
-
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
@@ -177,7 +175,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batc
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.create import StackCreator, Wanted
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.delete import StackDeleter, refuse_unsaved
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.elsewhere import Elsewhere
-from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job
+from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import Job, jobs_of
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import STACKS
 
@@ -258,20 +256,6 @@ def remove(module: AwsModule, jobs: list[Job], api: StackApi, clock: Clock) -> l
     return deleter.warnings
 
 
-def jobs_of(stacks: list[dict[str, Any]]) -> list[Job]:
-    """Return the jobs for the module's option `stacks`."""
-    return [
-        Job(
-            name=stack["name"],
-            user=stack["user"] or stack["name"],
-            parameters={key: str(value) for key, value in stack["parameters"].items()},
-            # CloudFormation refuses empty values.
-            tags={key: str(value) for key, value in stack["tags"].items() if value not in (None, "")},
-        )
-        for stack in stacks
-    ]
-
-
 def main() -> None:
     """Run the module."""
     module = AwsModule(
@@ -279,11 +263,13 @@ def main() -> None:
         required_if=[("state", "present", ["template_body"])],
         required_by={"saved_instances": ["instance_logical_id"]},
     )
-    jobs = jobs_of(module.params["stacks"])
-    if not 0 < module.params["submissions_per_second"] <= 10:
-        module.fail_json(msg="submissions_per_second must be more than 0 and at most 10")
-    if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
-        module.fail_json(msg="a stack or a user stands twice in `stacks`")
+    try:
+        jobs = jobs_of(Job, module.params["stacks"], module.params["submissions_per_second"])
+    except ValueError as error:
+        module.fail_json(msg=str(error))
+    for job in jobs:
+        # CloudFormation refuses empty values.
+        job.tags = {key: value for key, value in job.tags.items() if value}
     clock = Clock()
     api = StackApi(
         module.client("cloudformation", config=CLIENT_SETTINGS), clock, module.params["submissions_per_second"]

@@ -80,6 +80,27 @@ class Job:
         }
 
 
+def jobs_of[J: Job](kind: type[J], stacks: list[dict[str, Any]], submissions_per_second: float) -> list[J]:
+    """Return the jobs for a module's option `stacks`; a tag without a value is "".
+
+    Raises ValueError, with one line, for options that contradict one another.
+    """
+    if not 0 < submissions_per_second <= 10:
+        raise ValueError("submissions_per_second must be more than 0 and at most 10")
+    jobs = [
+        kind(
+            name=stack["name"],
+            user=stack["user"] or stack["name"],
+            parameters={key: str(value) for key, value in stack["parameters"].items()},
+            tags={key: "" if value is None else str(value) for key, value in stack["tags"].items()},
+        )
+        for stack in stacks
+    ]
+    if len({job.name for job in jobs}) < len(jobs) or len({job.user for job in jobs}) < len(jobs):
+        raise ValueError("a stack or a user stands twice in `stacks`")
+    return jobs
+
+
 def parameters_of(stack: dict[str, Any]) -> dict[str, str]:
     """Return the stack's parameters as a dictionary."""
     return {item["ParameterKey"]: item.get("ParameterValue", "") for item in stack.get("Parameters", [])}
