@@ -93,6 +93,8 @@ def test_why_apt_get_failed_is_one_line(tmp_path: Path, apt_get: str, mode: int,
 def test_apt_get_that_succeeds_is_noted(tmp_path: Path) -> None:
     done = read_repository(tmp_path, "exit 0", 0o755)
     assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "note").exists()
+
+
 BESIDE_UNSIGNED = {
     "stdout": "Ign:1 http://127.0.0.1:9/vendor stable InRelease\nErr:1 http://127.0.0.1:9/vendor stable InRelease\n"
     "  Could not connect to 127.0.0.1:9 (127.0.0.1). - connect (111: Connection refused)\n"
