@@ -77,7 +77,7 @@ def obstacle(arguments: Sequence[str], environment: MutableMapping[str, str]) ->
     Ansible itself looks for ansible.cfg in the working directory alone, and not where everybody may write, as in every
     folder of Windows under WSL. Other playbooks are left to Ansible.
     """
-    if not any(_is_ours(word) for word in arguments):
+    if "--syntax-check" in arguments or not any(_is_ours(word) for word in arguments):
         return None
     given = {name: environment[name] for name in FOLDERS if name in environment}
     foreign = [name for name, value in given.items() if not _holds(value, FOLDERS[name])]

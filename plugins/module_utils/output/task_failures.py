@@ -50,7 +50,7 @@ _FAILURE_HINTS = (
 _HINTS = (
     (
         r"waiting for privilege escalation prompt",
-        "it took the connection and said nothing: if it hangs, stack_stop.yml and then stack_start.yml help, and keep its disk",
+        "it took the connection and said nothing: if it hangs, stack_stop.yml and then stack_start.yml help",
     ),
     (r"permission denied", "is private_key_file the key of its key pair, or the agent loaded with it?"),
     (r"timed out|no route to host|unreachable", "is it running, and is admin_cidr the network that you are in?"),
