@@ -10,10 +10,12 @@ import contextlib
 import io
 import json
 import time
+from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
 
+from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
 
 from tests.support.content_world import load_module
@@ -53,9 +55,20 @@ def module(name: str) -> ModuleType:
 
 def run(name: str, **arguments: Any) -> dict[str, Any]:
     """Run a module and return its answer; raise our own errors that reach the top."""
+    return answer_of(arguments, lambda: module(name).main())
+
+
+def answer_of(arguments: dict[str, Any], main: Callable[[], None]) -> dict[str, Any]:
+    """Return what `main` answers with these arguments as the only module of a process."""
     said = io.StringIO()
-    with patch_module_args(arguments), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
-        module(name).main()
+    before = _internal.is_controller
+    # True once a test of the process has imported Ansible's own programs: warnings would go to their display.
+    _internal.is_controller = False
+    try:
+        with patch_module_args(arguments), contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+            main()
+    finally:
+        _internal.is_controller = before
     answer: dict[str, Any] = json.loads(said.getvalue())
     return answer
 

@@ -241,7 +241,12 @@ def by_number(name: str) -> list[tuple[int, str]]:
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of `known` that resemble `name`, the most similar first."""
     # Without the bound on lengths carol would be near to payroll, as near as ami to aim.
-    alike = (other for other in known if abs(len(other) - len(name)) <= max(1, max(len(other), len(name)) // 4))
+    alike = (
+        other
+        for other in known
+        if abs(len(other) - len(name)) <= max(1, max(len(other), len(name)) // 4)
+        or (len(other) > 3 and name.startswith(other))
+    )
     return difflib.get_close_matches(name, sorted(alike), n=3, cutoff=0.65)
 
 

@@ -158,7 +158,7 @@ def test_more_is_said_when_asked_for(tmp_path: Path) -> None:
     result = play(tmp_path, PLAY, "-v")
     assert "PLAY RECAP" in result.stdout
     assert "TASK [Change something]" in result.stdout
-    assert "2 machines failed: ws-3 (broken disk)" in result.stdout
+    assert "2 machines failed: ws-3, ws-10 (broken disk)" in result.stdout
 
 
 ONCE = """
