@@ -87,7 +87,7 @@ def unreachable_line(result: Mapping[str, Any]) -> str:
     if _WRONG_HOST_KEY.search(any_text(result.get("msg"))):
         # ssh prints a page of warnings, most of them about files that do not exist on this computer.
         return "its host key is not the one pinned in known_hosts: unless you know why, do not connect"
-    reason = one_line(_CORE_PREFIX.sub("", any_text(result.get("msg"))), limit=300) or "no connection"
+    reason = one_line(_CORE_PREFIX.sub("", any_text(result.get("msg") or "")), limit=300) or "no connection"
     hint = next((hint for pattern, hint in _HINTS if re.search(pattern, reason, re.IGNORECASE)), "")
     return f"{reason.rstrip('.: ')}; {hint}" if hint else reason
 
