@@ -28,6 +28,7 @@ _STILL_AT_WORK = (
     "cloud-init is still at work after {} s: cloud-init status --long on the machine says at what; "
     "the same command again goes on, and host_identity_cloud_init_timeout gives it longer"
 )
+_PAUSE = 1
 _FOR_THE_MODULE = ("owner", "service", "port", "timeout")
 
 
@@ -84,6 +85,8 @@ class ActionModule(ActionBase):
                 return dict(answer)
             if not left:
                 return {"failed": True, "msg": _STILL_AT_WORK.format(seconds)}
+            # A machine that is root's may answer at once, for ten minutes.
+            time.sleep(_PAUSE)
 
     def _asked(self, expected: dict[str, Any]) -> dict[str, Any]:
         """Return the part of `expected` that is sent to the machine.
