@@ -31,7 +31,7 @@ _FAILURE_HINTS = (
     (
         r"could not get lock|frontend lock|failed to lock apt|/lists/lock",
         "something else installs packages there: wait for it, or give it longer "
-        "(apt_probcomp_lock_timeout, jupyter_lock_timeout, logs_lock_timeout)",
+        "(apt_probcomp_lock_timeout, jupyter_lock_timeout, logs_lock_timeout, machine_image_lock_timeout)",
     ),
     (
         r"No space left on device|enough free space|Disk quota exceeded",

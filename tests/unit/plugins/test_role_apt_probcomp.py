@@ -58,7 +58,9 @@ def test_a_key_that_could_be_replaced_on_the_way_is_refused(
 def read_repository(tmp_path: Path, apt_get: str, mode: int) -> subprocess.CompletedProcess[str]:
     """Run the script of the task "Read the repository" with a program of the test's own as apt-get."""
     tasks = yaml.safe_load((ROOT / "roles/apt_probcomp/tasks/install.yml").read_text())
-    (script,) = (task["ansible.builtin.shell"] for task in tasks if task["name"] == "Read the repository")
+    (script,) = (
+        task["apt_unlocked"]["arguments"]["_raw_params"] for task in tasks if task["name"] == "Read the repository"
+    )
     variables = {"__apt_probcomp_note": tmp_path / "note", "__apt_probcomp_source": tmp_path / "source"}
     script = jinja2.Template(script).render({**variables, "__apt_probcomp_newer": "true"})
     for program in ("sed", "tail", "mkdir", "dirname", "find", "sha256sum", "mv"):
