@@ -16,7 +16,7 @@ from .accounts import last_words
 RUN = Path("/run/cloud-init")
 """Folder of the present boot's state."""
 _PAUSE = 0.5
-_SHOW = ("systemctl", "show", "--property=ActiveState", "--value", "cloud-final.service")
+_SHOW = ("systemctl", "show", "--property=ActiveState", "--property=Job", "cloud-final.service")
 _SHOW_SECONDS = 20
 
 
@@ -25,12 +25,14 @@ def is_done(seconds: float, run: Path = RUN) -> bool:
 
     `cloud-init status --wait` is no help: Debian 12's (22.4) ends at the first error, with status 1, while later stages
     still install packages; and where cloud-init was installed after the boot it waits for ever. A boot's result is
-    written at the end of the last stage, also after errors. A last stage that was killed writes none.
+    written at the end of the last stage, also after errors. A last stage that was killed writes none, and neither does
+    one that never begins.
     """
     end = time.monotonic() + seconds
-    # systemd's generator writes it before any service starts, where cloud-init is there and not disabled.
+    # systemd's generator writes it before any service starts, where cloud-init is there and not disabled; also at a
+    # later daemon-reload, after cloud-init was installed.
     while (run / "enabled").exists() and not (run / "result.json").exists():
-        if _last_stage_failed():
+        if _last_stage() in ("failed", "active", "none"):
             return True
         if time.monotonic() >= end:
             return False
@@ -49,7 +51,7 @@ def failure(run: Path = RUN) -> str:
     try:
         errors = _errors(json.loads((run / "result.json").read_text(encoding="utf-8")))
     except FileNotFoundError:
-        return "its last stage ended without a result"
+        return "" if _last_stage() == "none" else "its last stage ended without a result"
     except (OSError, ValueError) as error:
         return f"its result cannot be read: {error}"
     return last_words("\n".join(errors).replace("\\n", " "))
@@ -61,6 +63,13 @@ def _errors(result: Any) -> list[str]:
     return [str(error) for error in errors] if isinstance(errors, list) else []
 
 
-def _last_stage_failed() -> bool:
-    done = subprocess.run(_SHOW, capture_output=True, text=True, timeout=_SHOW_SECONDS, check=False)
-    return done.stdout.strip() == "failed"
+def _last_stage() -> str:
+    """Return systemd's state of the last stage, "none" for one that does not run and is not going to."""
+    try:
+        done = subprocess.run(_SHOW, capture_output=True, text=True, timeout=_SHOW_SECONDS, check=False)
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    shown = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    state = shown.get("ActiveState", "")
+    # A boot has it in its queue before the ssh server is up.
+    return "none" if state == "inactive" and not shown.get("Job") else state

@@ -59,5 +59,25 @@ def test_a_result_that_makes_no_sense_is_no_error_of_ours(run: Path, text: str) 
     assert ("cannot be read" in failure(run)) == (text in ("{", ""))
 
 
-def test_no_result_at_all_is_named(run: Path) -> None:
-    assert failure(run) == "its last stage ended without a result"
+@pytest.mark.parametrize(
+    ("shown", "done", "says"),
+    [
+        ("ActiveState=failed\nJob=\n", True, "its last stage ended without a result"),
+        ("ActiveState=active\n", True, "its last stage ended without a result"),
+        ("ActiveState=inactive\n", True, ""),
+        ("Job=152\nActiveState=inactive\n", False, "its last stage ended without a result"),
+        ("ActiveState=activating\nJob=152\n", False, "its last stage ended without a result"),
+        ("", False, "its last stage ended without a result"),
+    ],
+    ids=["failed", "cleaned", "installed later", "queued", "at work", "no answer"],
+)
+def test_a_boot_without_a_result(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shown: str, done: bool, says: str
+) -> None:
+    systemctl = tmp_path / "bin/systemctl"
+    systemctl.parent.mkdir()
+    systemctl.write_text(f"#!/bin/sh\ncat <<'WORDS'\n{shown}WORDS\n")
+    systemctl.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{systemctl.parent}:/usr/bin:/bin")
+    assert is_done(0, run) == done
+    assert failure(run) == says
