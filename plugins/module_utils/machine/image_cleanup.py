@@ -135,6 +135,10 @@ class Root:
             bus.symlink_to("/etc/machine-id")
         # The file is written in place because it may be a mount.
         (self.path / "etc/hostname").write_text("localhost\n", encoding="ascii")
+        hosts = self.path / "etc/hosts"
+        if hosts.exists():
+            kept = [line for line in self._lines("etc/hosts") if not line.startswith("127.0.1.1")]
+            hosts.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
 
     def _lines(self, name: str) -> list[str]:
         with contextlib.suppress(FileNotFoundError):
