@@ -13,6 +13,7 @@ import ctypes
 import http.client
 import json
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -30,6 +31,7 @@ GIVEN = HOME / ".jupyter/given_password.json"
 """The hash of the last password that was given to the container."""
 TOKEN = HOME / ".jupyter/token_config.json"
 START_SECONDS = 120
+VAULT = re.compile(r"\$ANSIBLE_VAULT;|!vault(-encrypted)?[ \t]*\|")
 _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of prctl(2).
 
@@ -72,7 +74,7 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
         return None
     faults = {
         "is encrypted with ansible-vault, which the container cannot decrypt: mount a file of yours (mode 0600) "
-        "with what `ansible-vault view` shows of it": "$ANSIBLE_VAULT;" in text or "!vault" in text,
+        "with what `ansible-vault view` shows of it": bool(VAULT.search(text)),
         "begins with a byte-order mark (BOM): save it as UTF-8 without one": password.startswith("\ufeff"),
         "is empty: give one, or none at all to get a token": not password.strip(),
         "has characters that cannot be seen (control characters, blanks at an end)": (
