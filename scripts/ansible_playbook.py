@@ -20,6 +20,7 @@ _NAME_AND_VALUE = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)
 # An -e may follow letters of options that take no value, as in -Ce.
 _SHORT = re.compile(r"-[CDJKbkv]*e(.*)", re.DOTALL)
 _LONG = "--extra-vars"
+_INVENTORY = re.compile(r"-[CDJKbkv]*i|--inv")
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = {
     "ANSIBLE_ACTION_PLUGINS": "plugins/action",
@@ -79,14 +80,19 @@ def obstacle(arguments: Sequence[str], environment: MutableMapping[str, str]) ->
     """
     if "--syntax-check" in arguments or not any(_is_ours(word) for word in arguments):
         return None
-    given = {name: environment[name] for name in FOLDERS if name in environment}
-    foreign = [name for name, value in given.items() if not _holds(value, FOLDERS[name])]
-    if not _is_our_config(Path(environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg"))).expanduser()):
+    for name, folder in FOLDERS.items():
+        if name in environment and not _holds(environment[name], folder):
+            # Ours come first, and the others' stay: they may be tools for every project.
+            environment[name] = ":".join(filter(None, (str(ROOT / folder), environment[name])))
+    foreign = []
+    if not _is_our_config(_path(environment.setdefault("ANSIBLE_CONFIG", str(ROOT / "ansible.cfg")))):
         foreign.append("ANSIBLE_CONFIG")
-    sources = environment.get("ANSIBLE_INVENTORY", "").split(",")
-    is_chosen = any(word.startswith(("-i", "--inv")) for word in arguments)
-    if any(sources) and not is_chosen and not any(_has_our_variables(Path(source)) for source in sources):
-        foreign.append("ANSIBLE_INVENTORY")
+    sources = [_from_anywhere(source) for source in environment.get("ANSIBLE_INVENTORY", "").split(",")]
+    if any(sources):
+        environment["ANSIBLE_INVENTORY"] = ",".join(sources)
+        is_chosen = any(_INVENTORY.match(word) for word in arguments)
+        if not is_chosen and not any(_has_our_variables(_path(source)) for source in filter(None, sources)):
+            foreign.append("ANSIBLE_INVENTORY")
     if not foreign:
         return None
     return f"this shell has settings of another project: unset {' '.join(foreign)}; nothing was touched"
@@ -97,15 +103,27 @@ def _is_ours(word: str) -> bool:
     return path.suffix == ".yml" and path.is_file() and path.resolve().parent in (ROOT, ROOT / "playbooks")
 
 
+def _path(text: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # There is no such user.
+        return Path(text)
+
+
+def _from_anywhere(source: str) -> str:
+    """Return a source of the inventory, with its whole path where it is one of our root's."""
+    ours = ROOT / source
+    return str(ours) if source and not _path(source).exists() and ours.exists() else source
+
+
 def _holds(value: str, folder: str, start: Path = Path()) -> bool:
     """Return whether a list of paths has our folder; relative ones begin at `start`."""
     wanted = (ROOT / folder).resolve()
-    return any((start / Path(path).expanduser()).resolve() == wanted for path in value.split(":") if path)
+    return any((start / _path(path)).resolve() == wanted for path in value.split(":") if path)
 
 
 def _has_our_variables(source: Path) -> bool:
     """Return whether a file or folder of an inventory has our group_vars beside it."""
-    source = source.expanduser()
     return source.exists() and ((source if source.is_dir() else source.parent) / "group_vars/users.yml").exists()
 
 

@@ -15,10 +15,8 @@ FOREIGN = [
     {"ANSIBLE_CONFIG": "/elsewhere"},
     {"ANSIBLE_INVENTORY": "/elsewhere/hosts"},
     {"ANSIBLE_INVENTORY": "hosts,/elsewhere/inventory"},
-    {"ANSIBLE_ROLES_PATH": "roles.d:/elsewhere/roles"},
-    {"ANSIBLE_LIBRARY": ""},
-    {"ANSIBLE_LIBRARY": "/elsewhere/library", "ANSIBLE_FILTER_PLUGINS": "/elsewhere/filters"},
-    {"ANSIBLE_CALLBACK_PLUGINS": "/elsewhere/callback"},
+    {"ANSIBLE_INVENTORY": "~nosuch/hosts"},
+    {"ANSIBLE_INVENTORY": "localhost,"},
 ]
 
 
@@ -53,4 +51,34 @@ def test_a_copy_of_our_settings_is_taken(tmp_path: Path) -> None:
     assert obstacle([OURS], {"ANSIBLE_CONFIG": str(copy)}) is None
     copy.write_text("[defaults]\nlibrary = library\n")
     assert obstacle([OURS], {"ANSIBLE_CONFIG": str(copy)}) is not None
-    assert obstacle([OURS, "-i", "x"], {"ANSIBLE_INVENTORY": "/elsewhere"}) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "folder"),
+    [
+        ("ANSIBLE_ROLES_PATH", "roles.d:/elsewhere/roles", "roles"),
+        ("ANSIBLE_LIBRARY", "~nosuch/library", "plugins/modules"),
+        ("ANSIBLE_CALLBACK_PLUGINS", "/elsewhere/ara", "plugins/callback"),
+    ],
+)
+def test_folders_of_others_come_after_ours(name: str, value: str, folder: str) -> None:
+    environment = {name: value}
+    assert obstacle([OURS], environment) is None
+    assert environment[name] == f"{ROOT / folder}:{value}"
+
+
+def test_an_empty_list_of_folders_is_ours_alone() -> None:
+    environment = {"ANSIBLE_LIBRARY": ""}
+    assert obstacle([OURS], environment) is None and environment["ANSIBLE_LIBRARY"] == str(ROOT / "plugins/modules")
+
+
+def test_a_relative_inventory_of_ours_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    environment = {"ANSIBLE_INVENTORY": "inventory,/elsewhere"}
+    assert obstacle([OURS], environment) is None
+    assert environment["ANSIBLE_INVENTORY"] == f"{ROOT / 'inventory'},/elsewhere"
+
+
+@pytest.mark.parametrize("words", [("-i", "x"), ("-Ci", "x"), ("--inventory=x",)])
+def test_an_inventory_of_the_command_is_its_own_choice(words: tuple[str, ...]) -> None:
+    assert obstacle([OURS, *words], {"ANSIBLE_INVENTORY": "/elsewhere"}) is None
