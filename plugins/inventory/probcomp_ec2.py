@@ -255,7 +255,7 @@ class InventoryModule(AWSInventoryBase):
                 self.warn(
                     f"{fleet} is a machine and also a fleet: -l {fleet} means the machine, the fleet has no group"
                 )
-            elif group in {_RENAMED, *(f"state_{state}" for state in LIVE_STATES)}:
+            elif group in {_RENAMED, "unpinned", "chosen_machines", *(f"state_{state}" for state in LIVE_STATES)}:
                 self.warn(f"no group for the fleet {fleet}: {group} is another group of machines")
             else:
                 groups[fleet] = group

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import aiohttp
 
-from ..output.machine_names import names_argument
 from ..output.text import one_line
 
 CREATE = "stack_create.yml"
@@ -36,7 +35,8 @@ A kind without an entry needs a person.
 def repair_command(playbook: str, users: list[str]) -> str:
     """Return the command line that runs `playbook` on the machines of `users` only."""
     if playbook == CREATE:
-        return f"ansible-playbook {playbook} -e {names_argument(users)}"
+        # Not folded: base= names a fleet, and these may belong to none.
+        return f"ansible-playbook {playbook} -e {'user' if len(users) == 1 else 'users'}={','.join(users)}"
     return f"ansible-playbook -l {','.join(users)} {playbook}"
 
 

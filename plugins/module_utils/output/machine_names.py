@@ -9,11 +9,13 @@ import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 
-from ..common.names import by_number
+from ..common.names import RESERVED, by_number
 from .host_summary import runs
 
 _FEW = 3
 """Names that stand in a command as they are."""
+_OUR_GROUPS = re.compile(r"state_.*|drifted_.*|renamed_machines|chosen_machines|unpinned")
+"""Groups that the inventory and the playbooks make; a fleet of such a name is not meant by it."""
 _OF_A_FLEET = re.compile(r"(.+)-([1-9][0-9]*)")
 
 
@@ -26,7 +28,7 @@ def names_argument(users: Iterable[str]) -> str:
     if len(names) == 1:
         return f"user={names[0]}"
     first, last = _OF_A_FLEET.fullmatch(names[0]), _OF_A_FLEET.fullmatch(names[-1])
-    if len(names) >= _FEW and len(runs(names)) == 1 and first and last:
+    if len(names) >= _FEW and len(runs(names)) == 1 and first and last and first[1] not in RESERVED:
         return f'"base={first[1]} low={first[2]} high={last[2]}"'
     return f"users={','.join(names)}"
 
@@ -42,7 +44,8 @@ def limit_pattern(users: Iterable[str], groups: Mapping[str, Collection[str]]) -
     excluded: list[str] = []
     fleets = {match[1]: None for match in map(_OF_A_FLEET.fullmatch, left) if match}
     for group in (fleet.replace("-", "_") for fleet in fleets):
-        members = set(groups.get(group, ()))
+        is_ours = group in RESERVED or _OUR_GROUPS.fullmatch(group)
+        members = set() if is_ours else set(groups.get(group, ()))
         own, others = members.intersection(left), sorted(members.difference(left), key=by_number)
         if len(own) > _FEW >= len(others):
             chosen.append(group)

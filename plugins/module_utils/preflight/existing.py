@@ -45,7 +45,12 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
         findings.note(f"{people(gone)}: the instance was terminated by hand; it is made again, with a new host key")
     if resting:
         findings.skipped_users += resting
-        command = f"ansible-playbook -l {limit_pattern(resting, seen.fleet_groups())} stack_start.yml"
+        groups = seen.fleet_groups()
+        for request in requests:
+            # Those that are made now are in the group when the command is typed.
+            if request.fleet and request.user not in groups.setdefault(request.fleet.replace("-", "_"), []):
+                groups[request.fleet.replace("-", "_")].append(request.user)
+        command = f"ansible-playbook -l {limit_pattern(resting, groups)} stack_start.yml"
         findings.note(f"{people(resting)}: stopped, skipped; {command} starts {'it' if len(resting) == 1 else 'them'}")
     if busy:
         findings.note(f"{people(busy)}: the stack is busy; create waits for it")

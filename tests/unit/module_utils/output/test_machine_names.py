@@ -32,6 +32,7 @@ def test_many_names_on_a_line() -> None:
         (["ws-0", "ws-1", "ws-2"], "users=ws-0,ws-1,ws-2"),
         (["a1", "a2", "a3"], "users=a1,a2,a3"),
         (["my-class-1", "my-class-2", "my-class-3"], '"base=my-class low=1 high=3"'),
+        (["ssh-1", "ssh-2", "ssh-3"], "users=ssh-1,ssh-2,ssh-3"),
     ],
 )
 def test_what_follows_e(users: list[str], typed: str) -> None:
@@ -66,3 +67,9 @@ def test_what_follows_l_chooses_just_these_by_ansibles_own_patterns(users: list[
     assert {host.name for host in inventory.get_hosts("all")} == set(users)
     inventory.subset("big-[1:40]")
     assert not inventory.get_hosts("all"), "why a range is not offered"
+
+
+@pytest.mark.parametrize("fleet", ["fleet", "users", "all", "state-stopped", "unpinned", "drifted-logs"])
+def test_a_group_that_is_no_fleet_stands_for_nobody(fleet: str) -> None:
+    users = [f"{fleet}-{number}" for number in range(1, 6)]
+    assert limit_pattern(users, {fleet.replace("-", "_"): [*users]}) == ",".join(users)
