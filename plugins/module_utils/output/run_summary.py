@@ -89,7 +89,7 @@ class RunSummary:
         return "nothing was changed" if everybody and not (self.filed_under or is_changed or is_check_mode) else ""
 
     def failures(self, failed: Iterable[str]) -> str:
-        """Return the line that names each failed machine, with its first reason unless that stands right above.
+        """Return the line that names each failed machine, with its first reason unless all stand right above.
 
         The line is "" when no machine failed.
         """
@@ -97,8 +97,9 @@ class RunSummary:
         if not named:
             return ""
         machines: dict[str, list[str]] = {}
+        # Beside others' reasons a machine without one would seem to have theirs.
+        is_above = self.shown_just_now.issuperset(named)
         for host in named:
-            is_above = host in self.shown_just_now
             reason = "" if is_above else one_line(self.first_reasons.get(host, "see above"), _REASON_LENGTH)
             machines.setdefault(reason, []).append(host)
         # All are named, for people go through them; a reason of many is told once.

@@ -85,3 +85,10 @@ def test_machines_that_are_left_alone_are_not_ok() -> None:
     assert summary.recap(["ws-1", "ws-2", "ws-3"], ["ws-3"], False) == (
         "3 machines: 1 ok, 0 changed, 1 failed, 1 skipped"
     )
+
+
+def test_a_reason_above_is_told_again_beside_another_one() -> None:
+    summary = RunSummary(first_reasons={"ws-1": "disk full", "ws-3": "no route"}, shown_just_now={"ws-1"})
+    assert summary.failures(["ws-3", "ws-1"]) == "2 machines failed: ws-1 (disk full), ws-3 (no route)"
+    summary.shown_just_now.add("ws-3")
+    assert summary.failures(["ws-3", "ws-1"]) == "2 machines failed: ws-1, ws-3"
