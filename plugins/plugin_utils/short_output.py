@@ -60,8 +60,11 @@ class ShortOutput(DefaultCallback):
 
     def _get_diff(self, difflist: Any) -> str:
         """Return a difference as text; that of a machine is printable, below its name and indented."""
-        text = str(super()._get_diff(difflist))
         machine = self._machine()
+        try:
+            text = str(super()._get_diff(difflist))
+        except (AttributeError, KeyError, TypeError, ValueError):
+            text = "a difference that makes no sense"
         if not machine or not text:
             return text
         lines = [stringc(line, _DIFF_COLORS.get(line[:1], "normal")) for line in printable_lines(text)]

@@ -59,6 +59,16 @@ def test_what_a_machine_warns_of_is_its_own_word(options: tuple[str, ...], tmp_p
     assert all(line.isprintable() for line in lines), lines
 
 
+@pytest.mark.parametrize("difference", [5, {"before": 1, "after": 2}, [{"prepared": 7}], "text"])
+def test_a_difference_that_makes_no_sense_ends_nothing(difference: object, tmp_path: Path) -> None:
+    module = tmp_path / "library/says.py"
+    module.parent.mkdir()
+    answer = json.dumps({"changed": True, "diff": difference})
+    module.write_text(f"#!/usr/bin/python3\n# WANT_JSON\nprint({json.dumps(answer)})\n")
+    result = play(tmp_path, FORGED, "--diff")
+    assert result.returncode == 0 and "Error" not in result.stdout + result.stderr, result.stdout + result.stderr
+
+
 def test_what_a_machine_says_of_a_difference_is_set_in(tmp_path: Path) -> None:
     module = tmp_path / "library/says.py"
     module.parent.mkdir()
