@@ -279,9 +279,9 @@ def main() -> None:
         warnings = work(module, jobs, api, clock)
     for warning in warnings:
         module.warn(warning)
-    changed = [job.user for job in jobs if job.is_changed]
+    changed = [job.user for job in jobs if job.is_changed and job.result["status"] != "failed"]
     module.exit_json(
-        changed=bool(changed),
+        changed=any(job.is_changed for job in jobs),
         stacks={job.user: job.result for job in jobs},
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
         # A network is no machine.

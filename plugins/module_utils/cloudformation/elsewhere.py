@@ -39,4 +39,4 @@ class Elsewhere:
             return ""
         job.parameters[self.parameter] = others[0]
         where, there = self.zones.get(current, current), self.zones.get(others[0], others[0])
-        return f"AWS has no room in {where}; made in {there}"
+        return f"AWS has no room in {where}; tried in {there}"

@@ -70,7 +70,7 @@ def test_half_of_a_fleet_is_made_in_the_other_zone(lab: Lab, anywhere: list[str]
     assert {user: item["status"] for user, item in made.items()} == dict.fromkeys(made, "ready")
     where = {user: anywhere.index(item["parameters"]["SubnetId"]) for user, item in made.items()}
     assert where == {"ws-1": 1, "ws-2": 0, "ws-3": 1, "ws-4": 0}
-    assert lab.warnings == ["ws-1, ws-3: AWS has no room in zone-a; made in zone-b"], "one line for all"
+    assert lab.warnings == ["ws-1, ws-3: AWS has no room in zone-a; tried in zone-b"], "one line for all"
 
 
 def test_two_full_zones_are_a_failure_after_one_attempt_in_each(lab: Lab, anywhere: list[str]) -> None:
