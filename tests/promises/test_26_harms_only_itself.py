@@ -178,6 +178,8 @@ def judge(row: Row) -> None:
         row.named != "done" or row.fault in ("lie", "full") or (command and row.fault in command.unharmed)
     ), text
     assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
+    forged = [line.partition(FORGED)[0] for line in row.result.text.splitlines() if FORGED in line]
+    assert all(re.search(r"\w-\d", before) for before in forged), f"a forged line does not name its machine: {text}"
     assert "Traceback" not in row.result.text, text
 
 

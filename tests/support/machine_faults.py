@@ -81,6 +81,8 @@ def _lies() -> str:
         "drifted": {line: [line]},
         "stdout": line,
         "warnings": [line],
+        "deprecations": [{"msg": line}],
+        "diff": [{"prepared": line}],
         "ansible_facts": settings,
         "add_host": {"host_name": "ws-1", "groups": ["fleet"], "host_vars": settings},
         "add_group": "state_stopped",
