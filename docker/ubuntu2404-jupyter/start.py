@@ -31,7 +31,6 @@ GIVEN = HOME / ".jupyter/given_password.json"
 """The hash of the last password that was given to the container."""
 TOKEN = HOME / ".jupyter/token_config.json"
 START_SECONDS = 120
-VAULT = re.compile(r"\$ANSIBLE_VAULT;|!vault(-encrypted)?[ \t]*\|")
 _NO_NEW_PRIVILEGES = 38
 """PR_SET_NO_NEW_PRIVS of prctl(2).
 
@@ -64,7 +63,7 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
         try:
             text = Path(file).read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
+            reason = getattr(error, "strerror", "it is no UTF-8 text")
             raise StartError(f"{source} cannot be read: {reason}") from None
         password = text.split("\n", 1)[0].removesuffix("\r")
     elif "JUPYTER_PASSWORD" in environment:
@@ -74,16 +73,15 @@ def given_password(environment: dict[str, str], minimum: int) -> str | None:
         return None
     faults = {
         "is encrypted with ansible-vault, which the container cannot decrypt: mount a file of yours (mode 0600) "
-        "with what `ansible-vault view` shows of it": bool(VAULT.search(text)),
+        "with what `ansible-vault view` shows of it": re.search(r"\$ANSIBLE_VAULT;|!vault\S*[ \t]*\|", text),
         "begins with a byte-order mark (BOM): save it as UTF-8 without one": password.startswith("\ufeff"),
         "is empty: give one, or none at all to get a token": not password.strip(),
-        "has characters that cannot be seen (control characters, blanks at an end)": (
-            not password.isprintable() or password != password.strip()
-        ),
+        "has characters that cannot be seen (control characters, blanks at an end)": not password.isprintable()
+        or password != password.strip(),
         f"has {len(password)} characters, fewer than {minimum}: give a longer one": len(password) < minimum,
     }
-    for fault in (fault for fault, is_found in faults.items() if is_found):
-        raise StartError(f"{source} {fault}")
+    if found := [fault for fault, is_found in faults.items() if is_found]:
+        raise StartError(f"{source} {found[0]}")
     return password
 
 
