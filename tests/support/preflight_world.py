@@ -253,3 +253,8 @@ def world(folder: Path) -> Iterator[World]:
         for name in own:
             os.environ.pop(name, None)
         os.environ |= kept
+
+
+def texts(found: dict[str, Any]) -> list[str]:
+    """Return the texts of an answer's problems."""
+    return [problem["text"] for problem in found["problems"]]

@@ -1,30 +1,16 @@
 """Preflight where Route 53 takes every record and the world asks somebody else, with real name servers."""
 
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from tests.support.name_servers import NOBODY, OWN
-from tests.support.preflight_world import World, machine, world
+from tests.support.preflight_world import World, machine, texts
 
 FLEET = (machine("ws-1", fleet="ws"), machine("ws-2", fleet="ws"))
 OTHERS = ("ns1.registrar.test", "ns2.registrar.test")
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[World]:
-    """Provide an account in which nothing is wrong."""
-    with world(tmp_path) as made:
-        yield made
-
-
-def texts(found: dict[str, Any]) -> list[str]:
-    """Return the texts of an answer's problems."""
-    return [problem["text"] for problem in found["problems"]]
 
 
 def only_problem(account: World, **settings: Any) -> str:

@@ -3,25 +3,11 @@
 They are stack states, quotas in use, types, images, zones, and names that collide.
 """
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.preflight_world import READING, REGION, World, machine, world
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[World]:
-    """Provide an account in which nothing is wrong."""
-    with world(tmp_path) as made:
-        yield made
-
-
-def texts(found: dict[str, Any]) -> list[str]:
-    """Return the texts of an answer's problems."""
-    return [problem["text"] for problem in found["problems"]]
+from tests.support.preflight_world import READING, REGION, World, machine, texts
 
 
 def vcpus(found: dict[str, Any]) -> tuple[int, int]:

@@ -2,9 +2,8 @@
 
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,21 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
-from tests.support.preflight_world import READING, REGION, World, machine, world
+from tests.support.preflight_world import READING, REGION, World, machine, texts
 
 FLEET = (machine("ws-1", fleet="ws"), machine("ws-2", fleet="ws"))
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[World]:
-    """Provide an account in which nothing is wrong."""
-    with world(tmp_path) as made:
-        yield made
-
-
-def texts(found: dict[str, Any]) -> list[str]:
-    """Return the texts of an answer's problems."""
-    return [problem["text"] for problem in found["problems"]]
 
 
 def test_nothing_is_wrong_and_nothing_is_changed(account: World) -> None:
