@@ -20,6 +20,7 @@ test-fast: lint  ## for the edit loop: lint, and unit tests without machines and
 
 test-long:   ## proofs that cost more than they are worth at every change
 	@scripts/test_some long tests/unit tests/promises tests/e2e
+	@scripts/test_role default
 
 fuzz: setup  ## ten thousand examples for each parser of what machines send and people type; `make test` takes 200
 	@.venv/bin/python -m pytest -q tests/fuzz -n auto --hypothesis-profile fuzz
