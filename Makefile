@@ -1,5 +1,5 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test test-fast test-long fuzz lint bench lock readmes
+.PHONY: setup demo demo-down test test-fast test-long fuzz lint bench pictures lock readmes
 
 setup:       ## make .venv from the hashed lock
 	@scripts/setup
@@ -31,6 +31,11 @@ lint: setup  ## what can be said without running it
 bench: setup ## what commands cost the controller, beside bare loops; MACHINES=40 for more than eight machines
 	@scripts/engine
 	@.venv/bin/python -m tests.bench.bench
+
+pictures: setup  ## the pictures in docs/pictures, from a rehearsal of ten machines
+	@scripts/engine
+	@scripts/system_programs chromium certutil:libnss3-tools
+	@.venv/bin/python -m tests.pictures.pictures
 
 lock: setup  ## resolve requirements*.in anew
 	@for name in requirements requirements-checkov; do \

@@ -1,0 +1,1 @@
+"""Take the manual's pictures from a real run."""
