@@ -19,9 +19,7 @@ options:
     elements: str
     required: true
 extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Looks only, and says what would be put right.

@@ -31,9 +31,7 @@ options:
 extends_documentation_fragment:
   - probcomp_stacks.changes
   - probcomp_account.prices
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Looks only, and says what would be done. A change set is not made.

@@ -82,9 +82,7 @@ options:
     description: Highest rate of CreateStack, UpdateStack and DeleteStack.
 extends_documentation_fragment:
   - probcomp_stacks
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Says what would be done, with reading requests only.

@@ -16,9 +16,7 @@ options:
     required: true
 extends_documentation_fragment:
   - probcomp_account
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: It changes nothing in any mode.

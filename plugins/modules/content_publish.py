@@ -57,9 +57,7 @@ options:
     default: 900
 extends_documentation_fragment:
   - probcomp_account
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Makes all checks, with reading requests only.

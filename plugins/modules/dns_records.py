@@ -61,9 +61,7 @@ options:
     type: int
     default: 300
 extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Reads and compares only.

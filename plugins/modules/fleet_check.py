@@ -19,9 +19,7 @@ description:
 extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.checked
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 author:
   - probcomp-stack
 attributes:

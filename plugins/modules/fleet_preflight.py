@@ -17,9 +17,7 @@ description:
 extends_documentation_fragment:
   - probcomp_account
   - probcomp_account.prices
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 author:
   - probcomp-stack
 attributes:

@@ -62,9 +62,7 @@ options:
     type: float
     default: 5
 extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Says which machines have no pinned keys, or whose would be removed; reads no console.

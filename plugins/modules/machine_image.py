@@ -32,9 +32,7 @@ options:
     type: int
     default: 3600
 extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Says whether an image would be made, with reading requests only.

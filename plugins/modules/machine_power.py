@@ -36,9 +36,7 @@ options:
     type: int
     default: 600
 extends_documentation_fragment:
-  - amazon.aws.common.modules
-  - amazon.aws.region.modules
-  - amazon.aws.boto3
+  - probcomp_aws
 attributes:
   check_mode:
     description: Looks only, and says what would be done.
