@@ -48,8 +48,6 @@ extends_documentation_fragment:
   - result_format_callback
 requirements:
   - set as stdout in configuration
-author:
-  - probcomp-stack
 """
 
 import pathlib

@@ -20,8 +20,6 @@ description:
 extends_documentation_fragment:
   - probcomp_core_ssh
   - connection_pipelining
-author:
-  - probcomp-stack
 options:
   machine_user:
     description: The user whose machine it is.

@@ -35,8 +35,6 @@ extends_documentation_fragment:
   - amazon.aws.common.plugins
   - amazon.aws.region.plugins
   - amazon.aws.assume_role.plugins
-author:
-  - probcomp-stack
 options:
   plugin:
     description: Name of this plugin, to tell its files from those of others.

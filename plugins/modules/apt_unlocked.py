@@ -24,8 +24,6 @@ options:
     description: Seconds after which it is not tried again.
     type: int
     default: 600
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: As O(module) has it.

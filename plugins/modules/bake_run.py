@@ -42,8 +42,6 @@ attributes:
   check_mode:
     description: Says what it would say, and writes nothing.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -24,8 +24,6 @@ attributes:
   check_mode:
     description: Looks only, and says what would be put right.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

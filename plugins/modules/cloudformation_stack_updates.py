@@ -36,8 +36,6 @@ attributes:
   check_mode:
     description: Looks only, and says what would be done. A change set is not made.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

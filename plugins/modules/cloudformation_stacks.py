@@ -87,8 +87,6 @@ attributes:
   check_mode:
     description: Says what would be done, with reading requests only.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -21,8 +21,6 @@ attributes:
   check_mode:
     description: It changes nothing in any mode.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

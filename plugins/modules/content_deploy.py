@@ -59,8 +59,6 @@ attributes:
   check_mode:
     support: partial
     description: Tells whether the archive would be laid down. What is in it is not known without unpacking it.
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

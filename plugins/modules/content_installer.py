@@ -56,8 +56,6 @@ options:
 attributes:
   check_mode:
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -62,8 +62,6 @@ attributes:
   check_mode:
     description: Makes all checks, with reading requests only.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

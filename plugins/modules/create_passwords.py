@@ -10,8 +10,6 @@ description:
     words (64 bits or more), mode 0600, in a folder of mode 0700.
   - A file that exists is never changed; whether it can be used is checked with I(check_existing).
   - Phrases are not returned, so that they show in no output.
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     support: full

@@ -69,8 +69,6 @@ attributes:
   diff_mode:
     description: Shows the records that change.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

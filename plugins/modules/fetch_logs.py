@@ -21,8 +21,6 @@ description:
 extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.machines
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: Logs are received to see what is new, and thrown away. Programs of O(sources) are not called.

@@ -20,8 +20,6 @@ extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.checked
   - probcomp_aws
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: Everything but the kernel, which would be a process on a user's machine.

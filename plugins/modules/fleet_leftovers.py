@@ -21,8 +21,6 @@ extends_documentation_fragment:
   - probcomp_account.domain
   - probcomp_account.prices
   - probcomp_aws
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: It changes nothing in either mode.

@@ -31,8 +31,6 @@ options:
     type: list
     elements: str
     default: []
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -18,8 +18,6 @@ extends_documentation_fragment:
   - probcomp_account
   - probcomp_account.prices
   - probcomp_aws
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: It changes nothing in either mode.

@@ -32,8 +32,6 @@ options:
     description: Where C(known_hosts) lies; needed for O(pinned_only).
     type: path
     default: ""
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

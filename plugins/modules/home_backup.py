@@ -18,8 +18,6 @@ description:
 extends_documentation_fragment:
   - probcomp_connection
   - probcomp_connection.machines
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: Nothing is fetched; RV(machines) is empty.

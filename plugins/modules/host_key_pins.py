@@ -67,8 +67,6 @@ attributes:
   check_mode:
     description: Says which machines have no pinned keys, or whose would be removed; reads no console.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -38,8 +38,6 @@ attributes:
   check_mode:
     description: Tells the versions, and removes nothing.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -66,8 +66,6 @@ options:
 attributes:
   check_mode:
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -29,8 +29,6 @@ attributes:
   check_mode:
     description: It says that it would restart.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -37,8 +37,6 @@ attributes:
   check_mode:
     description: Says whether an image would be made, with reading requests only.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

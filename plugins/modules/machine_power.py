@@ -41,8 +41,6 @@ attributes:
   check_mode:
     description: Looks only, and says what would be done.
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -52,8 +52,6 @@ options:
 attributes:
   check_mode:
     support: full
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""

@@ -9,8 +9,6 @@ description:
   - Writes C(<name>.html) and C(<name>.json), readable by all, each whole or not at all. They are the controller's own
     notes of a look at the machines, so writing them counts as no change.
   - In check mode nothing is written.
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     support: full

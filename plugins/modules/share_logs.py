@@ -13,8 +13,6 @@ description:
     all of it is there. Nothing is deleted on the other host. Modes are what its umask gives.
   - Files on which programs act unasked, such as C(.git), C(.envrc) and C(.vscode), are not copied.
   - ssh goes with the administrator's own settings, key and known_hosts, asks nothing, and takes no unknown host.
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: Looks what would be copied.

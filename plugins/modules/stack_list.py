@@ -18,8 +18,6 @@ extends_documentation_fragment:
   - probcomp_account
   - probcomp_account.domain
   - probcomp_aws
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     description: The register is not written; RV(changed) tells whether it would be.

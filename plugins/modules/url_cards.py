@@ -13,8 +13,6 @@ description:
   - Pages are set by typst from a template, in this process, with typst's own fonts. Equal input gives equal files, and
     then nothing is changed.
   - A character that no font can show, and text that does not fit the card, are errors.
-author:
-  - probcomp-stack
 attributes:
   check_mode:
     support: full

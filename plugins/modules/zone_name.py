@@ -11,8 +11,6 @@ description:
   - One given by C(-e) is taken raw; nothing in it is run, whatever braces it holds.
   - Run it once, on the controller, before any task that connects to a machine or uses a name of one.
   - Reads variables alone, changes nothing, and works the same in check mode.
-author:
-  - probcomp-stack
 """
 
 EXAMPLES = r"""
