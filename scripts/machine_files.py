@@ -24,6 +24,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common.names import
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import printable_lines
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.acting_files import acts, rsync_filters
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.rsync import (
+    FILES_ALONE,
     GRACE_SECONDS,
     LOOK_SECONDS,
     NoRsync,
@@ -47,25 +48,8 @@ usage: scripts/get [--with-tool-files] USER SOURCE... [TARGET] [-- rsync options
 Files on which shells, git or editors act unasked are left out: .git, .envrc, .vscode, a repository's HEAD and others.
 With --with-tool-files they come too; do not enter such a folder with a prompt that shows git's state.""",
 }
-FROM_MACHINE = (
-    "--recursive",
-    "--times",
-    "--no-links",
-    "--no-hard-links",
-    "--no-devices",
-    "--no-specials",
-    "--no-owner",
-    "--no-group",
-    "--no-perms",
-    "--no-acls",
-    "--no-xattrs",
-    "--no-super",
-    # The complete file list comes first, so that the name checks see all of it.
-    "--no-inc-recursive",
-    # Files are neither setuid nor executable, and as private as the caller's umask.
-    "--chmod=D=rwx,F=rw",
-)
-"""Rsync options for files and folders alone: no links, devices, owners or modes."""
+# Files are neither setuid nor executable, and as private as the caller's umask.
+FROM_MACHINE = (*FILES_ALONE, "--chmod=D=rwx,F=rw")
 TO_MACHINE = (
     "--recursive",
     "--times",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..ssh.client import Machine, ssh_words
-from ..ssh.rsync import bounded, remote_shell, with_status
+from ..ssh.rsync import FILES_ALONE, bounded, remote_shell, with_status
 from .folder import DEEPEST, Bounds
 
 NOT_THERE, NO_SUDO, NO_PROGRAM = 44, 45, 46
@@ -51,21 +51,11 @@ def rsync_command(
     files only the end is sent. The exit status of ssh goes to the file `status`.
     """
     options = [
-        "--recursive",
-        "--times",
+        *FILES_ALONE,
         "--omit-dir-times",
         "--prune-empty-dirs",
-        # Only regular files and folders arrive. They belong to us and only we can read them.
-        "--no-links",
-        "--no-hard-links",
-        "--no-devices",
-        "--no-specials",
-        "--no-owner",
-        "--no-group",
-        "--no-perms",
+        # They belong to us and only we can read them. Nothing is ever deleted here.
         "--chmod=D700,F600",
-        # The complete file list comes first, so that the name checks see all of it. Nothing is ever deleted here.
-        "--no-inc-recursive",
         "--exclude=" + "/*" * (DEEPEST + 1),
         f"--max-size={settings.bounds.file_bytes}",
         f"--timeout={SILENCE_SECONDS}",

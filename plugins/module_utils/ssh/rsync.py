@@ -29,6 +29,23 @@ Before them a sender can write beyond the receiver's memory (CVE-2026-70458); be
 receiver's (CVE-2024-12086). Source: rsync's NEWS.
 """
 
+FILES_ALONE = (
+    "--recursive",
+    "--times",
+    "--no-links",
+    "--no-hard-links",
+    "--no-devices",
+    "--no-specials",
+    "--no-owner",
+    "--no-group",
+    "--no-perms",
+    "--no-acls",
+    "--no-xattrs",
+    "--no-super",
+    # The complete file list comes first, so that the name checks see all of it.
+    "--no-inc-recursive",
+)
+"""Options that receive regular files and folders alone: no links, devices, owners or modes."""
 WORDS = 1 << 16
 """Bytes that are kept of rsync's output, and of its error stream."""
 MOST_WORDS = 1 << 24
