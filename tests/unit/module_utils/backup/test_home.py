@@ -5,7 +5,6 @@ command line. A real ssh server carries the same command in the end-to-end test.
 """
 
 import itertools
-import json
 import os
 import random
 import shlex
@@ -15,12 +14,13 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.backup import home as backup
 from ansible_collections.probcomp.stack.plugins.module_utils.backup.remote import NOT_WHOLE, archive_command
 
-from tests.support import ROOT
+from tests.support import ROOT, ad_hoc
 
 SSH = """#!/bin/bash
 printf '%s\\n' "$@" > "$STANDIN/arguments"
@@ -273,21 +273,10 @@ def test_the_module_names_the_failed_and_checks_names(home: Path) -> None:
         "directory": str(home.parent / "backups"),
         "remote_home": str(home),
     }
-    programs = Path(sys.executable).parent
-    environment = {
-        "PATH": f"{programs}:{os.environ['PATH']}",
-        "HOME": str(home.parent),
-        "STANDIN": str(home.parent),
-        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-    }
+    fakes = {name: os.environ[name] for name in ("PATH", "STANDIN")}
 
-    def run(*more: str) -> dict[str, object]:
-        command = [str(programs / "ansible"), "localhost", "-m", "home_backup", "-a", json.dumps(arguments), *more]
-        done = subprocess.run(command, env=environment, cwd=home.parent, capture_output=True, text=True, check=False)
-        answer = done.stdout[done.stdout.index("localhost | ") :]
-        found: dict[str, object] = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
-        return found
+    def run(*more: str) -> dict[str, Any]:
+        return ad_hoc.run(home.parent, "home_backup", arguments, *more, **fakes)[0]
 
     assert run("--check")["machines"] == {} and not (home.parent / "backups").exists()
     found = run()

@@ -3,7 +3,6 @@
 A phrase is never shown or replaced.
 """
 
-import json
 import math
 import stat
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords import files
 
-from tests.support import ROOT
+from tests.support import ROOT, ad_hoc
 
 REMEDY = "ansible-playbook create_passwords.yml -e user=alice"
 
@@ -199,25 +198,13 @@ def run_module(folder: Path, users: list[str], check: bool = False, vault: str =
 
     Ansible runs it as from a playbook, with the highest verbosity.
     """
-    arguments = json.dumps({"users": users, "directory": str(folder)})
-    programs = Path(sys.executable).parent
-    command = [str(programs / "ansible"), "localhost", "-m", "create_passwords", "-a", arguments, "-vvvvv"]
-    environment = {
-        "PATH": f"{programs}:/usr/bin:/bin",
-        "HOME": str(folder.parent),
-        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_ACTION_PLUGINS": str(ROOT / "plugins/action"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-    }
+    options = ["-vvvvv", *(["--check"] if check else [])]
+    settings = {"ANSIBLE_ACTION_PLUGINS": str(ROOT / "plugins/action")}
     if vault:
-        environment["ANSIBLE_VAULT_PASSWORD_FILE"] = vault
-    done = subprocess.run(
-        [*command, *(["--check"] if check else [])],
-        env=environment, capture_output=True, text=True, cwd=folder.parent, check=False,
-    )  # fmt: skip
-    answer = done.stdout[done.stdout.index("\nlocalhost | ") :]
-    data = json.JSONDecoder().raw_decode(answer[answer.index("{") :])[0]
-    return {**data, "everything": done.stdout + done.stderr}
+        settings["ANSIBLE_VAULT_PASSWORD_FILE"] = vault
+    arguments = {"users": users, "directory": str(folder)}
+    answer, everything = ad_hoc.run(folder.parent, "create_passwords", arguments, *options, **settings)
+    return {**answer, "everything": everything}
 
 
 @pytest.mark.slow

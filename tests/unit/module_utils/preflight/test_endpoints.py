@@ -6,9 +6,7 @@ They are key fingerprints as tools compute them, content on the web, and local p
 import base64
 import hashlib
 import http.server
-import json
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -34,7 +32,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from rehearsal.api import faults
-from tests.support import ROOT
+from tests.support import ad_hoc
 from tests.support.s3_world import CLOSED, s3_world
 
 
@@ -252,14 +250,6 @@ def test_the_module_answers_problems_where_it_could_fail(tmp_path: Path) -> None
         "profile": "nobody",
         "region": "eu-central-1",
     }
-    programs = Path(sys.executable).parent
-    environment = {
-        "PATH": f"{programs}:/usr/bin:/bin",
-        "HOME": str(tmp_path),
-        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
-        "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
-    }
-    command = [str(programs / "ansible"), "localhost", "-m", "fleet_preflight", "-a", json.dumps(arguments)]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert "SUCCESS" in done.stdout and "check AWS_PROFILE" in done.stdout, done.stdout + done.stderr
-    assert "create_passwords.yml -e user=alice" in done.stdout and "Traceback" not in done.stdout
+    _, printed = ad_hoc.run(tmp_path, "fleet_preflight", arguments)
+    assert "SUCCESS" in printed and "check AWS_PROFILE" in printed, printed
+    assert "create_passwords.yml -e user=alice" in printed and "Traceback" not in printed
