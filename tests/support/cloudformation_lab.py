@@ -6,9 +6,6 @@ They are made and deleted in process.
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,11 +25,10 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.rule_priorities import Priorities
 from botocore.exceptions import ConnectionClosedError
 
-from tests.support import ROOT
+from tests.support import in_process
 from tests.support.cloudformation_server import (
     IMAGE,
     NETWORK_TEMPLATE,
-    REGION,
     STACK_TEMPLATE,
     ZONES,
     Cloud,
@@ -53,16 +49,6 @@ POLICY = json.dumps(
         ]
     }
 )
-# The script runs a module by itself, with its arguments as JSON on standard input; Ansible's own part takes seconds.
-RUNNER = """
-import runpy, sys
-from ansible.module_utils import basic
-root, name = sys.argv[1:]
-sys.path.append(root + "/collections")
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-sys.argv = [name]
-runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")
-"""
 
 
 class Lab:
@@ -144,21 +130,7 @@ def running_lab() -> Iterator[Lab]:
 
 def run(lab: Lab, _module: str = "cloudformation_stacks", **arguments: Any) -> dict[str, Any]:
     """Run a module itself: cloudformation_stacks unless another is named."""
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
-        "AWS_ENDPOINT_URL": lab.cloud.stacks.meta.endpoint_url,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": REGION,
-    }
-    command = [sys.executable, "-c", RUNNER, str(ROOT), _module]
-    text = json.dumps({"ANSIBLE_MODULE_ARGS": arguments})
-    result = subprocess.run(
-        command, input=text, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
-    assert result.stdout, result.stderr
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
+    return in_process.run_at(lab.cloud.stacks.meta.endpoint_url, _module, **arguments)
 
 
 class Losing:

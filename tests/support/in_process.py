@@ -1,7 +1,7 @@
-"""Run our AWS modules in the test's process, against a rehearsal.
+"""Run our AWS modules in the test's process, against a rehearsal or moto.
 
-The rehearsal has no machines, so that a hundred runs take seconds. The module's own `main` runs, and its answer is read
-as Ansible reads it. Only its clock is replaced, by one that sleeps less.
+There are no machines, so that a hundred runs take seconds. The module's own `main` runs, and its answer is read as
+Ansible reads it. Only its clock is replaced, by one that sleeps less.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import os
 import time
 from collections.abc import Callable
 from functools import cache
 from types import ModuleType
 from typing import Any
+from unittest import mock
 
 from ansible.module_utils import _internal
 from ansible.module_utils.testing import patch_module_args
@@ -58,6 +60,14 @@ def run(name: str, **arguments: Any) -> dict[str, Any]:
     return answer_of(arguments, lambda: module(name).main())
 
 
+def run_at(url: str, name: str, **arguments: Any) -> dict[str, Any]:
+    """Run a module against an API that asks for no certain key, and return its answer."""
+    others = {variable: value for variable, value in os.environ.items() if not variable.startswith("AWS_")}
+    key = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_REGION": "us-east-1"}
+    with mock.patch.dict(os.environ, {**others, **key, "AWS_ENDPOINT_URL": url}, clear=True):
+        return run(name, **arguments)
+
+
 def answer_of(arguments: dict[str, Any], main: Callable[[], None]) -> dict[str, Any]:
     """Return what `main` answers with these arguments as the only module of a process."""
     said = io.StringIO()
@@ -69,7 +79,8 @@ def answer_of(arguments: dict[str, Any], main: Callable[[], None]) -> dict[str, 
             main()
     finally:
         _internal.is_controller = before
-    answer: dict[str, Any] = json.loads(said.getvalue())
+    # Moto prints remarks to the same place when it serves from this process.
+    answer: dict[str, Any] = json.loads(said.getvalue().splitlines()[-1])
     return answer
 
 

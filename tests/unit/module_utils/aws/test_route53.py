@@ -5,10 +5,6 @@ Literal answers stand in where moto lacks a feature.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,7 +15,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import C
 from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
-from tests.support import ROOT
+from tests.support.in_process import run_at
 
 ALIAS = {"dns_name": "lb-1.eu-west-1.elb.amazonaws.com", "zone_id": "Z32O12XQLNTSW2"}
 NO_TIME = Clock(now=lambda: 0.0, sleep=lambda _seconds: None)
@@ -48,68 +44,30 @@ def client(server: str) -> Iterator[Any]:
     route53.delete_hosted_zone(Id=zone)
 
 
-# The script runs a module by itself, with its arguments as JSON on standard input; Ansible's own part takes seconds.
-RUNNER = """
-import runpy, sys
-from ansible.module_utils import basic
-root, name = sys.argv[1:]
-sys.path.append(root + "/collections")
-basic._ANSIBLE_ARGS, basic._ANSIBLE_PROFILE = sys.stdin.buffer.read(), "legacy"
-sys.argv = [name]
-runpy.run_path(f"{root}/plugins/modules/{name}.py", run_name="__main__")
-"""
-
-
-def run(server: str, arguments: dict[str, Any], **options: bool) -> dict[str, Any]:
-    """Run the module and return its result; `options` are check_mode and diff."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    environment = {
-        **kept,
-        "AWS_ENDPOINT_URL": server,
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_REGION": "us-east-1",
-    }
-    given = {**arguments, **{f"_ansible_{name}": value for name, value in options.items()}}
-    command = [sys.executable, "-c", RUNNER, str(ROOT), "dns_records"]
-    result = subprocess.run(
-        command,
-        input=json.dumps({"ANSIBLE_MODULE_ARGS": given}),
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert result.stdout, result.stderr
-    answer: dict[str, Any] = json.loads(result.stdout)
-    return answer
-
-
 def test_from_nothing_to_records_and_back(server: str, client: Any) -> None:
     wanted = [
         {"name": "ssh.alice.stack.example.org", "values": ["192.0.2.7"]},
         {"name": "Alice.stack.example.org.", "alias": ALIAS},
     ]
     arguments = {"zone": "example.org.", "records": wanted}
-    planned = run(server, arguments, check_mode=True, diff=True)
+    planned = run_at(server, "dns_records", **arguments, _ansible_check_mode=True, _ansible_diff=True)
     assert planned["changed"] is True
     assert planned["diff"]["after"].splitlines()[0] == f"alice.stack.example.org. A ALIAS {ALIAS['dns_name']}."
     zone = records.find_zone(client, "EXAMPLE.org", NO_TIME)
     assert len(zone.records()) == 2  # NS and SOA
 
-    assert run(server, arguments)["changed"] is True
+    assert run_at(server, "dns_records", **arguments)["changed"] is True
     assert zone.records()["ssh.alice.stack.example.org.", "A"][0]["TTL"] == 60
-    assert run(server, arguments)["changed"] is False
+    assert run_at(server, "dns_records", **arguments)["changed"] is False
 
     names = [{"name": name} for name in ("ssh.alice.stack.example.org", "alice.stack.example.org", "never.example.org")]
-    deleted = run(server, {"zone": "example.org", "state": "absent", "records": names})
+    deleted = run_at(server, "dns_records", zone="example.org", state="absent", records=names)
     assert len(deleted["changes"]) == 2
     assert len(zone.records()) == 2
 
 
 def test_a_zone_that_is_not_there(server: str, client: Any) -> None:
-    result = run(server, {"zone": "example.com", "records": []})
+    result = run_at(server, "dns_records", zone="example.com", records=[])
     assert result["msg"].startswith("no public hosted zone example.com")
 
 
