@@ -7,9 +7,6 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +14,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT
-
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
+from tests.support.callback_play import play
 
 
 def load_action() -> ModuleType:
@@ -240,21 +236,12 @@ PLAY = """
 """
 
 
-def play(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Run PLAY in `folder` with the repository's plugins."""
-    (folder / "play.yml").write_text(PLAY, encoding="utf-8")
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_LOCALHOST_WARNING": "false"}
-    environment["ANSIBLE_INVENTORY_UNPARSED_WARNING"] = "false"
-    command = [ANSIBLE_PLAYBOOK, "-i", "/dev/null", "play.yml", *options]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False)
-
-
 @pytest.mark.parametrize("variable", ["user", "users", "base", "low", "roster", "owner", "archive", "force"])
 def test_nothing_given_is_run(tmp_path: Path, variable: str) -> None:
     mark = tmp_path / "ran"
     hostile = f"{{{{ lookup('pipe', 'touch {mark}') }}}}"
     given = {"base": "ws", "low": "1", "high": "2"} if variable not in ("user", "users", "roster") else {}
-    result = play(tmp_path, "-e", json.dumps({**given, variable: hostile}))
+    result = play(tmp_path, PLAY, "-e", json.dumps({**given, variable: hostile}))
     assert result.returncode == 2
     assert not mark.exists()
     failures = [line for line in result.stdout.splitlines() if "FAILED" in line]
@@ -266,6 +253,6 @@ def test_nothing_given_is_run(tmp_path: Path, variable: str) -> None:
 
 def test_what_a_roster_holds_stays_text(tmp_path: Path) -> None:
     (tmp_path / "class.csv").write_text("user,owner\nanna,a}} {\n", encoding="utf-8")
-    result = play(tmp_path, "-e", "roster=class.csv", "--check")
+    result = play(tmp_path, PLAY, "-e", "roster=class.csv", "--check")
     assert result.returncode != 0
     assert "'}', '{' are not allowed in a tag" in result.stdout

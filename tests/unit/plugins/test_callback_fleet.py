@@ -17,8 +17,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.output.text import 
 
 pytestmark = pytest.mark.slow
 
-from tests.support import ROOT
-from tests.support.callback_play import ANSIBLE_PLAYBOOK, play
+from tests.support.callback_play import ANSIBLE_PLAYBOOK, environment, play
 
 
 def test_text_of_machines_is_made_printable() -> None:
@@ -195,11 +194,10 @@ def test_an_interrupted_run_prints_nothing_strange(tmp_path: Path) -> None:
         "    - name: Wait\n      ansible.builtin.shell: touch started; sleep 20\n",
         encoding="utf-8",
     )
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
     process = subprocess.Popen(
         [ANSIBLE_PLAYBOOK, "-i", "/dev/null", "play.yml"],
         cwd=tmp_path,
-        env=environment,
+        env=environment(),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -10,7 +10,6 @@ import pty
 import re
 import select
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -19,8 +18,8 @@ import pytest
 pytestmark = pytest.mark.slow
 
 from tests.support import ROOT
+from tests.support.callback_play import ANSIBLE_PLAYBOOK, environment
 
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 SECONDS = 90
 LATE = re.compile(r"  Install: 2 of 5 done after \d+ s; late: ws-2, ws-10, ws-12")
 
@@ -65,14 +64,8 @@ module.exit_json(changed=False)
 """
 
 
-def environment(**settings: str) -> dict[str, str]:
-    plugins = {
-        "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-        "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0",
-        "ANSIBLE_LIBRARY": f"library:{ROOT}/plugins/modules",
-        "TERM": "xterm",
-    }
-    return {**os.environ, **plugins, **settings}
+def with_reports(**settings: str) -> dict[str, str]:
+    return environment(**{"ANSIBLE_LIBRARY": f"library:{ROOT}/plugins/modules", "TERM": "xterm", **settings})
 
 
 def command(folder: Path, text: str, *options: str) -> list[str]:
@@ -83,7 +76,7 @@ def command(folder: Path, text: str, *options: str) -> list[str]:
 
 
 def on_a_pipe(folder: Path, text: str, *options: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    given = environment(PROBCOMP_STATUS_INTERVAL="1", **settings)
+    given = with_reports(PROBCOMP_STATUS_INTERVAL="1", **settings)
     words = command(folder, text, *options)
     return subprocess.run(
         words, cwd=folder, env=given, capture_output=True, text=True, timeout=SECONDS, check=False
@@ -96,7 +89,7 @@ def on_a_terminal(folder: Path, text: str, *options: str, **settings: str) -> st
     It has standard output and errors.
     """
     ours, theirs = pty.openpty()
-    given = environment(PROBCOMP_STATUS_DELAY="1", PROBCOMP_STATUS_INTERVAL="1", **settings)
+    given = with_reports(PROBCOMP_STATUS_DELAY="1", PROBCOMP_STATUS_INTERVAL="1", **settings)
     words = command(folder, text, *options)
     with subprocess.Popen(words, cwd=folder, env=given, stdin=theirs, stdout=theirs, stderr=theirs) as process:
         os.close(theirs)
@@ -209,7 +202,7 @@ def test_what_a_module_reports_is_shown_and_its_warning_stays(tmp_path: Path, op
 def test_nothing_is_reported_where_nobody_shows_it(tmp_path: Path, settings: dict[str, str]) -> None:
     words = command(tmp_path, REPORTS)
     done = subprocess.run(
-        words, cwd=tmp_path, env=environment(**settings), capture_output=True, text=True, timeout=SECONDS, check=False
+        words, cwd=tmp_path, env=with_reports(**settings), capture_output=True, text=True, timeout=SECONDS, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the file is not there" in done.stdout + done.stderr

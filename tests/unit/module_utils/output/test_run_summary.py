@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import DO_WHAT_IS_MISSING, RunSummary
 
 from tests.support import ROOT
+from tests.support.callback_play import play
 
 pytestmark = pytest.mark.slow
 
-ANSIBLE_PLAYBOOK = str(Path(sys.executable).parent / "ansible-playbook")
 FAILS_LAST = """
 - hosts: localhost
   gather_facts: false
@@ -37,15 +34,8 @@ FAILS_LAST = """
 """
 
 
-def run(folder: Path, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    (folder / name).write_text(FAILS_LAST, encoding="utf-8")
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "ANSIBLE_INVENTORY_UNPARSED_WARNING": "0"}
-    command = [ANSIBLE_PLAYBOOK, "-i", "/dev/null", name, *options]
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=90, check=False)
-
-
 def test_a_failure_is_told_once_and_names_its_machine_once(tmp_path: Path) -> None:
-    lines = run(tmp_path, "play.yml").stdout.splitlines()
+    lines = play(tmp_path, FAILS_LAST).stdout.splitlines()
     assert {line for line in lines if "no disk" in line} == {
         f"FAILED ws-{number}: no disk" for number in (1, 9, 10, 11)
     }
@@ -71,7 +61,7 @@ def test_a_failure_is_told_once_and_names_its_machine_once(tmp_path: Path) -> No
 def test_only_where_it_is_true_a_rerun_is_said_to_do_what_is_missing(
     command: str, options: list[str], is_said: bool, tmp_path: Path
 ) -> None:
-    result = run(tmp_path, command, *options)
+    result = play(tmp_path, FAILS_LAST, *options, name=command)
     assert result.returncode == 2 and "4 machines failed" in result.stdout
     assert ("The same command again does only what is missing." in result.stdout) == is_said
 

@@ -7,7 +7,6 @@ import os
 import pty
 import struct
 import subprocess
-import sys
 import termios
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.costs import burn_r
 from ansible_collections.probcomp.stack.plugins.module_utils.fleet import stack_table
 from ansible_collections.probcomp.stack.plugins.module_utils.output.table import Column, fitted, text_width
 
-from tests.support import ROOT
+from tests.support.callback_play import ANSIBLE_PLAYBOOK, environment
 
 NAME = "a-name-of-thirty-two-characters0"
 ROWS = [
@@ -71,10 +70,10 @@ def test_modules_learn_the_width_of_the_terminal_and_none_of_a_pipe(width: int, 
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, width, 0, 0))
     # What another command left in the environment is no width of this one's.
-    environment = {**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "PROBCOMP_COLUMNS": "33", "TERM": "xterm"}
-    command = [str(Path(sys.executable).parent / "ansible-playbook"), "-i", "/dev/null", "play.yml"]
+    given = environment(PROBCOMP_COLUMNS="33", TERM="xterm")
+    command = [ANSIBLE_PLAYBOOK, "-i", "/dev/null", "play.yml"]
     pipe = None if width else subprocess.PIPE
-    done = subprocess.run(command, cwd=tmp_path, env=environment, stdout=pipe or theirs, timeout=90, check=True)
+    done = subprocess.run(command, cwd=tmp_path, env=given, stdout=pipe or theirs, timeout=90, check=True)
     os.close(theirs)
     text = (done.stdout if pipe else os.read(ours, 65536)).decode()
     os.close(ours)
