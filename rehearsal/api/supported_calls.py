@@ -11,8 +11,6 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "acm": (*_READS, "AddTagsToCertificate", "DeleteCertificate", "ImportCertificate", "RequestCertificate"),
     "cloudformation": (
         *_READS,
-        "CancelUpdateStack",
-        "ContinueUpdateRollback",
         "CreateChangeSet",
         "CreateStack",
         "DeleteChangeSet",
@@ -52,7 +50,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
         "TerminateInstances",
     ),
     "elbv2": (*_READS, "DeleteRule", "DeleteTargetGroup", "DeregisterTargets", "RegisterTargets"),
-    "pricing": _READS,
+    "pricing": ("GetProducts",),
     "route53": (*_READS, "ChangeResourceRecordSets", "CreateHostedZone", "DeleteHostedZone"),
     "s3": (
         *_READS,
@@ -79,7 +77,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
         "PutPublicAccessBlock",
         "UploadPart",
     ),
-    "service-quotas": _READS,
+    "service-quotas": ("GetServiceQuota", "GetAWSDefaultServiceQuota"),
     "ssm": ("GetParameter", "GetParameters", "GetParametersByPath", "DescribeParameters"),
     "sts": ("GetCallerIdentity",),
 }

@@ -44,27 +44,6 @@ class ReadActions(Actions):
         page, token = paginate(list(reversed(stack.events)), self.given.get("NextToken"), ITEMS_PER_PAGE)
         return ActionResult({"StackEvents": [views.event(stack, entry) for entry in page], "NextToken": token})
 
-    def describe_stack_resources(self) -> ActionResult:
-        """Describe a stack's resources, all or one.
-
-        With a physical id, they are those of the stack that owns the physical resource.
-        """
-        given = self.given
-        if given.get("PhysicalResourceId"):
-            owners = [
-                stack
-                for stack in self.stacks.all()
-                if any(entry.physical_id == given["PhysicalResourceId"] for entry in stack.resources.values())
-            ]
-            if not owners:
-                raise ValidationError(f"Stack for {given['PhysicalResourceId']} does not exist")
-            stack = owners[0]
-        else:
-            stack = self.stack()
-        wanted = given.get("LogicalResourceId")
-        entries = [entry for entry in stack.resources.values() if wanted in (None, entry.logical_id)]
-        return ActionResult({"StackResources": [views.resource(stack, entry) for entry in entries]})
-
     def describe_stack_resource(self) -> ActionResult:
         """Describe one resource of a stack."""
         stack = self.stack()
@@ -85,19 +64,6 @@ class ReadActions(Actions):
         """Return the template text that the stack was made from."""
         body = self.stack().intent.template.body
         return ActionResult({"TemplateBody": body, "StagesAvailable": ["Original", "Processed"]})
-
-    def get_template_summary(self) -> ActionResult:
-        """Return the parameters and types of a template or of a stack's template."""
-        given = self.given
-        template = parse(given["TemplateBody"]) if given.get("TemplateBody") else self.stack().intent.template
-        types = sorted({resource["Type"] for resource in template.resources.values()})
-        return ActionResult(
-            {
-                "Parameters": views.declared_parameters(template),
-                "Description": template.document.get("Description"),
-                "ResourceTypes": types,
-            }
-        )
 
     def validate_template(self) -> ActionResult:
         """Validate a template against the engine and return its parameters."""

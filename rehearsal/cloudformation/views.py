@@ -59,13 +59,6 @@ def event(record: Stack, entry: Event) -> Shape:
     return _given(shown)
 
 
-def resource(record: Stack, entry: StackResource) -> Shape:
-    """Return a resource as DescribeStackResources shows it."""
-    shown = resource_summary(entry)
-    timestamp = shown.pop("LastUpdatedTimestamp")
-    return {"StackId": record.stack_id, "StackName": record.name, "Timestamp": timestamp, **shown}
-
-
 def resource_detail(record: Stack, entry: StackResource) -> Shape:
     """Return a resource as DescribeStackResource shows it."""
     return {"StackId": record.stack_id, "StackName": record.name, **resource_summary(entry)}

@@ -132,7 +132,7 @@ def _matches(product: dict[str, Any], condition: dict[str, str]) -> bool:
 
 
 class PricingApi(BaseResponse):
-    """The actions GetProducts, DescribeServices and GetAttributeValues."""
+    """The action GetProducts."""
 
     def __init__(self) -> None:
         super().__init__(service_name="pricing")
@@ -147,34 +147,12 @@ class PricingApi(BaseResponse):
         found = [item for item in self._of_service() if all(_matches(item, condition) for condition in conditions)]
         return self._page("PriceList", [json.dumps(item) for item in found])
 
-    def describe_services(self) -> ActionResult:
-        """Return the services of the list and the attributes of their products."""
-        wanted = self._get_param("ServiceCode")
-        names = [wanted] if wanted else sorted({item["serviceCode"] for item in products()})
-        services = [{"ServiceCode": name, "AttributeNames": self._attribute_names(name)} for name in names]
-        return self._page("Services", services)
-
-    def get_attribute_values(self) -> ActionResult:
-        """Return all values of an attribute among a service's products."""
-        name = self._get_param("AttributeName")
-        values = {item["product"]["attributes"].get(name) for item in self._of_service()} - {None}
-        return self._page("AttributeValues", [{"Value": value} for value in sorted(values)])
-
     def _of_service(self) -> list[dict[str, Any]]:
         service = self._get_param("ServiceCode")
         found = [item for item in products() if item["serviceCode"] == service]
         if not found:
             raise AwsError("NotFoundException", f"The service {service} is not found.")
         return found
-
-    @staticmethod
-    def _attribute_names(service: str) -> list[str]:
-        found = {
-            name for item in products() if item["serviceCode"] == service for name in item["product"]["attributes"]
-        }
-        if not found:
-            raise AwsError("NotFoundException", f"The service {service} is not found.")
-        return sorted(found)
 
     def _page(self, key: str, items: list[Any]) -> ActionResult:
         try:

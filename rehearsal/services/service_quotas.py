@@ -15,7 +15,6 @@ from rehearsal.settings import SETTINGS
 
 DATA = Path(__file__).parents[1] / "data" / "quotas.yml"
 STANDARD_VCPUS = ("ec2", "L-1216C47A")
-PAGE = 100
 
 _services: dict[str, Any] = yaml.safe_load(DATA.read_text())
 _overrides: dict[tuple[str, str], float] = {}
@@ -64,14 +63,6 @@ class ServiceQuotasApi(BaseResponse):
         service, code = self._one()
         return ActionResult({"Quota": self._describe(service, code, default=True)})
 
-    def list_service_quotas(self) -> ActionResult:
-        """Return the applied values of one service."""
-        return self._page(default=False)
-
-    def list_aws_default_service_quotas(self) -> ActionResult:
-        """Return AWS's defaults of one service."""
-        return self._page(default=True)
-
     def _one(self) -> tuple[str, str]:
         service, code = str(self._get_param("ServiceCode")), str(self._get_param("QuotaCode"))
         if code not in self._quotas(service):
@@ -84,21 +75,6 @@ class ServiceQuotasApi(BaseResponse):
             raise AwsError("NoSuchResourceException", f"The request failed because {service} is unknown.")
         quotas: dict[str, Any] = _services[service]["quotas"]
         return quotas
-
-    def _page(self, default: bool) -> ActionResult:
-        service = str(self._get_param("ServiceCode"))
-        codes = sorted(self._quotas(service))
-        if wanted := self._get_param("QuotaCode"):
-            codes = [code for code in codes if code == wanted]
-        try:
-            start = int(self._get_param("NextToken") or 0)
-        except ValueError:
-            raise AwsError("InvalidPaginationTokenException", "Invalid input was provided.") from None
-        end = start + int(self._get_param("MaxResults") or PAGE)
-        answer: dict[str, Any] = {"Quotas": [self._describe(service, code, default) for code in codes[start:end]]}
-        if end < len(codes):
-            answer["NextToken"] = str(end)
-        return ActionResult(answer)
 
     def _describe(self, service: str, code: str, default: bool) -> dict[str, Any]:
         quota = _services[service]["quotas"][code]

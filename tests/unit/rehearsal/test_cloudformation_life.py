@@ -147,7 +147,7 @@ def test_what_cannot_go_stays_and_can_be_left_behind(cloud: Cloud) -> None:
         "DELETE_FAILED",
         "The following resource(s) failed to delete: [Vpc]. ",
     )
-    resource = cloud.stacks.describe_stack_resources(StackName="stuck")["StackResources"][0]
+    resource = cloud.stacks.list_stack_resources(StackName="stuck")["StackResourceSummaries"][0]
     assert resource["ResourceStatus"] == "DELETE_FAILED"
     assert "has dependencies and cannot be deleted" in resource["ResourceStatusReason"]
     assert cloud.delete("stuck", RetainResources=["Vpc"])["StackStatus"] == "DELETE_COMPLETE"

@@ -44,6 +44,9 @@ def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
         ("ec2", "create_vpc", {"CidrBlock": "10.0.0.0/16"}),
         ("elbv2", "create_load_balancer", {"Name": "x"}),
         ("cloudformation", "create_stack_set", {"StackSetName": "x"}),
+        ("cloudformation", "cancel_update_stack", {"StackName": "x"}),
+        ("cloudformation", "get_template_summary", {"StackName": "x"}),
+        ("pricing", "describe_services", {}),
         ("ec2", "describe_fpga_images", {}),
     ],
 )
