@@ -30,8 +30,6 @@ OTHER_IMAGE = "ami-0a000000000000121"
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     with running_cloud() as running:
-        for key in ("one", "two"):
-            running.ec2.create_key_pair(KeyName=key)
         yield running
 
 

@@ -65,6 +65,11 @@ class Cloud:
 
         Parameters that are not given keep their value.
         """
+        self.stacks.update_stack(**self._wanted(name, template, parameters), **more)
+        return self.ended(name)
+
+    def _wanted(self, name: str, template: str | None, parameters: dict[str, str] | None) -> dict[str, Any]:
+        """Return the request for a change, in which all that is not given keeps its value."""
         source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
         given = parameters or {}
         previous = [
@@ -72,8 +77,7 @@ class Cloud:
             for item in self.describe(name).get("Parameters", [])
             if item["ParameterKey"] not in given
         ]
-        self.stacks.update_stack(StackName=name, Parameters=[*parameter_list(given), *previous], **source, **more)
-        return self.ended(name)
+        return {"StackName": name, "Parameters": [*parameter_list(given), *previous], **source}
 
     def delete(self, name: str, **more: Any) -> dict[str, Any]:
         """Delete a stack and return its final description."""
@@ -118,17 +122,8 @@ class Cloud:
 
     def changes(self, name: str, template: str | None, parameters: dict[str, str] | None = None) -> dict[str, Any]:
         """Return the ResourceChange of each resource that a change set names."""
-        source = {"TemplateBody": template} if template else {"UsePreviousTemplate": True}
-        given = parameters or {}
-        previous = [
-            {"ParameterKey": item["ParameterKey"], "UsePreviousValue": True}
-            for item in self.describe(name).get("Parameters", [])
-            if item["ParameterKey"] not in given
-        ]
         change_set = f"look-{time.monotonic_ns()}"
-        self.stacks.create_change_set(
-            StackName=name, ChangeSetName=change_set, Parameters=[*parameter_list(given), *previous], **source
-        )
+        self.stacks.create_change_set(ChangeSetName=change_set, **self._wanted(name, template, parameters))
         answer = self.stacks.describe_change_set(StackName=name, ChangeSetName=change_set)
         self.stacks.delete_change_set(StackName=name, ChangeSetName=change_set)
         changes = [change["ResourceChange"] for change in answer["Changes"]]

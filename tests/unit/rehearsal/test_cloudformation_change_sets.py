@@ -19,8 +19,6 @@ VERDICTS = {"Always": "True", "Conditionally": "Conditional", "Never": "False"}
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     with running_cloud() as running:
-        for key in ("one", "two"):
-            running.ec2.create_key_pair(KeyName=key)
         yield running
 
 

@@ -18,8 +18,6 @@ from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud, runni
 @pytest.fixture(scope="module")
 def cloud() -> Iterator[Cloud]:
     with running_cloud() as running:
-        for key in ("one", "two"):
-            running.ec2.create_key_pair(KeyName=key)
         yield running
 
 
