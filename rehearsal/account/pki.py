@@ -74,8 +74,8 @@ def authority(folder: Path) -> Authority:
     return Authority(certificate, key, certificate_file)
 
 
-def issue(signer: Authority, names: list[str], days: int = CERTIFICATE_DAYS) -> Issued:
-    """Sign a server certificate for these DNS names, valid for `days`.
+def issue(signer: Authority, names: list[str]) -> Issued:
+    """Sign a server certificate for these DNS names, valid for CERTIFICATE_DAYS.
 
     The first name is its common name.
     """
@@ -88,7 +88,7 @@ def issue(signer: Authority, names: list[str], days: int = CERTIFICATE_DAYS) -> 
             key.public_key(),
             x509.random_serial_number(),
             now - SKEW,
-            now + timedelta(days=days),
+            now + timedelta(days=CERTIFICATE_DAYS),
         )
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

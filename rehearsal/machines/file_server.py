@@ -29,13 +29,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class FileServer:
-    """Thread that serves `root` on `address`.
+    """Thread that serves `root` on `address`, at a free port whose number is `port`."""
 
-    Port 0 takes a free one, and `port` then holds its number.
-    """
-
-    def __init__(self, root: Path, address: str, port: int = 0) -> None:
-        self._server = _Server((address, port), partial(_Handler, directory=str(root)))
+    def __init__(self, root: Path, address: str) -> None:
+        self._server = _Server((address, 0), partial(_Handler, directory=str(root)))
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, name="files", daemon=True)
 

@@ -28,6 +28,8 @@ S3_SETTINGS: dict[str, Any] = {
     "s3": {"addressing_style": "virtual"},
 }
 """botocore settings for clients of S3."""
+RETRY_SECONDS = 90.0
+"""Longest time for which a request is tried again."""
 
 _THROTTLED = frozenset(
     {
@@ -106,14 +108,14 @@ def is_temporary(error: BaseException) -> bool:
     return bool(status >= 500)
 
 
-def retry_transient[T](call: Callable[[], T], seconds: float = 90, clock: Clock | None = None) -> T:
-    """Return the result of `call`, retrying transient errors for up to `seconds`.
+def retry_transient[T](call: Callable[[], T], clock: Clock | None = None) -> T:
+    """Return the result of `call`, retrying transient errors for up to RETRY_SECONDS.
 
     botocore has already retried a few times before an error arrives here. Pauses double from about 1 s to about 15 s,
     with jitter, so that concurrent commands do not retry in step. `call` must be safe to repeat.
     """
     clock = clock or Clock()
-    end = clock.now() + seconds
+    end = clock.now() + RETRY_SECONDS
     pause = 1.0
     while True:
         try:

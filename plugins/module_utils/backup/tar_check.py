@@ -11,7 +11,6 @@ from __future__ import annotations
 import tarfile
 import time
 import zlib
-from collections.abc import Callable
 from pathlib import Path
 
 CHUNK = 1 << 20
@@ -23,10 +22,10 @@ class DamagedArchive(ValueError):
     """Incomplete or damaged archive; str() is the reason."""
 
 
-def count_members(path: Path, deadline: float, clock: Callable[[], float] = time.monotonic) -> int:
+def count_members(path: Path, deadline: float) -> int:
     """Return the number of members of the .tar.gz at `path`, after reading all of it.
 
-    `deadline` is on `clock`. Raises DamagedArchive, also when the time is over, and OSError.
+    `deadline` is on the clock time.monotonic(). Raises DamagedArchive, also when the time is over, and OSError.
     """
     walker = _Walker()
     with path.open("rb") as stream:
@@ -36,7 +35,7 @@ def count_members(path: Path, deadline: float, clock: Callable[[], float] = time
             pending = pending or stream.read(CHUNK)
             if not pending:
                 break
-            if clock() > deadline:
+            if time.monotonic() > deadline:
                 raise DamagedArchive("reading it again took too long")
             if inflater.eof:
                 # The next bytes are another gzip member, or zeros that fill the last block.

@@ -107,13 +107,14 @@ def check_user_name(name: object, what: str = "user name") -> None:
     raise InvalidName(f"{what} {shown(name)} is not valid: {_RULE}{_suggestion(name)}")
 
 
-def fleet_users(base: object, low: object, high: object, maximum: int = MACHINES_PER_NETWORK) -> list[str]:
+def fleet_users(base: object, low: object, high: object) -> list[str]:
     """Return the names `base`-`low` to `base`-`high`, in order.
 
     `low` and `high` come as text (from -e) or as numbers. Raises InvalidName for a base that breaks the rule of user
-    names, a range that is none or has more than `maximum` members, and names that would be too long.
+    names, a range that is none or has more than MACHINES_PER_NETWORK members, and names that would be too long.
     """
     check_user_name(base, "base")
+    maximum = MACHINES_PER_NETWORK
     wanted = f"low and high must be whole numbers without leading zeros, 1 <= low <= high, at most {maximum} machines"
     given = f"low={shown(low)} high={shown(high)}"
     first, last = _whole_number(low), _whole_number(high)

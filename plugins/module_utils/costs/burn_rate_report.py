@@ -32,7 +32,6 @@ PRICE_COLUMNS = (
     Column("$/hour each", right=True, optional=False),
     Column("$/hour", right=True, optional=False),
 )
-_UNKNOWN_SHOWN = 5
 
 
 def amounts(per_hour: Decimal, unknown: Iterable[str]) -> dict[str, str | None]:

@@ -97,15 +97,15 @@ class Dns:
                 found += self.ask(name).values
         return found
 
-    def ask_zone(self, zone: str, name: str, kind: str = "A") -> Answer:
-        """Return what the zone's own name servers say about a name; raise NoAnswer."""
+    def ask_zone(self, zone: str, name: str) -> Answer:
+        """Return the addresses that the zone's own name servers have for a name; raise NoAnswer."""
         servers = self.zone_servers(zone)
         if not servers:
             raise NoAnswer("no name server")
         addresses = self.addresses(servers[:_SERVERS_ASKED])
         if not addresses:
             raise NoAnswer(", ".join(servers))
-        return self._first(addresses, name, kind, recursive=False)
+        return self._first(addresses, name, "A", recursive=False)
 
     def _first(self, servers: Iterable[str], name: str, kind: str, *, recursive: bool) -> Answer:
         asked, is_silent = list(servers)[:_SERVERS_ASKED], True
