@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import ForgedKeys, host_keys, parse_key
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from hypothesis import example, given
@@ -22,7 +22,7 @@ def _public(private: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey) -> 
 
 
 def _fingerprints(*keys: str) -> str:
-    parsed = [key for key in (console.parse_key(*text.split()) for text in keys) if key]
+    parsed = [key for key in (parse_key(*text.split()) for text in keys) if key]
     marks = ["-----BEGIN SSH HOST KEY FINGERPRINTS-----", "-----END SSH HOST KEY FINGERPRINTS-----"]
     lines = [f"256 SHA256:{key.fingerprint} root@ip (ED25519)" for key in parsed]
     return "\r\n".join([marks[0], *lines, marks[1], ""])
@@ -52,8 +52,8 @@ CONSOLES = st.lists(PIECES, max_size=8).map("".join) | ANY_TEXT
 def keys_of(output: str) -> list[str]:
     """Return the keys that would be pinned, none of a console that contradicts itself."""
     try:
-        return [f"{key.kind} {key.blob}" for key in console.host_keys(output)]
-    except console.ForgedKeys as error:
+        return [f"{key.kind} {key.blob}" for key in host_keys(output)]
+    except ForgedKeys as error:
         assert str(error).isprintable() and len(str(error)) < 400
         return []
 
@@ -94,8 +94,8 @@ def test_a_whole_block_within_noise(before: str, between: str, after: str) -> No
 @given(NOISE, NOISE, st.booleans())
 def test_two_machines_in_one_console(between: str, after: str, is_late: bool) -> None:
     blocks = [_block(FORGED), _block(TRUE)]
-    with pytest.raises(console.ForgedKeys):
-        console.host_keys(f"\r\n{blocks[is_late]}{between}\r\n{blocks[not is_late]}{after}")
+    with pytest.raises(ForgedKeys):
+        host_keys(f"\r\n{blocks[is_late]}{between}\r\n{blocks[not is_late]}{after}")
 
 
 @given(
@@ -103,5 +103,5 @@ def test_two_machines_in_one_console(between: str, after: str, is_late: bool) ->
     st.text("AQc3NzaC1lZDI=+/", max_size=80) | TEXT,
 )
 def test_keys(kind: str, blob: str) -> None:
-    key = console.parse_key(kind, blob)
+    key = parse_key(kind, blob)
     assert key is None or (f"{key.kind} {key.blob}".isprintable() and len(key.fingerprint) == 43)

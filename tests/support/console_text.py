@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import parse_key
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
@@ -26,7 +26,7 @@ def keys_block(*keys: str, prefix: str = "") -> str:
 
 
 def fingerprints_block(*keys: str, prefix: str = "<14>Jan  2 03:04:05 cloud-init: ") -> str:
-    parsed = [console.parse_key(*key.split()) for key in keys]
+    parsed = [parse_key(*key.split()) for key in keys]
     lines = [f"256 SHA256:{key.fingerprint} root@ip-10-20-0-5 (ED25519)" for key in parsed if key]
     marked = ["-----BEGIN SSH HOST KEY FINGERPRINTS-----", *lines, "-----END SSH HOST KEY FINGERPRINTS-----"]
     return "".join(f"{prefix}{line}\r\n" for line in marked)

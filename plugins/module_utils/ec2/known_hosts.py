@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..common.files import write_whole
-from .console import HostKey, parse_key
+from .host_keys import HostKey, parse_key
 
 _INSTANCE_ID = re.compile(r"i-[0-9a-f]{8,17}")
 

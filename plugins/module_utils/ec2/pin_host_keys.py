@@ -10,7 +10,7 @@ from typing import Any
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..output.machine_errors import UnexpectedAnswer, one_machine
 from ..progress.reporter import Progress
-from .console import ForgedKeys, HostKey, host_keys, is_cut
+from .host_keys import ForgedKeys, HostKey, host_keys, is_cut
 from .known_hosts import Pin, PinError, read_pin, write_pin
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.

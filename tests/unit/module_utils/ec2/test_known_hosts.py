@@ -6,8 +6,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import known_hosts as pins
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import host_keys
 
 from tests.support.console_text import ECDSA, ED25519, keys_block
 
@@ -18,7 +18,7 @@ SSH_NAME = "ssh.alice.stack.example.org"
 def test_pin_files(tmp_path: Path) -> None:
     path = tmp_path / "known_hosts" / "alice"
     assert pins.read_pin(path, SSH_NAME) is None
-    pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519, ECDSA))))
+    pin = pins.Pin(FIRST, tuple(host_keys(keys_block(ED25519, ECDSA))))
     pins.write_pin(path, SSH_NAME, pin)
     assert pins.read_pin(path, SSH_NAME) == pin
     assert path.read_text().splitlines()[0] == f"{SSH_NAME} {ED25519} {FIRST}"
@@ -29,7 +29,7 @@ def test_pin_files(tmp_path: Path) -> None:
 def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
     # With HostKeyAlias ssh looks for the alias unchanged, whatever the port: no [name]:port.
     path = tmp_path / "alice"
-    pins.write_pin(path, SSH_NAME, pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519)))))
+    pins.write_pin(path, SSH_NAME, pins.Pin(FIRST, tuple(host_keys(keys_block(ED25519)))))
     command = ["ssh-keygen", "-F", SSH_NAME, "-f", str(path)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=10, check=True)
     assert ED25519 in result.stdout
@@ -37,7 +37,7 @@ def test_ssh_finds_the_pinned_key_by_its_plain_name(tmp_path: Path) -> None:
 
 def test_a_pin_of_a_zone_once_written_in_upper_case_holds(tmp_path: Path) -> None:
     path = tmp_path / "alice"
-    pin = pins.Pin(FIRST, tuple(console.host_keys(keys_block(ED25519))))
+    pin = pins.Pin(FIRST, tuple(host_keys(keys_block(ED25519))))
     pins.write_pin(path, "ssh.alice.stack.Example.org", pin)
     assert pins.read_pin(path, "ssh.alice.stack.example.org") == pin
     command = ["ssh-keygen", "-F", "ssh.alice.stack.example.org", "-f", str(path)]

@@ -7,8 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import console
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.console import ForgedKeys, host_keys, is_cut, parse_key
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.host_keys import (
+    ForgedKeys,
+    host_keys,
+    is_cut,
+    parse_key,
+)
 
 from tests.support.console_text import ECDSA, ED25519, OTHER, fingerprints_block, keys_block
 
@@ -48,7 +52,7 @@ MESSAGES = {
 
 
 def found(output: str) -> list[str]:
-    return [f"{key.kind} {key.blob}" for key in console.host_keys(output)]
+    return [f"{key.kind} {key.blob}" for key in host_keys(output)]
 
 
 def kinds(*outputs: str) -> list[str]:
@@ -103,8 +107,8 @@ def test_anything_less_is_not_yet(output: str) -> None:
     ],
 )
 def test_refuses_what_contradicts_itself(output: str, says: str) -> None:
-    with pytest.raises(console.ForgedKeys, match=says):
-        console.host_keys(output)
+    with pytest.raises(ForgedKeys, match=says):
+        host_keys(output)
 
 
 def test_a_real_console_and_two_torn_ones() -> None:
