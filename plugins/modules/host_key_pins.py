@@ -115,7 +115,8 @@ from typing import Any
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner, forget
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.console import Consoles
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Pinner, forget
 
 _MACHINE = {
     "user": {"type": "str", "required": True},
