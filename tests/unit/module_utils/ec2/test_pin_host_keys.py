@@ -7,59 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2 import pin_host_keys as pinning
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Consoles, Pinner
-from botocore.exceptions import ClientError
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.console import Consoles
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Pinner
 
+from tests.support.cloudformation_fakes import FakeTime, client_error
 from tests.support.console_text import ED25519, OTHER, fingerprints_block, keys_block
+from tests.support.ec2_consoles import FakeEc2
 
 FIRST, SECOND = "i-00000000000000001", "i-00000000000000002"
 SSH_NAME = "ssh.alice.stack.example.org"
 
 
-class FakeTime:
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def sleep(self, seconds: float) -> None:
-        self.seconds += seconds
-
-
-class FakeEc2:
-    """A fake of EC2 whose consoles show the given texts in turn.
-
-    It raises an exception in the list; the last text stays. `boot` is what EC2 kept of every console after the boot.
-    """
-
-    def __init__(self, live: bool = True, boot: str | None = None, **outputs: list[str | Exception]) -> None:
-        self.live = live
-        self.boot = boot
-        self.outputs = outputs
-        self.requests: list[dict[str, Any]] = []
-
-    def get_console_output(self, **request: Any) -> dict[str, Any]:
-        self.requests.append(request)
-        if request.get("Latest") and not self.live:
-            raise client_error("UnsupportedOperation")
-        if self.boot is not None and not request.get("Latest"):
-            return {"Output": self.boot}
-        outputs = self.outputs[request["InstanceId"].replace("-", "_")]
-        output = outputs.pop(0) if len(outputs) > 1 else outputs[0]
-        if isinstance(output, Exception):
-            raise output
-        return {"Output": output} if output else {}
-
-
-def client_error(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "m"}}, "GetConsoleOutput")
-
-
 @pytest.fixture
 def pin_all(tmp_path: Path) -> Callable[..., dict[str, Any]]:
     def run(client: FakeEc2, timeout: float = 1200, is_new: bool = False, **ids: str) -> dict[str, Any]:
-        time = FakeTime()
-        clock = Clock(now=lambda: time.seconds, sleep=time.sleep)
+        clock = FakeTime().clock()
         pinner = Pinner(Consoles(client, clock), clock, timeout, 5)
         machines = [
             {
@@ -156,24 +119,18 @@ def test_a_machine_just_made_may_have_a_long_boot(pin_all: Callable[..., dict[st
     assert [request.get("Latest") for request in client.requests] == [True], "one call for each new machine"
 
 
-def test_types_without_a_live_console(pin_all: Callable[..., dict[str, Any]]) -> None:
-    client = FakeEc2(live=False, i_00000000000000001=["", keys_block(ED25519)])
-    assert pin_all(client, alice=FIRST)["alice"]["status"] == "pinned"
-    assert [request.get("Latest") for request in client.requests] == [True, None, None]
-
-
 def test_errors_are_of_one_machine_or_of_all(pin_all: Callable[..., dict[str, Any]]) -> None:
     client = FakeEc2(
-        i_00000000000000001=[client_error("InvalidInstanceID.Malformed")], i_00000000000000002=[keys_block(OTHER)]
+        i_00000000000000001=[client_error("InvalidInstanceID.Malformed", "m")], i_00000000000000002=[keys_block(OTHER)]
     )
     result = pin_all(client, alice=FIRST, bob=SECOND)
     assert (result["alice"]["status"], result["bob"]["status"]) == ("failed", "pinned")
-    new = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound"), keys_block(ED25519)])
+    new = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound", "m"), keys_block(ED25519)])
     assert pin_all(new, carol=FIRST)["carol"]["status"] == "pinned"
-    never = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound")])
+    never = FakeEc2(i_00000000000000001=[client_error("InvalidInstanceID.NotFound", "m")])
     reason = pin_all(never, timeout=1200, dan=FIRST)["dan"]["reason"]
     assert "InvalidInstanceID.NotFound" in reason and len(never.requests) < 30, "given up after a minute"
-    expired = FakeEc2(i_00000000000000001=[client_error("ExpiredToken")], i_00000000000000002=[""])
+    expired = FakeEc2(i_00000000000000001=[client_error("ExpiredToken", "m")], i_00000000000000002=[""])
     result = pin_all(expired, dora=FIRST, emil=SECOND)
     assert {item["status"] for item in result.values()} == {"failed"}
     assert all("expired" in item["reason"] for item in result.values())
@@ -185,7 +142,7 @@ def test_those_whose_console_is_late_are_reported(
     pin_all(FakeEc2(i_00000000000000003=[keys_block(OTHER)]), carol="i-00000000000000003")
     client = FakeEc2(
         i_00000000000000001=["", keys_block(ED25519)],
-        i_00000000000000002=[client_error("InvalidInstanceID.Malformed")],
+        i_00000000000000002=[client_error("InvalidInstanceID.Malformed", "m")],
     )
     pin_all(client, alice=FIRST, bob=SECOND, carol="i-00000000000000003")
     assert reported()[-3:] == [
