@@ -45,7 +45,7 @@ from rehearsal.machines import containers, images, packages
 from rehearsal.machines.file_server import FileServer
 from rehearsal.name_servers.hosted_zones import HostedZones
 from rehearsal.network.addresses import AddressPool, pick_range, pick_ssh_port
-from rehearsal.network.sync import Fabric
+from rehearsal.network.sync import NetworkSync
 from rehearsal.run_state import Run
 from rehearsal.services import route53
 from rehearsal.services.ec2 import hooks
@@ -76,7 +76,7 @@ class Rehearsal:
         self._strangers = Strangers(settings.account, settings.region)
         self._stopped = threading.Event()
         self._machines: containers.Machines | None = None
-        self._fabric: Fabric | None = None
+        self._network_sync: NetworkSync | None = None
 
     def start(self) -> None:
         """Start all services and write rehearsal.json.
@@ -130,9 +130,9 @@ class Rehearsal:
         file_server = FileServer(files.folder, services)
         file_server.start()
         self._stack.callback(file_server.stop)
-        self._fabric = Fabric(settings, self._machines)
-        self._fabric.start()
-        self._stack.callback(self._fabric.stop)
+        self._network_sync = NetworkSync(settings, self._machines)
+        self._network_sync.start()
+        self._stack.callback(self._network_sync.stop)
         address = f"http://{services}:{file_server.port}"
         return {
             "files": address,
@@ -146,7 +146,7 @@ class Rehearsal:
         settings = self._settings
         network = pick_range()
         settings.ssh_port = pick_ssh_port(str(network[1]))
-        life = InstanceLife(settings, self._machines, self._fabric)
+        life = InstanceLife(settings, self._machines, self._network_sync)
         self._stack.callback(life.close)
         pool = AddressPool(network, lambda: _public_addresses(settings.account))
         hooks.install(settings, life, pool.allocate)
@@ -211,7 +211,7 @@ class Rehearsal:
             _log.error("left over: %s", line)
 
     def _describe(self) -> dict[str, object]:
-        return status.describe(self._settings, self._counts, self._machines, self._fabric, self._strangers)
+        return status.describe(self._settings, self._counts, self._machines, self._network_sync, self._strangers)
 
 
 class _QuietHandler(MotoRequestHandler):

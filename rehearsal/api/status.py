@@ -12,14 +12,18 @@ from rehearsal.api.accounting import Counts
 from rehearsal.lock import LOCK
 from rehearsal.machines.containers import Machines
 from rehearsal.machines.memory import memory_bytes
-from rehearsal.network.sync import Fabric
+from rehearsal.network.sync import NetworkSync
 from rehearsal.settings import Settings
 
 _STARTED = time.time()
 
 
 def describe(
-    settings: Settings, counts: Counts, machines: Machines | None, fabric: Fabric | None, strangers: Strangers
+    settings: Settings,
+    counts: Counts,
+    machines: Machines | None,
+    network_sync: NetworkSync | None,
+    strangers: Strangers,
 ) -> dict[str, Any]:
     """Return plain data for `scripts/rehearsal status`.
 
@@ -50,13 +54,13 @@ def describe(
         "seconds": round(time.time() - _STARTED),
         "machines": rows,
         "strangers": strangers.counts(),
-        "listening": sorted(f"{address}:{port}" for address, port in fabric.listening()) if fabric else [],
+        "listening": sorted(f"{address}:{port}" for address, port in network_sync.listening()) if network_sync else [],
         "counts": counts.as_dict(),
         "memory": {
             "server": own["VmRSS"],
             "server_peak": own["VmHWM"],
             "machines": sum(row["memory"] for row in rows),
-            "machines_peak": fabric.memory_peak if fabric else 0,
+            "machines_peak": network_sync.memory_peak if network_sync else 0,
         },
     }
 

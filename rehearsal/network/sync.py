@@ -27,7 +27,7 @@ _MEMORY_EVERY = 7
 _log = logging.getLogger(__name__)
 
 
-class Fabric:
+class NetworkSync:
     """Thread that updates listeners and packet filters."""
 
     def __init__(self, settings: Settings, machines: Machines) -> None:
@@ -37,7 +37,7 @@ class Fabric:
         self._instance_at: dict[str, Instance] = {}
         self._changed = threading.Event()
         self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="fabric", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="network-sync", daemon=True)
         self.memory_now = 0
         """Memory of all machines together in bytes, as of a few seconds ago."""
         self.memory_peak = 0

@@ -25,7 +25,7 @@ from rehearsal.machines import images, packages
 from rehearsal.machines.containers import Machines
 from rehearsal.machines.first_boot import Seed
 from rehearsal.network.engine_networks import IMAGE_REPOSITORY
-from rehearsal.network.sync import Fabric
+from rehearsal.network.sync import NetworkSync
 from rehearsal.services.ec2 import amis
 from rehearsal.services.ec2.states import become, tag_values
 from rehearsal.settings import Settings
@@ -45,14 +45,14 @@ class InstanceLife:
     Hold the lock to call it.
     """
 
-    def __init__(self, settings: Settings, machines: Machines | None, fabric: Fabric | None) -> None:
+    def __init__(self, settings: Settings, machines: Machines | None, network_sync: NetworkSync | None) -> None:
         """Set up the life cycle.
 
         Without `machines`, instances are records only, which change state without delay.
         """
         self._settings = settings
         self._machines = machines
-        self._fabric = fabric
+        self._network_sync = network_sync
         self._workers = ThreadPoolExecutor(_WORKERS, "machines")
         self._made_of: dict[str, str] = {}
         """Original image by machine image.
@@ -139,8 +139,8 @@ class InstanceLife:
 
     def changed(self) -> None:
         """Tell the network thread that security groups or instances changed."""
-        if self._fabric:
-            self._fabric.wake()
+        if self._network_sync:
+            self._network_sync.wake()
 
     def console(self, instance: Instance, lag: float, boot_time: float = math.inf) -> str:
         """Return the console's text; do not hold the lock for long when calling."""

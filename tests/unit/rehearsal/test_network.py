@@ -73,7 +73,7 @@ def admitted(rules: str) -> list[str]:
     return [line for line in rules.splitlines() if line.startswith("-A") and GATEWAY not in line]
 
 
-def test_a_machine_without_rules_lets_in_the_fabric_alone(cloud: Cloud) -> None:
+def test_a_machine_without_rules_lets_in_its_gateway_alone(cloud: Cloud) -> None:
     machine = cloud.machine(cloud.group("empty"))
     rules = firewall.filter_rules(machine, [machine], GATEWAY)
     assert rules == firewall.closed(GATEWAY)
