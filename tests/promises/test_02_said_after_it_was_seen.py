@@ -191,14 +191,14 @@ TRIED = [("expired", STOP, 2), ("cut", START, 5), ("cut after it was done", STAR
 
 
 @pytest.fixture
-def as_it_was(workshop: Workshop) -> Iterator[None]:
+def started_again(workshop: Workshop) -> Iterator[None]:
     """Check after the tests that the machine runs under its name and works."""
     yield
     workshop.succeed("scripts/rehearsal fault clear")
     workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
 
 
-def test_no_way_of_failing_passes_a_whole_command(workshop: Workshop, as_it_was: None) -> None:
+def test_no_way_of_failing_passes_a_whole_command(workshop: Workshop, started_again: None) -> None:
     for way, command, number in TRIED:
         if state(workshop) != command.before:
             bring(workshop, command.before)

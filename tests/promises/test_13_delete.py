@@ -21,7 +21,7 @@ LIVING = "ws-3"
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_it_was(workshop: Workshop) -> Iterator[None]:
+def still_ready(workshop: Workshop) -> Iterator[None]:
     """Check after the tests that the machine that was not deleted works."""
     yield
     workshop.succeed(f"ansible-playbook -l {LIVING} fleet_check.yml")

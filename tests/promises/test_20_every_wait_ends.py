@@ -26,7 +26,7 @@ It allows for the wait's limit, the command's own work, and a busy computer.
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_it_was(workshop: Workshop) -> Iterator[None]:
+def ready_again(workshop: Workshop) -> Iterator[None]:
     """Check after the tests that the machine works."""
     yield
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml -e check_wait=180")

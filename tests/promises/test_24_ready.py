@@ -33,7 +33,7 @@ HALF = {
 
 
 @pytest.fixture(scope="module", autouse=True)
-def as_it_was(workshop: Workshop) -> Iterator[None]:
+def ready_again(workshop: Workshop) -> Iterator[None]:
     """Check after the tests that the repaired machine is ready again."""
     yield
     workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
