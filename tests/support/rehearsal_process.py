@@ -33,7 +33,13 @@ class Server:
         self.key: tuple[str, str] = (described["access_key"], described["secret_key"])
 
     def client(
-        self, service: str, key: str = "", attempts: int = 1, secret: str = "", version: str | None = None
+        self,
+        service: str,
+        key: str = "",
+        attempts: int = 1,
+        secret: str = "",
+        version: str | None = None,
+        validate: bool = True,
     ) -> Any:
         """Return a boto3 client; with `attempts` of 1 tests see each answer."""
         return boto3.session.Session().client(
@@ -43,7 +49,10 @@ class Server:
             aws_access_key_id=key or self.key[0],
             aws_secret_access_key=secret or self.key[1],
             config=Config(
-                retries={"total_max_attempts": attempts}, inject_host_prefix=False, signature_version=version
+                retries={"total_max_attempts": attempts},
+                inject_host_prefix=False,
+                signature_version=version,
+                parameter_validation=validate,
             ),
         )
 

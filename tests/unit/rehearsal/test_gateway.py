@@ -48,6 +48,11 @@ def code_of(error: pytest.ExceptionInfo[ClientError]) -> str:
         ("cloudformation", "get_template_summary", {"StackName": "x"}),
         ("pricing", "describe_services", {}),
         ("ec2", "describe_fpga_images", {}),
+        ("cloudformation", "continue_update_rollback", {"StackName": "x"}),
+        ("cloudformation", "cancel_update_stack", {"StackName": "x"}),
+        # moto would say no more than 404 to this one, and list the bucket's objects for the other.
+        ("route53", "list_traffic_policies", {}),
+        ("s3", "get_bucket_request_payment", {"Bucket": "x"}),
     ],
 )
 def test_what_is_not_carried_is_refused_once(

@@ -8,6 +8,7 @@ import requests
 from botocore.exceptions import ClientError
 
 from rehearsal.account.seed import public_policy
+from rehearsal.api.supported_calls import CARRIED
 from tests.support.rehearsal_process import Server, running
 
 BLOCK = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
@@ -116,3 +117,58 @@ def test_large_objects_go_up_and_down_whole(server: Server) -> None:
     s3.put_object(Bucket="large", Key="folder/name with spaces", Body=content)
     assert s3.get_object(Bucket="large", Key="folder/name with spaces")["Body"].read() == content
     assert s3.head_object(Bucket="large", Key="folder/name with spaces")["ContentLength"] == len(content)
+
+
+def test_each_supported_call_is_answered(server: Server) -> None:
+    s3, counted = server.client("s3"), server.counts()
+    bucket, thing = {"Bucket": "all-calls"}, {"Bucket": "all-calls", "Key": "k"}
+    s3.create_bucket(**bucket)
+    assert s3.list_buckets()["Buckets"][-1]["Name"] and s3.get_bucket_location(**bucket)
+    s3.delete_public_access_block(**bucket)
+    s3.put_public_access_block(**bucket, PublicAccessBlockConfiguration=dict.fromkeys(BLOCK, False))
+    assert not any(s3.get_public_access_block(**bucket)["PublicAccessBlockConfiguration"].values())
+    s3.put_bucket_policy(**bucket, Policy=json.dumps(public_policy("all-calls")))
+    assert "all-calls" in s3.get_bucket_policy(**bucket)["Policy"]
+    assert s3.get_bucket_policy_status(**bucket)["PolicyStatus"]["IsPublic"]
+    s3.delete_bucket_policy(**bucket)
+    s3.put_bucket_ownership_controls(**bucket, OwnershipControls={"Rules": [{"ObjectOwnership": "ObjectWriter"}]})
+    assert s3.get_bucket_ownership_controls(**bucket)["OwnershipControls"]["Rules"]
+    s3.put_bucket_acl(**bucket, ACL="public-read")
+    assert len(s3.get_bucket_acl(**bucket)["Grants"]) == 2
+    tags = [{"Key": "a", "Value": "b"}]
+    s3.put_bucket_tagging(**bucket, Tagging={"TagSet": tags})
+    assert s3.get_bucket_tagging(**bucket)["TagSet"] == tags
+    rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    s3.put_bucket_encryption(**bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
+    assert s3.get_bucket_encryption(**bucket)["ServerSideEncryptionConfiguration"]["Rules"]
+
+    s3.put_object(**thing, Body=b"1", Tagging="a=b")
+    s3.put_object_acl(**thing, ACL="public-read")
+    assert len(s3.get_object_acl(**thing)["Grants"]) == 2 and s3.get_object_tagging(**thing)["TagSet"] == tags
+    assert s3.get_object_attributes(**thing, ObjectAttributes=["ObjectSize"])["ObjectSize"] == 1
+    s3.copy_object(**bucket, Key="copy", CopySource=thing)
+    assert (
+        s3.get_object(**bucket, Key="copy")["Body"].read() == b"1"
+        and s3.head_object(**thing)
+        and s3.head_bucket(**bucket)
+    )
+    upload = {**thing, "UploadId": s3.create_multipart_upload(**thing)["UploadId"]}
+    part = {"PartNumber": 1, "ETag": s3.upload_part(**upload, PartNumber=1, Body=b"2")["ETag"]}
+    assert len(s3.list_parts(**upload)["Parts"]) == len(s3.list_multipart_uploads(**bucket)["Uploads"]) == 1
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    s3.abort_multipart_upload(**{**thing, "UploadId": s3.create_multipart_upload(**thing)["UploadId"]})
+    assert [len(s3.list_objects(**bucket)["Contents"]), len(s3.list_objects_v2(**bucket)["Contents"])] == [2, 2]
+    assert len(s3.list_object_versions(**bucket)["Versions"]) == 2
+    s3.delete_object(**thing)
+    s3.delete_objects(**bucket, Delete={"Objects": [{"Key": "copy"}]})
+    s3.put_bucket_versioning(**bucket, VersioningConfiguration={"Status": "Enabled"})
+    assert s3.get_bucket_versioning(**bucket)["Status"] == "Enabled"
+    s3.delete_bucket(**bucket)
+    now = server.counts()
+    made = {
+        call
+        for kind in ("read", "mutating")
+        for call, number in now[kind].items()
+        if number > counted[kind].get(call, 0)
+    }
+    assert made == {f"s3:{call}" for call in CARRIED["s3"]}
