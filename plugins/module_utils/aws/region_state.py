@@ -8,12 +8,9 @@ from typing import Any
 from ..common.names import network_stack_name, stack_name
 from .client import AwsClients, tags_of
 from .ownership import user_named_by, user_of
+from .stack_statuses import MADE_ANEW
 
 LIVE_STATES = ("pending", "running", "stopping", "stopped")
-
-
-# States of stacks that are deleted, or waited for, and then created again.
-MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from ..aws.client import VALUES_PER_FILTER
 from ..aws.errors import Clock, error_code, explain, is_credentials_error, retry_transient
 from ..aws.ownership import STACK_NAME_TAG
+from ..aws.stack_statuses import COMPLETE
 from ..progress.reporter import Progress
 from .api import Stack, StackApi
-from .job import COMPLETE, Job
+from .job import Job
 
 with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws.errors import Clock
+from ..aws.stack_statuses import COMPLETE
 from ..output.host_summary import short_names
 from .api import Stack, StackApi
 from .elsewhere import Elsewhere, is_throttled, is_without_capacity
-from .job import COMPLETE, STALE_SECONDS, Job, named_resources, parameters_of
+from .job import STALE_SECONDS, Job, named_resources, parameters_of
 from .rule_priorities import Priorities, is_collision
 
 

@@ -10,9 +10,9 @@ from typing import Any
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import Clock, error_code, explain, retry_transient
 from ..aws.ownership import by_stack, user_of
+from ..aws.stack_statuses import COMPLETE
 from ..common.names import stack_name
 from .api import StackApi
-from .job import COMPLETE
 
 _JUPYTER_PORT = 8888
 _PARAMETERS = {"ListenerArn", "LoadBalancerSecurityGroupId", "SshSecurityGroupId"}

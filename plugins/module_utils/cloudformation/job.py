@@ -6,17 +6,6 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-COMPLETE = frozenset(
-    {
-        "CREATE_COMPLETE",
-        "UPDATE_COMPLETE",
-        "UPDATE_ROLLBACK_COMPLETE",
-        "IMPORT_COMPLETE",
-        "IMPORT_ROLLBACK_COMPLETE",
-    }
-)
-"""Statuses of a stack whose resources all exist."""
-
 STALE_SECONDS = 60.0
 """Seconds for which a status may lag behind a submission."""
 

@@ -14,8 +14,9 @@ from typing import Any
 
 from ..aws.client import tags_of
 from ..aws.errors import Clock
+from ..aws.stack_statuses import COMPLETE
 from .api import Stack, StackApi, plain_reason
-from .job import COMPLETE, STALE_SECONDS, Job, parameters_of
+from .job import STALE_SECONDS, Job, parameters_of
 
 PREFIX = "probcomp-update-"
 """Name prefix of our change sets, which identifies those of interrupted runs."""

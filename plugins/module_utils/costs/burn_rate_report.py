@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from ..aws import prices
-from ..fleet.stack_table import delete_command
+from ..aws.stack_statuses import delete_command
 from ..output.table import Column, fitted
 from ..output.text import one_line
 from ..preflight.plan import price_rows

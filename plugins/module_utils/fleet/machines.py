@@ -13,7 +13,7 @@ from typing import Any
 from ..aws.client import AwsClients, parts, tags_of
 from ..aws.ownership import has_own_name
 from ..aws.region_state import Survey
-from ..cloudformation.job import COMPLETE
+from ..aws.stack_statuses import COMPLETE
 from ..common.names import by_number, network_of_stack_name, user_of_stack_name
 
 TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires")

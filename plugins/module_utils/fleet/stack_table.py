@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from ..aws.client import tags_of
+from ..aws.stack_statuses import delete_command
 from ..common.names import IMAGE_MACHINE, by_number, instance_tag
 from ..output.machine_names import names_argument
 from ..output.table import Column, fitted
@@ -102,13 +103,6 @@ def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str)
     if status.endswith("_IN_PROGRESS"):
         return Attention(user, "busy", f"CloudFormation is at work on it ({status})")
     return None
-
-
-def delete_command(user: str) -> str:
-    """Return the command that deletes the machine of `user` and what remains of it."""
-    if user == IMAGE_MACHINE:
-        return "ansible-playbook ami_bake.yml -e cancel=yes"
-    return f"ansible-playbook stack_delete.yml -e user={user} -e confirm=yes"
 
 
 def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, str]) -> str:

@@ -6,7 +6,8 @@ from typing import Any
 
 from ..aws.client import AwsClients, tags_of
 from ..aws.ownership import user_named_by
-from ..aws.region_state import MADE_ANEW, Survey
+from ..aws.region_state import Survey
+from ..aws.stack_statuses import MADE_ANEW
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
 from ..output.machine_names import limit_pattern
