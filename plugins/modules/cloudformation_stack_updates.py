@@ -115,6 +115,7 @@ result_lines:
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.region_state import Survey, survey
+from ansible_collections.probcomp.stack.plugins.module_utils.aws.stack_statuses import is_busy
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.api import StackApi
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.batch import run_batch, verify_ready
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job import jobs_of
@@ -139,7 +140,7 @@ ARGUMENTS = {
 }
 
 
-def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> None:
+def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan, region: str) -> None:
     """Set the results that a run would have, for check mode."""
     for job in jobs:
         stack = seen.stacks.get(job.name)
@@ -150,8 +151,8 @@ def predict_results(jobs: list[UpdateJob], seen: Survey, plan: ResizePlan) -> No
         except ValueError as error:
             plan.faults[job.user] = str(error)
         reason = plan.faults.get(job.user, "")
-        if not reason and not stack["StackStatus"].endswith("_IN_PROGRESS"):
-            reason = refusal(job, stack)
+        if not reason and not is_busy(stack["StackStatus"]):
+            reason = refusal(job, stack, region)
         job.finish("failed" if reason else "planned" if job.is_changed else "ready", stack, reason)
 
 
@@ -185,7 +186,7 @@ def main() -> None:
         plan = plan_resize(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
         finish_rejected(jobs, seen, plan)
         if module.check_mode:
-            predict_results(jobs, seen, plan)
+            predict_results(jobs, seen, plan, api.region)
         else:
             updater = StackUpdater(api, clock, params["instance_logical_id"])
             pending = [job for job in jobs if not job.result]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
@@ -53,6 +54,7 @@ class FakeCloudFormation:
     """
 
     stacks_per_page = 100
+    meta = SimpleNamespace(region_name="eu-west-1")
 
     def __init__(self, time: FakeTime) -> None:
         self.time = time

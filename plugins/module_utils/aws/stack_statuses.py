@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..common.names import IMAGE_MACHINE
+from ..common.names import IMAGE_MACHINE, network_of_stack_name, stack_name
 
 COMPLETE = frozenset(
     {
@@ -17,6 +17,31 @@ COMPLETE = frozenset(
 
 MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_PROGRESS", "DELETE_IN_PROGRESS"})
 """Statuses of stacks that are deleted, or waited for, and then created again."""
+
+DELETED_FIRST = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
+"""Statuses of stacks whose creation or deletion failed, and left resources that may cost money."""
+
+LOOK = "look at its events in the AWS console"
+"""What to do where no command is known to help: IMPORT_ROLLBACK_FAILED, and statuses that AWS adds."""
+
+
+def is_busy(status: str) -> bool:
+    """Return whether CloudFormation works on a stack of this status."""
+    return status.endswith("_IN_PROGRESS")
+
+
+def repair(status: str, name: str, region: str) -> str:
+    """Return the command that repairs the stack `name`, "" when there is none or a create repairs it.
+
+    A stack whose update failed holds a machine in use: it is taken back, not deleted.
+    """
+    if status in DELETED_FIRST:
+        network = network_of_stack_name(name)
+        if network:
+            return f"ansible-playbook network_delete.yml -e network={network} -e confirm=yes"
+        return delete_command(name.removeprefix(stack_name("")))
+    command = {"UPDATE_FAILED": "rollback-stack", "UPDATE_ROLLBACK_FAILED": "continue-update-rollback"}.get(status)
+    return f"aws cloudformation {command} --region {region} --stack-name {name}" if command else ""
 
 
 def delete_command(user: str) -> str:

@@ -81,6 +81,11 @@ class StackApi:
         # Reads of single stacks; throttling is reported from about five requests a second.
         self._read = Pacer(0.25, self.clock)
 
+    @property
+    def region(self) -> str:
+        """Return the region of the requests."""
+        return str(self.client.meta.region_name)
+
     def all(self) -> dict[str, Stack]:
         """Return every stack that is not deleted, by name, in one paginated request."""
         pages = retry_transient(lambda: list(self.client.get_paginator("describe_stacks").paginate()), clock=self.clock)

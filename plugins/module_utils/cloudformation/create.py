@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ..aws.errors import Clock
-from ..aws.stack_statuses import COMPLETE
+from ..aws.stack_statuses import COMPLETE, DELETED_FIRST, LOOK, is_busy, repair
 from ..output.host_summary import short_names
 from .api import Stack, StackApi
 from .elsewhere import Elsewhere, is_throttled, is_without_capacity
@@ -58,7 +58,7 @@ class StackCreator:
         is_own = job.submitted_at is not None and stack["StackId"] != job.old_id
         if status == "REVIEW_IN_PROGRESS":
             return "replace"
-        if status.endswith("_IN_PROGRESS"):
+        if is_busy(status):
             return "wait"
         if status in COMPLETE:
             return self._decide_complete(job, stack)
@@ -204,14 +204,14 @@ class StackCreator:
     def refusal(self, job: Job, stack: Stack) -> str:
         """Return why a stack needs manual repair, its remaining resources, and the remedy."""
         status = stack["StackStatus"]
+        command = repair(status, job.name, self.api.region)
         if status == "UPDATE_ROLLBACK_FAILED":
-            return (
-                "its last update could neither be finished nor undone: "
-                f"aws cloudformation continue-update-rollback --stack-name {job.name}"
-            )
+            return f"its last update could neither be finished nor undone: {command}"
+        state = f"its stack is in the state {status} ({self.api.first_failure(stack['StackId'])})"
+        if status not in DELETED_FIRST:
+            return f"{state}: {command or LOOK}"
         left = named_resources(self.api.remaining_resources(stack["StackId"])) or "nothing"
-        failure = self.api.first_failure(stack["StackId"])
-        return f"its stack is in the state {status} ({failure}): delete it first; left over: {left}"
+        return f"{state}: delete it first: {command}; left over: {left}"
 
     def _note(self, stack: Stack) -> str:
         if stack["StackStatus"] != "UPDATE_ROLLBACK_COMPLETE":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from ..aws.client import AwsClients
 from ..aws.errors import Clock
 from ..aws.region_state import LIVE_STATES
+from ..aws.stack_statuses import is_busy
 from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, named_resources
 
@@ -74,7 +75,7 @@ class StackDeleter:
             job.deleting_id = stack["StackId"]
         elif status == "DELETE_FAILED":
             self._retry(job, stack)
-        elif job.deleting_id or (status.endswith("_IN_PROGRESS") and status not in _CAN_BE_DELETED_WHILE):
+        elif job.deleting_id or (is_busy(status) and status not in _CAN_BE_DELETED_WHILE):
             return  # A submission that is not visible yet, or an update that must end first.
         else:
             self._submit(job, stack)

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..aws.client import tags_of
 from ..aws.errors import Clock
-from ..aws.stack_statuses import COMPLETE
+from ..aws.stack_statuses import COMPLETE, is_busy, repair
 from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, parameters_of
 
@@ -104,11 +104,11 @@ class StackUpdater:
             job.finish("failed", stack, "somebody else made its stack anew meanwhile: look, then the same again")
             return
         job.old_id = stack["StackId"]
-        if stack["StackStatus"].endswith("_IN_PROGRESS"):
+        if is_busy(stack["StackStatus"]):
             return  # An update of this run, of an interrupted one, or of somebody else.
         if job.is_executing:
             self._watch_update(job, stack)
-        elif reason := refusal(job, stack):
+        elif reason := refusal(job, stack, self.api.region):
             job.finish("failed", stack, reason)
         elif job.change_set:
             self._check_change_set(job, stack)
@@ -155,7 +155,7 @@ class StackUpdater:
         elif stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
             self._handle_rollback(job, stack)
         else:
-            job.finish("failed", stack, refusal(job, stack))
+            job.finish("failed", stack, refusal(job, stack, self.api.region))
 
     def _handle_rollback(self, job: UpdateJob, stack: Stack) -> None:
         failure = self.api.first_failure(job.old_id)
@@ -184,14 +184,13 @@ def with_remedy(reason: str) -> str:
     return f"{reason}; {remedy}"
 
 
-def refusal(job: Job, stack: Stack) -> str:
+def refusal(job: Job, stack: Stack, region: str) -> str:
     """Return why a stack cannot be updated, and the remedy, "" when it can."""
     status = stack["StackStatus"]
     if status in COMPLETE:
         return ""
     if status == "UPDATE_ROLLBACK_FAILED":
-        command = f"aws cloudformation continue-update-rollback --stack-name {job.name}"
-        return f"its last update could neither be finished nor undone: {command}"
+        return f"its last update could neither be finished nor undone: {repair(status, job.name, region)}"
     return f"its stack is {status}: stack_create.yml -e user={job.user} says what is wrong with it"
 
 

@@ -10,8 +10,8 @@ from datetime import date
 from typing import Any
 
 from ..aws.client import tags_of
-from ..aws.stack_statuses import delete_command
-from ..common.names import IMAGE_MACHINE, by_number, instance_tag
+from ..aws.stack_statuses import COMPLETE, DELETED_FIRST, LOOK, delete_command, is_busy, repair
+from ..common.names import IMAGE_MACHINE, by_number, instance_tag, stack_name
 from ..output.machine_names import names_argument
 from ..output.table import Column, fitted
 from ..output.text import one_line
@@ -34,11 +34,6 @@ COLUMNS = (
 # Values that are safe in a command that users paste into a shell.
 _PLAIN = re.compile(r"[A-Za-z0-9._-]+")
 _MADE_BY_CREATE = ("ROLLBACK_COMPLETE", "REVIEW_IN_PROGRESS")
-_DELETED_FIRST = {
-    "CREATE_FAILED": "its creation failed and left parts that may cost money",
-    "ROLLBACK_FAILED": "its creation failed and left parts that may cost money",
-    "DELETE_FAILED": "its deletion failed and left parts that may cost money",
-}
 
 
 @dataclass(frozen=True)
@@ -92,17 +87,19 @@ def _stack_trouble(machine: FleetMachine, defaults: dict[str, str], region: str)
     if status in _MADE_BY_CREATE:
         text = f"its creation failed ({status}); create makes it anew"
         return Attention(user, "creation failed", text, create_command([user], machine, defaults))
-    if status in _DELETED_FIRST:
+    command = repair(status, stack_name(user), region)
+    if status in DELETED_FIRST:
         short = "deletion failed" if status == "DELETE_FAILED" else "creation failed"
-        return Attention(user, short, f"{_DELETED_FIRST[status]} ({status})", delete_command(user))
+        return Attention(user, short, f"its {short} and left parts that may cost money ({status})", command)
     if status == "UPDATE_ROLLBACK_FAILED":
-        command = f"aws cloudformation continue-update-rollback --region {region} --stack-name probcomp-stack-{user}"
         return Attention(user, "update failed", f"its update failed and could not be undone ({status})", command)
+    if status == "UPDATE_FAILED":
+        return Attention(user, "update failed", f"its update failed and was not undone ({status})", command)
     if status == "UPDATE_ROLLBACK_COMPLETE":
         return Attention(user, "update undone", "its last update failed and was undone; it works as before")
-    if status.endswith("_IN_PROGRESS"):
+    if is_busy(status):
         return Attention(user, "busy", f"CloudFormation is at work on it ({status})")
-    return None
+    return None if status in COMPLETE else Attention(user, "needs a person", f"its stack is {status}: {LOOK}")
 
 
 def create_command(users: list[str], machine: FleetMachine, defaults: dict[str, str]) -> str:
@@ -152,7 +149,7 @@ def shown_state(machine: FleetMachine) -> str:
     """Return the state of a machine in one word."""
     if machine.state != "none":
         return machine.state
-    return "busy" if machine.stack_status.endswith("_IN_PROGRESS") else "failed"
+    return "busy" if is_busy(machine.stack_status) else "failed"
 
 
 def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[Attention], today: date) -> list[str]:

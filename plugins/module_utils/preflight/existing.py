@@ -7,14 +7,12 @@ from typing import Any
 from ..aws.client import AwsClients, tags_of
 from ..aws.ownership import user_named_by
 from ..aws.region_state import Survey
-from ..aws.stack_statuses import MADE_ANEW
+from ..aws.stack_statuses import COMPLETE, DELETED_FIRST, LOOK, MADE_ANEW, is_busy, repair
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
 from ..output.machine_names import limit_pattern
 from .findings import Findings
 from .request import MachineRequest
-
-_COMPLETE = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE", "IMPORT_COMPLETE"})
 
 
 def check_machines(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> set[str]:
@@ -24,19 +22,19 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
     for machine in requests:
         name, user = stack_name(machine.user), machine.user
         status, instance = seen.status(name), seen.machine(machine.user)
-        if status in _COMPLETE or (status.endswith("_IN_PROGRESS") and status not in MADE_ANEW):
+        if status in COMPLETE or (is_busy(status) and status not in MADE_ANEW):
             if instance is not None:
                 existing.add(user)
                 if instance["State"]["Name"] in ("stopping", "stopped"):
                     resting.append(user)
                 _note_differences(findings, seen, machine, instance)
-            elif status in _COMPLETE:
+            elif status in COMPLETE:
                 gone.append(user)
             if status == "UPDATE_ROLLBACK_COMPLETE":
                 undone.append(user)
         elif status and status not in MADE_ANEW:
             _refuse(findings, clients, name, status, user)
-        if status.endswith("_IN_PROGRESS") and status != "REVIEW_IN_PROGRESS":
+        if is_busy(status) and status != "REVIEW_IN_PROGRESS":
             busy.append(user)
         if not status and instance is not None:
             what = f"instance {instance['InstanceId']} is left of an earlier stack of this user"
@@ -72,34 +70,29 @@ def check_network(findings: Findings, clients: AwsClients, seen: Survey, network
     """Report a stack of `network` that blocks a create."""
     name = network_stack_name(network)
     status = seen.status(name)
-    if not status or status in _COMPLETE or status in MADE_ANEW:
+    if not status or status in COMPLETE or status in MADE_ANEW:
         return
-    if status.endswith("_IN_PROGRESS"):
+    if is_busy(status):
         findings.note(f"network {network}: the stack is busy ({status}); create waits for it")
         return
-    _refuse(findings, clients, name, status, "", f"network_delete.yml -e network={network}")
+    _refuse(findings, clients, name, status, "")
 
 
-def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, user: str, delete: str = "") -> None:
+def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, user: str) -> None:
     """Report a stack that needs manual repair."""
-    delete = f"ansible-playbook {delete or f'stack_delete.yml -e user={user}'} -e confirm=yes"
+    command = repair(status, name, clients.region)
     if status == "UPDATE_ROLLBACK_FAILED":
-        what, fix = (
-            "its last update failed and could not be undone",
-            (f"aws cloudformation continue-update-rollback --region {clients.region} --stack-name {name}"),
-        )
-    elif status in ("CREATE_FAILED", "ROLLBACK_FAILED"):
-        what, fix = (
-            f"its creation failed and left {_remaining_resources(findings, clients, name)}",
-            f"delete it first: {delete}",
-        )
+        what, fix = "its last update failed and could not be undone", command
+    elif status == "UPDATE_FAILED":
+        what, fix = "its last update failed and was not undone", command
     elif status == "DELETE_FAILED":
-        what, fix = (
-            f"its deletion failed and left {_remaining_resources(findings, clients, name)}",
-            f"delete the rest first: {delete}",
-        )
+        what = f"its deletion failed and left {_remaining_resources(findings, clients, name)}"
+        fix = f"delete the rest first: {command}"
+    elif status in DELETED_FIRST:
+        what = f"its creation failed and left {_remaining_resources(findings, clients, name)}"
+        fix = f"delete it first: {command}"
     else:
-        what, fix = "it needs a person", "look at its events in the AWS console"
+        what, fix = "it needs a person", LOOK
     findings.problem(f"stack {name} is {status}: {what}", fix, user)
 
 

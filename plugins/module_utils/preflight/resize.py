@@ -13,6 +13,7 @@ from ..aws import cpu_credits, prices, quotas
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import explain
 from ..aws.region_state import Survey
+from ..aws.stack_statuses import is_busy
 from ..cloudformation.job import parameters_of
 from ..cloudformation.update import INSTEAD, UpdateJob, wanted_tags
 from ..common.names import shown
@@ -140,7 +141,7 @@ def _is_resting(job: UpdateJob, seen: Survey) -> bool:
     if not job.instance or job.instance["State"]["Name"] == "running":
         return False
     # A resize stops its machine: continue an interrupted one.
-    return not seen.stacks[job.name]["StackStatus"].endswith("_IN_PROGRESS")
+    return not is_busy(seen.stacks[job.name]["StackStatus"])
 
 
 def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
@@ -148,9 +149,8 @@ def _is_resized(job: UpdateJob, seen: Survey, parameter: str) -> bool:
         return False
     stack = seen.stacks[job.name]
     # An update in progress may still roll the parameters back.
-    is_busy = stack["StackStatus"].endswith("_IN_PROGRESS")
     types_now = {job.instance["InstanceType"], parameters_of(stack).get(parameter)}
-    return is_busy or types_now != {job.parameters[parameter]}
+    return is_busy(stack["StackStatus"]) or types_now != {job.parameters[parameter]}
 
 
 def _check_room(
