@@ -55,7 +55,10 @@ options:
     type: float
     default: 120
   wait_seconds:
-    description: Seconds that a machine may take to become ready; a new one must first be healthy for the load balancer.
+    description:
+      - Seconds that a machine may take to become ready; a new one must first be healthy for the load balancer.
+      - C(fleet_create.yml) and C(stack_create.yml) set it to 180 by C(check_wait), C(stack_start.yml) and
+        C(stack_update.yml) to 480; C(fleet_check.yml) does not wait.
     type: float
     default: 0
   concurrency:

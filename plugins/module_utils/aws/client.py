@@ -1,4 +1,4 @@
-"""AWS clients for reading, with retries after transient errors."""
+"""AWS read clients; errors.py has the retries: CLIENT_SETTINGS, retry_transient."""
 
 from __future__ import annotations
 
