@@ -134,7 +134,7 @@ class InventoryModule(AWSInventoryBase):
         limit = context.CLIARGS.get("subset")
         playbooks = command_line.our_playbooks(context.CLIARGS.get("args"), _ROOT)
         reads_only_playbooks = any(context.CLIARGS.get(option) for option in ("syntax", "listtags", "listtasks"))
-        # --flush-cache also makes the first reading one without cache.
+        # With --flush-cache, Ansible reads the inventory without its cache at the start too, so that is no refresh.
         is_refresh = not cache and not context.CLIARGS.get("flush_cache")
         if not reads_only_playbooks:
             typed_names.check(playbooks, limit, _ROOT, pathlib.Path(path), loader)

@@ -110,7 +110,7 @@ def faults(
 def clear(paths: list[Path]) -> None:
     """Remove phrases that a killed run left half-written beside `paths`."""
     for path in paths:
-        # Another run may be writing there right now; what cannot be removed is met again when a file is written.
+        # Another run may be writing this file; one that cannot be removed is reported when it is written.
         with contextlib.suppress(OSError):
             remove_partial(path)
 

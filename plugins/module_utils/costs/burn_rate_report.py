@@ -144,7 +144,7 @@ def _row_data(row: Row, dearest: Decimal) -> dict[str, Any]:
 
 
 def _parts(sums: Mapping[str, Decimal], whole: Decimal) -> list[dict[str, Any]]:
-    """Return the parts of a bar: dollars per day and percent of `whole`."""
+    """Return a bar chart's segments: dollars per day and percentage of `whole`."""
     return [
         {
             "kind": kind,

@@ -160,7 +160,8 @@ def measure(folder: Path, mend: bool = False) -> Content:
 
 def _mend(path: Path, status: os.stat_result, mode: int) -> None:
     if stat.S_IMODE(status.st_mode) != mode:
-        # One that we may not even read is nobody's to read either, or was made so by hand.
+        # set_mode must open the file, which fails without read permission; such a file is usually unreadable for
+        # others too.
         with contextlib.suppress(PermissionError):
             set_mode(path, mode)
 

@@ -46,7 +46,7 @@ def check_machines(findings: Findings, clients: AwsClients, seen: Survey, reques
         findings.skipped_users += resting
         groups = seen.fleet_groups()
         for request in requests:
-            # Those that are made now are in the group when the command is typed.
+            # Machines that this run creates are in the group by the time the user runs the printed command.
             if request.fleet and request.user not in groups.setdefault(request.fleet.replace("-", "_"), []):
                 groups[request.fleet.replace("-", "_")].append(request.user)
         command = f"ansible-playbook -l {limit_pattern(resting, groups)} stack_start.yml"

@@ -53,7 +53,7 @@ def choose_zones(available: Iterable[str], wanted: Iterable[set[str]]) -> list[s
         counts = [len(offered.intersection(pair)) for offered in machines]
         return sum(map(bool, counts)), sum(counts)
 
-    # max takes the first of equals.
+    # max keeps the first of equal pairs: the first by name.
     return list(max(combinations(sorted(available), 2), key=rank, default=()))
 
 
