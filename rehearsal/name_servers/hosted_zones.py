@@ -27,7 +27,10 @@ class HostedZones:
         self._stack = ExitStack()
 
     def start(self) -> str:
-        """Start both on one free port; return the resolver's address and port. Raises OSError."""
+        """Start the resolver and the authoritative name server on one free port.
+
+        Returns the resolver's address and port. Raises OSError.
+        """
         authority = NameServer(Authority(self._zones).respond)
         for attempt in range(_ATTEMPTS):
             port = authority.start(AUTHORITY)
@@ -46,7 +49,7 @@ class HostedZones:
         return f"{RESOLVER}:{port}"
 
     def stop(self) -> None:
-        """Stop both."""
+        """Stop the resolver and the authoritative name server."""
         self._stack.close()
 
     def _zones(self) -> Zones:
