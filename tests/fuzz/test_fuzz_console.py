@@ -70,7 +70,7 @@ def test_any_console(output: str) -> None:
     for key in found:
         kind, blob = key.split()
         line = rf"(?<!\S){re.escape(kind)}\s+{re.escape(blob)}(?!\S)"
-        # The marker that begins the block may be torn: then the fingerprint before it tells that the key is one.
+        # If the block's start marker is damaged, a key counts when its fingerprint was printed before it.
         shown = re.escape(_fingerprints(key).splitlines()[1])
         assert re.search(rf"(?:{re.escape(BEGIN)}|{shown}).*?{line}", plain, re.DOTALL), "a key outside of a block"
 

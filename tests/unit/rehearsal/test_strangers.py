@@ -113,7 +113,7 @@ class Alone:
     """Containers that nobody may touch."""
 
     def watch(self, _: object) -> None:
-        """Take the function for machines that end by themselves."""
+        """Accept the callback for machines that end unexpectedly, and ignore it."""
 
     def __getattr__(self, name: str) -> Any:
         raise AssertionError(f"a container is touched: {name}")

@@ -67,7 +67,7 @@ def operations() -> dict[str, dict[str, str]]:
 
 
 def names_in(tree: ast.AST) -> Iterator[tuple[str, str]]:
-    """Return what may be the name of a client's method, with its service.
+    """Yield possible names of client methods, each with its AWS service.
 
     The service is "" where it does not stand beside the name, as it does in `read("acm", "describe_certificate")`.
     """

@@ -1,4 +1,4 @@
-"""The plan before a deletion and the proof after it, as lines."""
+"""Test the report lines of a deletion: the plan before it, the proof after it."""
 
 from decimal import Decimal
 
