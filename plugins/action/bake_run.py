@@ -49,8 +49,8 @@ class ActionModule(ActionBase):
     def _step(self, path: pathlib.Path, options: dict[str, Any]) -> dict[str, Any]:
         is_checking = self._task.check_mode
         if options["step"] == "begin":
-            # A task runs in a child of ansible-playbook, and the run lasts as long as that parent. os.getppid() would
-            # name an immortal process when ansible-playbook has just been killed.
+            # The run belongs to ansible-playbook, the parent of this worker. If that had just been killed, os.getppid()
+            # would return process 1, which never ends, and the run would count as alive for ever.
             parent = multiprocessing.parent_process()
             process = bake_run.identity((parent and parent.pid) or os.getpid())
             run = bake_run.begin(path, process, write=not is_checking)

@@ -70,10 +70,7 @@ class ActionModule(ActionBase):
 
 
 def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return the parts of a module's answer that people need.
-
-    The rest, and texts with a hash in them, stay here.
-    """
+    """Return the keys of a module's result that users need, without password hashes."""
     kept: dict[str, Any] = {name: answer[name] for name in _SHOWN if name in answer}
     if "$argon2" in str(kept):
         kept |= {"msg": "the machine's answer cannot be shown, it holds its password's hash"}

@@ -159,7 +159,7 @@ class CallbackModule(ShortOutput):
             self._print_task_banner(result.task)
             users = result.result.get("changed_users")
             if speaks_for_all(result) and isinstance(users, list) and all(isinstance(user, str) for user in users):
-                # One call for all machines reports the machines that it changed.
+                # A task that runs once for all machines returns in changed_users those that it changed.
                 self._summary.changed_machines.update(users)
                 self._changed_hosts.extend(users)
                 return

@@ -164,7 +164,7 @@ class Connection(SSHConnection):
     def exec_command(self, cmd: str, in_data: bytes | None = None, sudoable: bool = True) -> tuple[int, bytes, bytes]:
         """Run `cmd` on the machine, within its time."""
         limits = self._limits()
-        # Without data there may be a terminal, which ends the command when the connection is closed.
+        # A command without data on stdin may have a terminal, which ends it when the connection closes.
         limited = bounded_ssh.with_limit(cmd, limits.seconds) if in_data else cmd
         status, stdout, stderr = super().exec_command(limited, in_data=in_data, sudoable=sudoable)
         if limited != cmd and status in bounded_ssh.TIMED_OUT and not stdout:

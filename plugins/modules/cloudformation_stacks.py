@@ -280,7 +280,7 @@ def main() -> None:
         changed=any(job.is_changed for job in jobs),
         stacks={job.user: job.result for job in jobs},
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],
-        # A network is no machine.
+        # The callback counts changed_users as changed machines, and a network is none.
         **({"changed_users": changed} if module.params["instance_logical_id"] else {}),
     )
 

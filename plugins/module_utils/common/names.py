@@ -81,7 +81,7 @@ def shown(value: object, limit: int = 60) -> str:
     try:
         text = value if isinstance(value, str) else str(value)
     except (RecursionError, ValueError):
-        # Python writes no list that is nested too deeply, and no number of more than 4300 digits.
+        # str() fails for lists nested too deeply (RecursionError) and integers above 4300 digits (ValueError).
         text = f"({type(value).__name__})"
     # Ansible's strings are subclasses whose representation may change, so a plain copy is used.
     plain = "".join(text[: limit + 1])
@@ -241,7 +241,7 @@ def by_number(name: str) -> list[tuple[int, str]]:
 
 def nearest(name: str, known: Iterable[str]) -> list[str]:
     """Return up to three of `known` that resemble `name`, the most similar first."""
-    # Without the bound on lengths carol would be near to payroll, as near as ami to aim.
+    # Without the bound on lengths, carol would match payroll as closely as ami matches aim.
     alike = (
         other
         for other in known

@@ -191,7 +191,7 @@ def add_kept(
     instances: dict[str, str],
     volumes: dict[str, str],
 ) -> None:
-    """Add images and snapshots, also snapshots without a name of our volumes and images.
+    """Add images and snapshots, also unnamed snapshots of our volumes and images.
 
     An image is ours when it was made of one of our `instances`, a snapshot when it is of one of our `volumes` or
     images. Those with our tags are ours, too, unless what they were made of belongs to others.

@@ -59,7 +59,7 @@ class ResourceFinder:
     not_known: list[Resource] = field(default_factory=list)
     """What has a name like ours, and is not known to be ours; `owner` is the user of the name."""
     stack_names: set[str] = field(default_factory=set)
-    """All stacks of the region, after a call of `stacks`."""
+    """Names of all stacks of the region; empty until `stacks` is called."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
 
     def add(
@@ -92,7 +92,7 @@ class ResourceFinder:
                 self.add(owner, "stack", f"{stack['StackName']} {stack['StackStatus']}")
 
     def made(self, operation: str, key: str, stacks: dict[str, str]) -> Iterator[tuple[str, Item]]:
-        """Yield the EC2 resources that `stacks` made, a mapping of stack name to owner."""
+        """Yield the EC2 resources of `stacks` (owner by stack name), each with its owner."""
         for filters in by_stack(stacks):
             for item in self.clients.read_all("ec2", operation, key, Filters=filters):
                 yield stacks[tags_of(item)[STACK_NAME_TAG]], item

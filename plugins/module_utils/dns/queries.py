@@ -127,7 +127,7 @@ class Dns:
         seconds, handed_on = None, ""
         for rrset in response.authority:
             if rrset.rdtype == dns.rdatatype.SOA:
-                # A resolver counts the first of the two down while it keeps the no (RFC 2308).
+                # A resolver caches a negative answer for the smaller of the two; it counts the TTL down (RFC 2308).
                 seconds = min(rrset.ttl, rrset[0].minimum)
             elif rrset.rdtype == dns.rdatatype.NS and not recursive and not response.flags & dns.flags.AA:
                 handed_on = domain_name(str(rrset.name))

@@ -50,7 +50,7 @@ FROM_SYSTEM = {
         *("var/log/journal/*", "var/log/**/*.gz", "var/log/**/*.xz", "var/log/**/*.[0-9]", "var/log/**/*.old"),
         *("var/crash/*", "var/lib/systemd/coredump/*", "var/spool/mail/*", "var/mail/*"),
     ),
-    # These are our logs and the records of the journal's fetched part, which are of no use to another journal.
+    # Our logs, and the cursor up to which the journal was copied: in another machine's journal it means nothing.
     "the fleet's logs": ("var/log/probcomp/*", "var/lib/probcomp/logs"),
     "work under way": ("var/lib/probcomp/*.lock", "var/lib/probcomp/jupyter_restart_pending"),
     "package lists": ("var/lib/apt/lists/*_*", "var/lib/apt/lists/partial/*", "var/cache/apt/*.bin"),

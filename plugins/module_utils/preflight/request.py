@@ -66,7 +66,7 @@ class Settings:
 
     @property
     def stack_domain(self) -> str:
-        """The parent domain of host names, with a placeholder without a usable zone."""
+        """The parent domain of all host names, with `<zone>` in it when no zone is usable."""
         return names.stack_domain(self.usable_zone or "<zone>")
 
 

@@ -159,7 +159,7 @@ class Status:
             self._erase_before_output()
         self._thread = threading.Thread(target=self._run, name="status", daemon=True)
         self._thread.start()
-        # The thread also ends when the command is interrupted: one that writes while Python exits can abort it.
+        # Stop the thread at exit, also after an interrupt: a thread that writes while Python exits can abort Python.
         atexit.register(self.stop)
 
     def _erase_before_output(self) -> None:
