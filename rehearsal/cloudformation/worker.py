@@ -107,8 +107,7 @@ class Worker:
         handler = self.handler(record)
         with self._failing(record, "UPDATE_FAILED"):
             old, old_tags = record.properties, record.tags
-            # The new values are kept even if the change fails half-way, because a rollback starts from what may be
-            # there.
+            # Keep the new values even if the change fails half-way: a rollback must undo whatever was changed by then.
             record.properties, record.tags = properties, tags
             handler.update(record.physical_id, old, properties)
             if tags != old_tags:

@@ -267,7 +267,7 @@ class Machines:
 def _cgroups() -> dict[str, Any]:
     """Return the engine's options with which systemd can write its control groups.
 
-    With version 2 the engine shows a container's own groups read-only, so there they are the computer's.
+    With cgroup version 2 the engine mounts a container's own groups read-only, so the container gets the host's.
     """
     if not Path("/sys/fs/cgroup/cgroup.controllers").exists():
         return {"cgroupns": "private"}

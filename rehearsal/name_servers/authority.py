@@ -28,7 +28,7 @@ class Record:
     @property
     def rrset(self) -> dns.rrset.RRset:
         """The records in the form of a message."""
-        # Values without the final dot are complete names, as in Route 53.
+        # Names without a trailing dot are absolute, as in Route 53's values.
         return dns.rrset.from_text_list(
             _absolute(self.name), self.ttl, "IN", self.kind, self.values, origin=dns.name.root, relativize=False
         )

@@ -17,7 +17,7 @@ from rehearsal.cloudformation.stacks import STACKS
 from rehearsal.lock import LOCK
 
 Snapshot = dict[str, dict[str, Any]]
-"""Plain data: descriptions by kind and id; what is gone is missing."""
+"""Descriptions of resources as plain data, by kind and id; deleted resources are left out."""
 _DESCRIBED: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "vpcs": ("describe_vpcs", "Vpcs", "VpcId", {}),
     "subnets": ("describe_subnets", "Subnets", "SubnetId", {}),

@@ -55,10 +55,9 @@ class InstanceLife:
         self._network_sync = network_sync
         self._workers = ThreadPoolExecutor(_WORKERS, "machines")
         self._made_of: dict[str, str] = {}
-        """Original image by machine image.
+        """Original image of each image that was made from an instance.
 
-        The original of an image made from an instance is that which the instance, or the first in a chain of such
-        images, was launched from.
+        It is the published image at the start of the chain: instance, image of it, instance of that image, and so on.
         """
         self._container_images: dict[str, str] = {}
         self._image_lock = threading.Lock()
@@ -150,7 +149,7 @@ class InstanceLife:
         return machines.console(instance.id, lag, boot_time)
 
     def _machines_of(self, instance: Instance) -> Machines | None:
-        """Return the containers if one of them is the instance's, else None."""
+        """Return the manager of containers, None for an instance without a container."""
         return None if instance.id in self._without_container else self._machines
 
     def _need(self) -> Machines:
