@@ -73,7 +73,7 @@ _MOST_HELD = 100
 class Transfer:
     """Request to put or get.
 
-    An empty `target` is the home there, or the current folder here.
+    An empty `target` means the home on the machine (put) or the current folder (get).
     """
 
     user: str
