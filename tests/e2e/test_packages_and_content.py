@@ -84,7 +84,7 @@ def test_a_new_package_past_a_held_lock_and_a_bad_repository(workshop: Workshop)
     assert re.search(rf"^ws-1, ws-2: .*{PACKAGE} \S+ -> {re.escape(new)}", held.text, re.MULTILINE), held.text
     assert "until their users restart them" in held.text
 
-    # The signature of this file does not fit its contents.
+    # Change the signed file, so that its signature no longer matches.
     release = workshop.home / "files/apt/dists/probcomp/InRelease"
     right = release.read_bytes()
     release.write_bytes(right.replace(b"Suite: probcomp", b"Suite: evilcomp"))

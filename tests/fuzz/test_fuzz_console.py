@@ -1,4 +1,4 @@
-"""Consoles of new machines: only a key of a whole line, in a block or beside its fingerprint, is ever pinned."""
+"""Fuzz consoles: only whole keys, in a block or with a fingerprint, are pinned."""
 
 from __future__ import annotations
 

@@ -44,17 +44,14 @@ class Session:
 
 
 class _Named(requests.adapters.HTTPAdapter):
-    """A transport that sends this name in the handshake and checks it.
-
-    The name must be in the certificate.
-    """
+    """Transport that connects to an address, but uses a host name for TLS."""
 
     def __init__(self, name: str) -> None:
         self._name = name
         super().__init__()
 
     def init_poolmanager(self, *words: object, **options: object) -> None:
-        """Make the pool of connections."""
+        """Set the name that TLS sends and that the certificate must be valid for."""
         super().init_poolmanager(*words, server_hostname=self._name, assert_hostname=self._name, **options)  # type: ignore[arg-type]
 
 

@@ -45,7 +45,7 @@ def groups_of(workshop: Workshop, user: str) -> list[dict[str, Any]]:
 
 
 def own_group(workshop: Workshop, user: str) -> dict[str, Any]:
-    """Return this machine's own security group; the other one admits ssh to all."""
+    """Return the security group that no other machine has; they share the one for ssh."""
     others = {
         group["GroupId"]
         for name, machine in workshop.machines().items()

@@ -186,7 +186,7 @@ def test_what_a_module_reports_is_shown_and_its_warning_stays(tmp_path: Path, op
     assert not status("\n".join(lines))
     (warning,) = (line for line in seen(written) if line.startswith("[WARNING]"))
     path = Path(warning.rpartition(" ")[2])
-    # The file was in Ansible's own folder of the command, and is gone with it.
+    # The file lay in Ansible's temporary folder of this run, which Ansible has removed.
     assert path.name == "probcomp-progress" and path.parent.name.startswith("ansible-local-")
     assert not path.parent.exists()
 

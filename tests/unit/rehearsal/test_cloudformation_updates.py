@@ -1,6 +1,6 @@
 """The effect of an update on a machine, as AWS decides it.
 
-It is kept, replaced, refused or rolled back.
+The machine is kept or replaced; an update may be refused, or rolled back.
 """
 
 import json

@@ -36,7 +36,7 @@ def account(tmp_path: Path) -> Iterator[World]:
 
 
 def finder(account: World) -> ResourceFinder:
-    """Return a search in `account` whose requests are recorded from here on."""
+    """Return a finder of resources in `account`, and forget the requests made so far."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     listed = prices.PriceList(lambda: clients.client("pricing", "us-east-1"), REGION, errors=(ClientError,))
