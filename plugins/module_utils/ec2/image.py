@@ -210,8 +210,8 @@ def others_lines(clients: AwsClients, name: str) -> list[str]:
         used = f"{count} machine{'s' if count != 1 else ''}" if count else "no machine"
         lines.append(f"  {image['ImageId']}  {image['Name']}  {size_of(image)} GiB  {image['State']}  {used}")
         if not count:
-            remove = f"aws ec2 deregister-image --image-id {image['ImageId']} --delete-associated-snapshots"
-            lines.append(f"    remove it: {remove}")
+            remove = f"aws ec2 deregister-image --region {clients.region} --image-id {image['ImageId']}"
+            lines.append(f"    remove it: {remove} --delete-associated-snapshots")
     return lines
 
 

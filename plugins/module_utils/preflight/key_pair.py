@@ -38,7 +38,7 @@ def check_key_pair(findings: Findings, clients: AwsClients, settings: Settings, 
         if pair is None:
             findings.problem(
                 f"there is no key pair {settings.key_name!r} in {settings.region}",
-                "import your public key there: aws ec2 import-key-pair, or correct key_name",
+                f"import your public key: aws ec2 import-key-pair --region {settings.region}, or correct key_name",
             )
         elif own is not None and not own & pair_marks(pair):
             holder = (

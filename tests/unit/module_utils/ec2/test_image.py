@@ -152,7 +152,7 @@ def test_earlier_images_are_listed_with_the_machines_made_of_them(ec2: Any, clie
     assert foreign not in lines, "no command to remove it is given"
     assert f"{unused}  probcomp-20260101-000000  8 GiB  available  no machine" in lines
     assert f"{used}  probcomp-20260201-000000  8 GiB  available  1 machine" in lines
-    assert f"deregister-image --image-id {unused} --delete-associated-snapshots" in lines
+    assert f"deregister-image --region us-east-1 --image-id {unused} --delete-associated-snapshots" in lines
     assert f"--image-id {used}" not in lines and "somebody" not in lines
 
 

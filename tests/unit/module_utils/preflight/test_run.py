@@ -118,7 +118,7 @@ BREAKAGES: dict[str, tuple[Callable[[World], None], Callable[[World], dict[str, 
     ),
     "private zone": (break_public_zone, {}, r"the hosted zone example\.org\. is private, so browsers do not see it"),
     "two zones": (break_second_zone, {}, "2 public hosted zones"),
-    "key pair": (break_key_pair, {}, "there is no key pair 'lab' in eu-central-1"),
+    "key pair": (break_key_pair, {}, "no key pair 'lab' in eu-central-1: .*import-key-pair --region eu-central-1"),
     "no key name": (nothing, {"key_name": ""}, "key_name is not set"),
     "private key": (
         nothing,
