@@ -65,6 +65,12 @@ options:
     description: Machines that are looked at together.
     type: int
     default: 20
+  earlier:
+    description:
+      - Report of the check before, C(reports/check.json). A machine that failed in it as well keeps its
+        RV(machines.since).
+      - One that is missing, broken or older than a day counts for nothing.
+    type: path
 """
 
 EXAMPLES = r"""
@@ -92,6 +98,7 @@ machines:
       C(drift), C(open), C(password), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
     reason: {description: The failure in one line with what to do., type: str}
     repair: {description: The command that mends it; empty when a person is needed., type: str}
+    since: {description: "First check in a row that failed, in UTC, by O(earlier); empty when ok.", type: str}
 failed_users:
   description: Users whose machine failed.
   returned: success
@@ -117,6 +124,7 @@ import asyncio
 import traceback
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import missing_required_lib
@@ -141,6 +149,7 @@ try:
         Result,
         check_all,
     )
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.earlier import failing_since
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import (
         BY_AWS,
         DRIFT,
@@ -170,6 +179,7 @@ ARGUMENTS: dict[str, Any] = {
     "kernel_timeout": {"type": "float", "default": 120},
     "wait_seconds": {"type": "float", "default": 0},
     "concurrency": {"type": "int", "default": 20},
+    "earlier": {"type": "path"},
 }
 
 
@@ -254,14 +264,20 @@ def main() -> None:
             module.warn(f"what differs from the stacks could not be read: {explain(error)}")
         else:
             found |= {drift.user: advised(found[drift.user], drift) for drift in drifts}
+    now = datetime.now(UTC)
+    checked_at = now.isoformat(timespec="seconds")
+    before = failing_since(Path(parameters["earlier"]), now) if parameters["earlier"] else {}
     results = [found[item["user"]] for item in parameters["machines"]]
+    results = [
+        result if result.ok else replace(result, since=before.get(result.user, checked_at)) for result in results
+    ]
     module.exit_json(
         changed=False,
         machines={result.user: asdict(result) for result in results},
         failed_users=[result.user for result in results if not result.ok],
         repair_commands=repair_commands(results),
         notes=notes,
-        checked_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        checked_at=checked_at,
     )
 
 

@@ -59,7 +59,8 @@ class Limits:
 class Result:
     """Result of a check.
 
-    `kind` is "" for success, else the kind of failure; `repair` is the command that fixes it, if there is one.
+    `kind` is "" for success, else the kind of failure; `repair` is the command that fixes it, if there is one. `since`
+    is the time of the first check in a row that failed, once the report before was read.
     """
 
     user: str
@@ -69,6 +70,7 @@ class Result:
     kind: str = ""
     reason: str = ""
     repair: str = ""
+    since: str = ""
 
 
 async def check_all(
