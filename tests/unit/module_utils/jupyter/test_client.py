@@ -254,36 +254,32 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
         {"user": "ws-1", "url": "https://ws-1.stack.localhost:1", "password_file": str(password)},
         {"user": "ws-2", "url": "https://ws-2.stack.localhost:1", "password_file": str(tmp_path / "<missing>.passwd")},
     ]
-    play = [
-        {
-            "hosts": "localhost",
-            "tasks": [
-                {"fleet_check": {"machines": machines}, "register": "check"},
-                {
-                    "ansible.builtin.template": {
-                        "src": str(ROOT / "playbooks/shared/templates/check.html.j2"),
-                        "dest": "page",
-                    }
-                },
-                {"ansible.builtin.copy": {"content": "{{ check | to_json }}", "dest": "data"}},
-            ],
-        }
-    ]
-    (tmp_path / "play.yml").write_text(json.dumps(play))
+    hosts = {machine["user"]: {"check_machine": machine} for machine in machines} | {"ws-3": {}}
+    settings = {"password_directory": str(password.parent), "private_key_file": "", "ca_bundle": "", "zone": ""}
+    variables = settings | {"dns_resolver": "", "state_dir": str(tmp_path), "ansible_connection": "local"}
+    groups = {"fleet": {"hosts": hosts}, "state_stopped": {"hosts": {"ws-3": {}}}, "state_stopping": {}}
+    (tmp_path / "hosts.yml").write_text(json.dumps({"all": {"children": groups, "vars": variables}}))
     programs = Path(sys.executable).parent
     environment = {
         "PATH": f"{programs}:/usr/bin:/bin",
         "HOME": str(tmp_path),
-        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_GATHERING": "explicit",
         "ANSIBLE_COLLECTIONS_PATH": str(ROOT / "collections"),
+        "ANSIBLE_LIBRARY": str(ROOT / "plugins/modules"),
+        "ANSIBLE_ACTION_PLUGINS": str(ROOT / "plugins/action"),
+        "ANSIBLE_FILTER_PLUGINS": str(ROOT / "plugins/filter"),
     }
-    command = [str(programs / "ansible-playbook"), "play.yml", "-vvvvv", "--diff"]
-    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "kleine" not in done.stdout + done.stderr
-    data = json.loads((tmp_path / "data").read_text())
-    assert data["failed_users"] == ["ws-1", "ws-2"] and not data["changed"]
-    assert [data["machines"][user]["kind"] for user in ("ws-1", "ws-2")] == ["connection", "password_file"]
-    assert data["repair_commands"] == ["ansible-playbook stack_create.yml -e user=ws-1"]
-    page = (tmp_path / "page").read_text()
-    assert "2 of 2 machines need repair" in page and "&lt;missing&gt;" in page and "<missing>" not in page
+    play = str(ROOT / "playbooks/shared/login_check.yml")
+    command = [str(programs / "ansible-playbook"), "-i", "hosts.yml", play, "-vvvvv", "--diff"]
+    data, page = {}, ""
+    for number in (1, 2):
+        done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 2, done.stdout + done.stderr
+        data[number] = json.loads((tmp_path / "reports/check.json").read_text())
+        page = (tmp_path / "reports/check.html").read_text()
+        assert "kleine" not in done.stdout + done.stderr + page
+    assert [data[2][user]["kind"] for user in ("ws-1", "ws-2")] == ["connection", "password_file"]
+    assert data[1]["ws-1"]["since"] == data[2]["ws-1"]["since"] and page.count("Failing since") == 2
+    assert "<code><span>ansible-playbook</span> <span>stack_create.yml</span> <span>-e</span> <span>user=ws-1<" in page
+    assert "2 of 2 machines need help, 1 not checked" in page and "<b>ws-3</b>" in page
+    assert "&lt;missing&gt;" in page and "<missing>" not in page
