@@ -218,9 +218,9 @@ def test_setup_places_it_and_it_is_found_from_everywhere(tmp_path: Path, wheel: 
     installed = run(PROGRAMS / "uv", *install, "--python", folder / ".venv/bin/python", wheel)
     assert made.returncode == 0 and installed.returncode == 0, made.stderr + installed.stderr
     uvs = program.read_text()
-    lock = run("sha256sum", "requirements.txt", cwd=folder).stdout.split()[0]
+    lock = run("sha256sum", "requirements.txt", cwd=folder).stdout
     # This clone was set up before ansible-playbook was ours.
-    (folder / ".venv/lock-id").write_text(lock + "\n")
+    (folder / ".venv/lock-id").write_text(lock)
 
     def setup(at: Path) -> None:
         done = run(at / "scripts/setup", cwd=tmp_path)
