@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 import re
+import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support import ROOT
 
@@ -98,3 +100,21 @@ def test_no_list_of_packages_names_an_index() -> None:
     assert len(lists) > len(LOCKS)
     named = re.compile(r"://|^-i|-index", re.MULTILINE)
     assert [path.name for path in lists if named.search(path.read_text(encoding="utf-8"))] == []
+
+
+def run(*words: str | Path) -> None:
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_execution_environment_has_what_make_setup_installs(tmp_path: Path) -> None:
+    described = yaml.safe_load((ROOT / "execution-environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    assert lock("operate")["ansible-core"].startswith(described["ansible_core"]["package_pip"] + " ")
+    run(Path(sys.executable).parent / "ansible-builder", "create", "-c", tmp_path / "context")
+    steps = (tmp_path / "context/Dockerfile").read_text(encoding="utf-8")
+    assert "galaxy collection install" not in steps, "a collection's own requirements have no hashes"
+    # By this program the image's build makes pip's list of that file.
+    parts, pips = tmp_path / "context/_build", tmp_path / "pip.txt"
+    merge: list[str | Path] = [parts / "scripts/introspect.py", "introspect", tmp_path / "none"]
+    run(sys.executable, *merge, f"--user-pip={parts / 'requirements.txt'}", f"--write-pip={pips}")
+    assert entries(re.sub(r" \\\n", " ", pips.read_text(encoding="utf-8"))) == lock("operate")

@@ -23,9 +23,7 @@ from tests.support import ROOT
 from tests.support.content_world import load_module
 
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-COMMANDS = sorted(
-    path.name for path in ROOT.glob("*.yml") if path.name not in ("requirements.yml", "execution-environment.yml")
-)
+COMMANDS = sorted(path.name for path in ROOT.glob("*.yml") if path.name != "execution-environment.yml")
 PLUGIN_KINDS = {
     "modules": "module",
     "inventory": "inventory",
@@ -176,36 +174,6 @@ def test_modules_take_what_ansible_doc_shows() -> None:
         # An unquoted comma in a description makes a key of what follows it.
         returned = [inner for value in found["return"].values() for inner in (value.get("contains") or {}).values()]
         assert not [key for inner in returned for key in inner if " " in key], name
-
-
-def test_the_execution_environment_is_built_from_the_tested_versions(tmp_path: Path) -> None:
-    described = load(ROOT / "execution-environment.yml")["dependencies"]
-    locked = {
-        line.split()[0]
-        for line in (ROOT / "requirements.txt").read_text().splitlines()
-        if "==" in line and line[0] != "#"
-    }
-    assert {described["ansible_core"]["package_pip"], *described["python"]} <= locked
-    program = Path(sys.executable).parent / "ansible-builder"
-    done = subprocess.run(
-        [program, "create", "-c", tmp_path / "context"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (tmp_path / "context/Dockerfile").is_file()
-
-
-def test_the_collections_are_the_tested_ones() -> None:
-    import ansible_collections.amazon
-
-    installed = Path(next(iter(ansible_collections.amazon.__path__))).parent
-    for collection in load(ROOT / "requirements.yml")["collections"]:
-        manifest = Path(installed, *collection["name"].split("."), "MANIFEST.json")
-        assert json.loads(manifest.read_text())["collection_info"]["version"] == collection["version"]
 
 
 @pytest.fixture
