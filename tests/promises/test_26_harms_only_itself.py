@@ -179,7 +179,7 @@ def judge(row: Row) -> None:
     ), text
     assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
     forged = [line.partition(FORGED)[0] for line in row.result.text.splitlines() if FORGED in line]
-    assert all(re.search(r"\w-\d", before) for before in forged), f"a forged line does not name its machine: {text}"
+    assert all(re.search(r"\w-\w", before) for before in forged), f"a forged line does not name its machine: {text}"
     assert "Traceback" not in row.result.text, text
 
 
@@ -233,7 +233,8 @@ def half_baked(workshop: Workshop) -> Iterator[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("fault", FAULTS)
+# The lying machine says that it is clean, so a later bake takes another one.
+@pytest.mark.parametrize("fault", ("hang", "flood", "full", "lie"))
 def test_a_bake_of_a_hostile_machine(workshop: Workshop, half_baked: str, fault: str) -> None:
     before = {user: machine["InstanceId"] for user, machine in workshop.machines().items()}
     setting = f"-e probcomp_answer_timeout={ANSWER}" if fault == "hang" else ""
