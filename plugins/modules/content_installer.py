@@ -13,6 +13,8 @@ description:
   - Runs a script of the installed content (see M(content_deploy)) with the script's folder as working directory,
     no input, and the environment of a login of its account. What it prints goes to a log on the machine.
   - Runs again when the content's version changed, when the last run failed or was cut off, or with O(force).
+  - Of the files that it writes, those that M(jupyter_password) would take for an intruder's are recorded, if the script
+    is as the content brought it. Keys and timers in the home are not.
   - Without content, or when the content has no such script, nothing is run and the message says so.
 options:
   script:
@@ -85,6 +87,8 @@ from pathlib import Path
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
+from ansible_collections.probcomp.stack.plugins.module_utils.content import brought
+from ansible_collections.probcomp.stack.plugins.module_utils.content.install import fingerprint
 from ansible_collections.probcomp.stack.plugins.module_utils.content.script import interpreter, problem
 from ansible_collections.probcomp.stack.plugins.module_utils.content.script_run import run_script
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
@@ -177,11 +181,11 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
     Raises MachineError.
     """
     name = options["script"]
-    content = read_note(NOTES / "content.json")
+    content = read_note(NOTES / brought.CONTENT)
     version = content.get("version")
     if not version:
         return {"changed": False, "msg": "no content is installed: grab_content.yml brings it"}
-    done_file = NOTES / "content_install.json"
+    done_file = NOTES / brought.INSTALLER
     if read_note(done_file).get("version") == version and not options["force"]:
         message = f"{name} ran for content {version[:12]} before (-e force=yes runs it again)"
         return {"changed": False, "version": version, "msg": message}
@@ -201,8 +205,11 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
             raise MachineError(f"{script} begins with #!{found['interpreter'][0]}, and the machine has no such program")
         if check_mode:
             return {"changed": True, "version": version, "msg": f"{name} would run for {version[:12]}"}
-        _run(options, [*found["interpreter"], str(program)], account, script.parent)
-    write_note(done_file, {"version": version})
+        ours = content.get("files", {}).get(name, [])
+        is_ours = run_as(account, lambda: fingerprint(script), _LOOK, f"reading {script}") in ours
+        with brought.recorded(done_file, account, options["path"], is_ours):
+            _run(options, [*found["interpreter"], str(program)], account, script.parent)
+    write_note(done_file, {**read_note(done_file), "version": version})
     return {"changed": True, "version": version, "msg": f"{name} ran for content {version[:12]}"}
 
 

@@ -18,7 +18,7 @@ description:
     that file are kept. A file that is no JSON is replaced, and kept beside it with the ending C(.damaged).
   - In any case the service is then enabled, runs, and answers.
   - Names what an intruder may have left, which runs or lets somebody in whatever the password is. It may also be the
-    user's own, and nothing of it is deleted.
+    user's own, and nothing of it is deleted. What content and its installer put there is not named, while it is that.
 options:
   password_file:
     description: File on the controller whose first line is the password. Used by the action plugin.
@@ -95,8 +95,14 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.common.files import write_whole
+from ansible_collections.probcomp.stack.plugins.module_utils.content import brought
 from ansible_collections.probcomp.stack.plugins.module_utils.machine import left_behind
-from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import MachineError, find_account, run_as
+from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
+    NOTES,
+    MachineError,
+    find_account,
+    run_as,
+)
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.jupyter_service import (
     CONFIG,
     HOME_SECONDS,
@@ -175,7 +181,8 @@ def main() -> None:
                 module.exit_json(changed=False, hash="", is_well=False)
             raise MachineError(f"there is no account {wanted['owner']} on the machine: the role jupyter makes it")
         if wanted["state"] == "read":
-            left = left_behind.find(account, wanted["environment"])
+            is_known = brought.is_known(NOTES, Path(account.pw_dir))
+            left = left_behind.find(account, wanted["environment"], is_known)
             with contextlib.suppress(*([MachineError] if module.check_mode else [])):
                 module.exit_json(changed=False, **look(account, service), left_behind=left)
             module.exit_json(changed=False, hash="", is_well=False, left_behind=left)

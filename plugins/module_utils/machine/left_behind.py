@@ -9,7 +9,7 @@ import fnmatch
 import itertools
 import os
 import pwd
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .accounts import MachineError, run_as
@@ -57,15 +57,19 @@ _MOST_IN_A_FOLDER = 10_000
 _OUR_SETTINGS = {"IdentityProvider": {"hashed_password"}}
 
 
-def find(account: pwd.struct_passwd, environment: str) -> list[str]:
+def find(account: pwd.struct_passwd, environment: str, is_known: Callable[[str], bool]) -> list[str]:
     """Return the paths of what may be an intruder's, or may be the user's own.
 
-    What cannot be looked at is named as such.
+    What `is_known` is left out. What cannot be looked at is named as such.
     """
     home = Path(account.pw_dir)
     what = f"looking through {home} and {environment}"
+
+    def work() -> list[str]:
+        return [path for path in (*in_home(home), *in_environment(Path(environment))) if not is_known(path)]
+
     try:
-        found = run_as(account, lambda: [*in_home(home), *in_environment(Path(environment))], HOME_SECONDS, what)
+        found = run_as(account, work, HOME_SECONDS, what)
     except MachineError as error:
         found = [str(error)]
     roots = (f"/var/spool/cron/crontabs/{account.pw_name}", f"/var/lib/systemd/linger/{account.pw_name}")
