@@ -13,7 +13,7 @@ description:
   - Every instance that the stack C(probcomp-stack-<user>) made, and that is not terminated or shutting down, becomes
     the host C(<user>) in the group C(users). CloudFormation's own tag tells, which nobody can change; the tag C(Name)
     does not matter.
-  - An instance that is only named C(<user>/instance) is somebody else's. A warning names it, and it is in no group.
+  - An instance that is only named C(<user>/instance) is somebody else's, and in no group; some commands warn of it.
   - Hosts are grouped by state (C(state_running), C(state_stopped), C(state_pending), C(state_stopping)), those whose
     tag C(Name) was changed by hand in C(renamed_machines), and by the tag C(fleet). The group of a fleet bears the
     name of its base; a dash becomes an underscore, for Ansible warns of group names with dashes, so C(-l ws) means
@@ -108,7 +108,6 @@ from ansible_collections.probcomp.stack.plugins.plugin_utils import preload, typ
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _TEXT_TAGS = ("owner", "organization", "purpose", "note", "expires", "admin_user", "network")
-_STRANGERS_SHOWN = 3
 _RENAMED = "renamed_machines"
 
 
@@ -152,8 +151,8 @@ class InventoryModule(AWSInventoryBase):
             super().parse(inventory, loader, path, cache=cache)
             if not reads_only_playbooks and command_line.needs_account(playbooks):
                 machines = self._machines(path, cache)
-                if playbooks and not (is_refresh or command_line.lists_strangers(playbooks)):
-                    self._name_strangers({machine["probcomp_instance_id"] for machine in machines})
+                if command_line.names_strangers(playbooks) and not is_refresh:
+                    self._name_strangers(machines, limit)
         except (exceptions.BotoCoreError, exceptions.ClientError) as error:
             failure = errors.explain(error)
             if is_refresh or not command_line.starts_on_localhost(playbooks):
@@ -203,11 +202,13 @@ class InventoryModule(AWSInventoryBase):
             machines.append(_variables(user, current))
         return machines
 
-    def _name_strangers(self, ours: set[str]) -> None:
-        """Warn once of instances that are named like ours and that no stack of ours made."""
-        found = instances.strangers(self._clients(), ours)
-        if named := sorted((tags_of(item)["Name"] for item in found), key=names.by_number):
-            self.warn(f"not ours, left alone: {listed(named, _STRANGERS_SHOWN)} (stack_list.yml)")
+    def _name_strangers(self, machines: list[dict[str, Any]], limit: str | None) -> None:
+        """Warn once of instances that are named like machines that `limit` means, and that no stack of ours made."""
+        ours = {text for one in machines for text in (one["probcomp_user"], one["probcomp_fleet"].replace("-", "_"))}
+        found = instances.strangers(self._clients(), {one["probcomp_instance_id"] for one in machines})
+        named = (tags_of(item)["Name"] for item in found)
+        if meant := sorted((name for name in named if command_line.meant(limit, name, ours)), key=names.by_number):
+            self.warn(f"not ours, left alone: {listed(meant, 3)} (stack_list.yml)")
 
     def _clients(self) -> AwsClients:
         return AwsClients(lambda service, _: self.client(service, config=errors.CLIENT_SETTINGS), self.region or "")

@@ -140,7 +140,7 @@ def find_leftovers(module: AwsModule) -> dict[str, Any]:
         "not_known": [item.as_data() for item in finder.not_known],
         "in_the_way": [f"{item.kind} {item.id}" for item in finder.found if item.has_stranger],
         "records": [_record(item) for item in finder.found if item.kind == "record"],
-        "plan_lines": plan_lines(account.banner, owners, finder.found, near),
+        "plan_lines": plan_lines(account.banner, owners, finder.found, near, finder.not_known),
         "proof_lines": proof_lines(owners, finder.found, finder.not_known),
         "notes": notes,
     }

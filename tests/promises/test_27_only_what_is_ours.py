@@ -67,9 +67,10 @@ def test_a_machine_that_somebody_renamed_is_found_and_named_right(workshop: Work
         workshop.aws(f"ec2 create-tags --resources {original} --tags Key=Name,Value=old-box")
         planned = workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER}")
         assert original in planned and copy not in planned
+        assert f"not ours, left alone: {USER}/instance (stack_list.yml)" in planned
         listed = workshop.succeed("ansible-playbook stack_list.yml")
         assert f"{USER}: the Name tag of {original} was changed by hand" in " ".join(listed.split())
-        workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
+        assert "not ours" not in workshop.succeed(f"ansible-playbook -l {USER} fleet_check.yml")
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
     tags = {tag["Key"]: tag["Value"] for tag in workshop.machines()[USER]["Tags"]}
     assert tags["Name"] == f"{USER}/instance"

@@ -8,7 +8,8 @@ skips a play on localhost under -l, and ends with status 0. The module reads pla
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import fnmatch
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,12 @@ from ..common import names as probcomp_names
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
 """Commands that need no AWS, and must not wait for it when it is unreachable."""
 
-LIST_STRANGERS = frozenset({"burn_rate.yml", "stack_list.yml"})
-"""Commands whose own output has the instances that are named like ours and are not."""
+NAME_STRANGERS = frozenset({"stack_start.yml", "stack_stop.yml", "stack_update.yml"})
+"""Commands with -l that name, of the instances named like ours, those that their -l would mean.
+
+Plans of creates and deletes name those of their users, `stack_list.yml` and `burn_rate.yml` all. Other commands do
+nothing that costs or saves money.
+"""
 
 _NAMES = ("user", "users", "base", "low", "high", "roster")
 """Settings of -e that name machines to create or delete."""
@@ -129,9 +134,32 @@ def needs_account(playbooks: Iterable[Path]) -> bool:
     return not names or not names <= NEED_NO_ACCOUNT
 
 
-def lists_strangers(playbooks: Iterable[Path]) -> bool:
-    """Return whether the command's own output names the machines of others."""
-    return {playbook.name for playbook in playbooks} & LIST_STRANGERS != set()
+def names_strangers(playbooks: Iterable[Path]) -> bool:
+    """Return whether the command names the machines of others that its -l would mean."""
+    return {playbook.name for playbook in playbooks} & NAME_STRANGERS != set()
+
+
+def meant(limit: str | None, machine: str, ours: Collection[str]) -> bool:
+    """Return whether `limit` (-l) would mean a machine with the Name tag `machine`, if it were ours.
+
+    `ours` are the names of our machines and fleets, which mean no other. Any other group may have any machine in it; so
+    may a file and a regular expression.
+    """
+    user = probcomp_names.user_of_instance_tag(machine) or ""
+    base, _, number = user.rpartition("-")
+    own = base.replace("-", "_") if number.isdecimal() else ""
+    is_left_out = False
+    is_meant = False
+    for pattern in split_host_pattern(limit or ""):
+        name = pattern.lstrip("!").partition("[")[0]
+        fits = fnmatch.fnmatchcase(user, name) or name == own
+        if pattern.startswith("!"):
+            is_left_out = is_left_out or fits
+        elif set(name) & {"*", "?"}:
+            is_meant = is_meant or fits or any(fnmatch.fnmatchcase(group, name) for group in ("all", "users"))
+        elif not pattern.startswith("&"):
+            is_meant = is_meant or fits or name not in ours
+    return is_meant and not is_left_out
 
 
 def misuse(playbooks: Iterable[Path], limit: str | None, given: Iterable[str] = ()) -> str | None:

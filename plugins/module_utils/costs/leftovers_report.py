@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from ..aws import prices
-from ..common.names import by_number
+from ..common.names import by_number, instance_tag
 from ..output.host_summary import people
 from ..output.text import one_line
 from .resources import Resource
@@ -15,16 +15,23 @@ _MOST_NAMES = 3
 
 
 def plan_lines(
-    banner: str, owners: list[str], found: list[Resource], alike: Mapping[str, Sequence[str]] | None = None
+    banner: str,
+    owners: list[str],
+    found: list[Resource],
+    alike: Mapping[str, Sequence[str]] | None = None,
+    not_known: Iterable[Resource] = (),
 ) -> list[str]:
     """Return a line for each owner with resources and cost.
 
-    Free resources other than stacks are only counted. `alike` has similar names for owners without resources.
+    Free resources other than stacks are only counted. `alike` has similar names for owners without resources. Others'
+    instances among what is `not_known` are named.
     """
     lines, near = [banner, ""], alike or {}
+    strangers = [instance_tag(item.owner) for item in not_known if item.kind.startswith("instance ")]
+    apart = [f"not ours, left alone: {people(strangers)} (stack_list.yml)"] if strangers else []
     if not found:
         together = [name for owner in owners for name in near.get(owner, [])]
-        return [*lines, f"there is nothing of {people(owners)}{_nearest(together)}"]
+        return [*lines, f"there is nothing of {people(owners)}{_nearest(together)}", *apart]
     for owner in owners:
         own = [item for item in found if item.owner == owner]
         named = [item for item in own if item.kind == "stack" or item.per_hour is None or item.per_hour]
@@ -36,7 +43,8 @@ def plan_lines(
             if own
             else f"{owner}: nothing{_nearest(near.get(owner, []))}"
         )
-    return [*lines, "", f"all together: {costs(found)}"] if len(owners) > 1 else lines
+    total = ["", f"all together: {costs(found)}"] if len(owners) > 1 else []
+    return [*lines, *total, *apart]
 
 
 def _nearest(names: Iterable[str]) -> str:

@@ -87,11 +87,12 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     (root / "playbooks/collections").symlink_to("../collections")
     shutil.copy(ROOT / "inventory/probcomp_ec2.yml", root / "inventory")
     (root / "create.yml").write_text("- hosts: localhost\n  gather_facts: false\n  tasks: []\n", encoding="utf-8")
-    (root / "work.yml").write_text(
+    work = (
         "- hosts: users\n  gather_facts: false\n  tasks:\n"
-        "    - ansible.builtin.debug:\n        msg: 'at {{ inventory_hostname }} in {{ probcomp_region }}'\n",
-        encoding="utf-8",
+        "    - ansible.builtin.debug:\n        msg: 'at {{ inventory_hostname }} in {{ probcomp_region }}'\n"
     )
+    for name in ("work.yml", "stack_stop.yml"):
+        (root / name).write_text(work, encoding="utf-8")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -215,10 +216,14 @@ def test_what_is_only_named_like_a_machine_is_named_once_and_left_out(lab: Lab) 
     try:
         listed = lab.run("ansible-inventory", "--list").stdout
         assert '"alice": {' in listed and copy not in listed and "payroll" not in listed
-        result = lab.run("ansible-playbook", "work.yml", "-l", "users")
-        assert result.returncode == 0, result.stderr
-        said = " ".join(result.stderr.split())
-        assert said.count("not ours, left alone: alice/instance, payroll/instance (stack_list.yml)") == 1
+        for limit, named in (("users", "alice/instance, payroll/instance"), ("alice", "alice/instance"), ("ws", "")):
+            result = lab.run("ansible-playbook", "stack_stop.yml", "-l", limit)
+            assert result.returncode == 0, result.stderr
+            said = " ".join(result.stderr.split())
+            assert said.count("not ours, left alone:") == bool(named)
+            assert not named or f"not ours, left alone: {named} (stack_list.yml)" in said
+        # Commands that neither start nor stop anything say nothing of it.
+        assert lab.run("ansible-playbook", "work.yml", "-l", "users").stderr == ""
         refused = lab.run("ansible-playbook", "work.yml", "-l", "payroll")
         assert refused.returncode == 1 and "no such machine: payroll" in refused.stderr
     finally:

@@ -114,3 +114,34 @@ def test_settings_that_our_defaults_override(tmp_path: Path, names: list[str], f
 
 def test_without_our_defaults_there_is_nothing_to_override(tmp_path: Path) -> None:
     assert command.overridden_settings(tmp_path / "probcomp_ec2.yml") == []
+
+
+OURS = {"alice", "ws-1", "ws", "my_class"}
+"""Names of machines and fleets; others that are known are groups."""
+
+
+@pytest.mark.parametrize(
+    ("limit", "meant"),
+    [
+        ("users", "payroll ws-1 ws-9 my-class-3"),
+        ("all", "payroll ws-1 ws-9 my-class-3"),
+        ("state_running", "payroll ws-1 ws-9 my-class-3"),
+        ("organization_x", "payroll ws-1 ws-9 my-class-3"),
+        ("alice", ""),
+        ("ws-1", "ws-1"),
+        ("ws", "ws-1 ws-9"),
+        ("ws[0:3]", "ws-1 ws-9"),
+        ("ws-*", "ws-1 ws-9"),
+        ("my_class", "my-class-3"),
+        ("alice,my_class", "my-class-3"),
+        ("users,!ws", "payroll my-class-3"),
+        ("users,!ws-9", "payroll ws-1 my-class-3"),
+        ("users,&ws", "payroll ws-1 ws-9 my-class-3"),
+        ("@failed.txt", "payroll ws-1 ws-9 my-class-3"),
+        ("~ws-[0-9]", "payroll ws-1 ws-9 my-class-3"),
+        (None, ""),
+    ],
+)
+def test_which_of_others_machines_a_limit_would_mean(limit: str | None, meant: str) -> None:
+    others = ("payroll", "ws-1", "ws-9", "my-class-3")
+    assert [name for name in others if command.meant(limit, f"{name}/instance", OURS)] == meant.split()

@@ -253,6 +253,9 @@ def test_what_only_bears_our_names_is_not_ours(account: World) -> None:
     assert rest >= theirs | {"alice.stack.example.org. A", "alice.stack.example.org. TXT"}
     assert not found & (theirs | rest | {group, "foreign"})
     assert not any("record" in item.kind for item in looking.found)
+    planned = plan_lines("x", ["alice"], looking.found, None, looking.not_known)
+    assert planned[-1] == "not ours, left alone: alice/instance (stack_list.yml)"
+    assert plan_lines("x", ["alice"], [], None, looking.not_known)[-1] == planned[-1]
     proof = "\n".join(proof_lines(["alice"], [], looking.not_known))
     assert proof.startswith("nothing is left of alice\nnot known whose, left alone")
     # What a living machine of others has is plainly theirs.
