@@ -6,6 +6,7 @@ The script checks the names, prints the command as it can be typed, and becomes 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from typing import Literal, NoReturn
 
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names as probcomp_names
+from ansible_collections.probcomp.stack.plugins.module_utils.output.machine_names import range_for_shell
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -126,12 +128,15 @@ def translate(script: Script, words: Sequence[str]) -> list[str]:
 
 
 def as_typed(command: Sequence[str], folder: Path, has_playbook_command: bool) -> str:
-    """Return `command` as it can be typed in `folder`.
+    """Return `command` as it can be typed in `folder`, with a fleet's names folded.
 
     `has_playbook_command` is whether an ansible-playbook is on the search path.
     """
     words = list(command) if has_playbook_command else [".venv/bin/ansible-playbook", *command[1:]]
     line = shlex.join(words)
+    for option, names in itertools.pairwise(command):
+        if option == "-l":
+            line = line.replace(f" -l {names} ", f" -l {range_for_shell(names.split(','))} ", 1)
     return line if folder == ROOT else f"(cd {shlex.quote(str(ROOT))} && {line})"
 
 

@@ -17,6 +17,7 @@ import yaml
 from ansible.inventory.manager import split_host_pattern
 
 from ..common import names as probcomp_names
+from ..output.host_summary import listed, people
 
 NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_cards.yml"})
 """Commands that need no AWS, and must not wait for it when it is unreachable."""
@@ -203,8 +204,8 @@ def unknown_names(limit: str | None, hosts: Iterable[str], groups: Iterable[str]
         return None
     candidates = known - {"all", "ungrouped", "localhost"}
     near = dict.fromkeys(found for name in unknown for found in probcomp_names.nearest(name, candidates))
-    shown = ", ".join(_plain(name) for name in unknown)
-    hint = f"nearest: {', '.join(near)}" if near else "ansible-inventory --graph shows those that exist"
+    shown = people(_plain(name) for name in unknown)
+    hint = f"nearest: {listed([*near], 4)}" if near else "ansible-inventory --graph shows those that exist"
     return f"no such machine: {shown}; {hint}"
 
 

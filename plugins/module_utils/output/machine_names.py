@@ -12,6 +12,9 @@ from collections.abc import Collection, Iterable, Mapping
 from ..common.names import RESERVED, by_number
 from .host_summary import runs
 
+Groups = Mapping[str, Collection[str]]
+"""Names of hosts by the name of their group."""
+
 _FEW = 3
 """Names that stand in a command as they are."""
 _OUR_GROUPS = re.compile(r"state_.*|drifted_.*|renamed_machines|chosen_machines|unpinned")
@@ -19,21 +22,24 @@ _OUR_GROUPS = re.compile(r"state_.*|drifted_.*|renamed_machines|chosen_machines|
 _OF_A_FLEET = re.compile(r"(.+)-([1-9][0-9]*)")
 
 
-def names_argument(users: Iterable[str]) -> str:
+def names_argument(users: Iterable[str], groups: Groups | None = None) -> str:
     """Return what follows `-e`: `user=alice`, `users=ws-3,ws-7` or `"base=ws low=1 high=40"`.
 
-    The last form also says which fleet new machines belong to.
+    The last form also says which fleet new machines belong to. With `groups`, the inventory's, it is only for machines
+    that are in that fleet.
     """
     names = sorted(users, key=by_number)
     if len(names) == 1:
         return f"user={names[0]}"
     first, last = _OF_A_FLEET.fullmatch(names[0]), _OF_A_FLEET.fullmatch(names[-1])
-    if len(names) >= _FEW and len(runs(names)) == 1 and first and last and first[1] not in RESERVED:
+    if len(names) < _FEW or len(runs(names)) > 1 or not (first and last) or first[1] in RESERVED:
+        return f"users={','.join(names)}"
+    if groups is None or {*names} <= {*groups.get(first[1].replace("-", "_"), ())}:
         return f'"base={first[1]} low={first[2]} high={last[2]}"'
     return f"users={','.join(names)}"
 
 
-def limit_pattern(users: Iterable[str], groups: Mapping[str, Collection[str]]) -> str:
+def limit_pattern(users: Iterable[str], groups: Groups) -> str:
     """Return what follows `-l` to choose just `users`, quoted for a shell: `ws-3,ws-7`, `ws` or `'ws,!ws-7'`.
 
     `groups` are the inventory's, with their hosts. Ansible has no pattern for a range of names: it takes `ws-[1:40]`
@@ -52,3 +58,14 @@ def limit_pattern(users: Iterable[str], groups: Mapping[str, Collection[str]]) -
             excluded += others
             left = [name for name in left if name not in own]
     return shlex.quote(",".join([*chosen, *left, *(f"!{name}" for name in excluded)]))
+
+
+def range_for_shell(names: list[str]) -> str:
+    """Return `names`, of one fleet and in the order of their numbers, as a shell expands them to `ws-1,ws-2,...`.
+
+    It is for names of which it is not known whether they are in a group. Few of them stay as they are.
+    """
+    if len(names) <= _FEW:
+        return ",".join(names)
+    base, _, low = names[0].rpartition("-")
+    return f'"$(seq -s, -f {base}-%g {low} {names[-1].rpartition("-")[2]})"'

@@ -114,6 +114,18 @@ def test_prints_what_it_runs_so_that_it_can_be_typed(tmp_path: Path) -> None:
     assert (again.returncode, again.stdout) == (0, done.stdout)
 
 
+def test_many_names_are_printed_folded_and_mean_the_same(tmp_path: Path) -> None:
+    done = run(tmp_path, str(ROOT / "scripts/fleet"), "check", "ws", "1", "40", "--syntax-check")
+    assert done.returncode == 0, done.stderr
+    printed = done.stderr.splitlines()[0]
+    assert printed.endswith('-l "$(seq -s, -f ws-%g 1 40)" fleet_check.yml --syntax-check)')
+    words = run(tmp_path, "sh", "-c", f"set -- {printed[printed.index('-l') : -1]}; printf %s $2").stdout
+    assert words == FORTY
+    assert old_verbs.as_typed(["ansible-playbook", "-l", "ws-1,ws-2", "x.yml"], ROOT, True).endswith(
+        "-l ws-1,ws-2 x.yml"
+    )
+
+
 def test_the_exit_status_is_the_command_s(tmp_path: Path) -> None:
     script = str(ROOT / "scripts/stack")
     done = run(tmp_path, script, "check", "alice", "--no-such-option")

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import shlex
+import subprocess
 
 import pytest
 from ansible.inventory.data import InventoryData
 from ansible.inventory.manager import InventoryManager
 from ansible.parsing.dataloader import DataLoader
 from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import people, short_names
-from ansible_collections.probcomp.stack.plugins.module_utils.output.machine_names import limit_pattern, names_argument
+from ansible_collections.probcomp.stack.plugins.module_utils.output.machine_names import (
+    limit_pattern,
+    names_argument,
+    range_for_shell,
+)
 
 FORTY = [f"big-{number}" for number in range(1, 41)]
 
@@ -37,6 +42,21 @@ def test_many_names_on_a_line() -> None:
 )
 def test_what_follows_e(users: list[str], typed: str) -> None:
     assert names_argument(users) == typed
+
+
+def test_machines_that_exist_are_folded_by_their_own_fleet_alone() -> None:
+    every = f"users={','.join(FORTY)}"
+    assert names_argument(FORTY, {}) == names_argument(FORTY, {"big": FORTY[:-1]}) == every
+    assert names_argument(FORTY, {"big": [*FORTY, "big-41"]}) == '"base=big low=1 high=40"'
+    classes = [f"my-class-{number}" for number in range(1, 5)]
+    assert names_argument(classes, {"my_class": classes}) == '"base=my-class low=1 high=4"'
+
+
+@pytest.mark.parametrize("names", [["alice"], FORTY[:3], FORTY[:4], FORTY, FORTY[8:11], FORTY[4:12]])
+def test_a_shell_expands_a_range_to_its_names(names: list[str]) -> None:
+    written = range_for_shell(names)
+    assert len(written) < 40
+    assert subprocess.check_output(["sh", "-c", f"printf %s {written}"], text=True) == ",".join(names)
 
 
 @pytest.mark.parametrize(
