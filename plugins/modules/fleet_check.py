@@ -71,6 +71,10 @@ options:
         RV(machines.since).
       - One that is missing, broken or older than a day counts for nothing.
     type: path
+  groups:
+    description: Machines by the groups of the inventory, by which commands choose many of them.
+    type: dict
+    default: {}
 """
 
 EXAMPLES = r"""
@@ -132,13 +136,14 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import C
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.drift import Drift, read_drift
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, SSH_MACHINE
+from ansible_collections.probcomp.stack.plugins.module_utils.output.machine_names import Groups
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     PasswordFileError,
     read_password,
     vault_decrypter,
 )
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine as SshMachine
-from ansible_collections.probcomp.stack.plugins.module_utils.ssh.login_check import refusals
+from ansible_collections.probcomp.stack.plugins.module_utils.ssh.login_check import Login, log_in
 
 IMPORT_ERROR = ""
 try:
@@ -154,6 +159,7 @@ try:
         BY_AWS,
         DRIFT,
         REPAIRS,
+        UNSET,
         repair_command,
     )
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.host_names import HostNames
@@ -180,19 +186,31 @@ ARGUMENTS: dict[str, Any] = {
     "wait_seconds": {"type": "float", "default": 0},
     "concurrency": {"type": "int", "default": 20},
     "earlier": {"type": "path"},
+    "groups": {"type": "dict", "default": {}},
 }
 
 
-def repair_commands(results: list[Result]) -> list[str]:
+def repair_commands(results: list[Result], groups: Groups) -> list[str]:
     """Return repair commands for the failed `results`, one per kind of repair.
 
-    Each command is limited to its machines.
+    Each command is limited to its machines; `groups` are the inventory's, with their hosts.
     """
     users: dict[str, list[str]] = {}
     for result in results:
         if result.repair:
             users.setdefault(REPAIRS[result.kind], []).append(result.user)
-    return [repair_command(playbook, names) for playbook, names in users.items()]
+    return [repair_command(playbook, names, groups) for playbook, names in users.items()]
+
+
+def with_login(result: Result, login: Login) -> Result:
+    """Return `result` with what the ssh login to the machine tells of it."""
+    # A failure that a student meets comes first, so a failed ssh login is only reported when Jupyter works.
+    if result.ok and login.refusal:
+        return replace(result, ok=False, kind="ssh", reason=login.refusal)
+    if result.kind == "unavailable" and login.has_no_password:
+        repair = repair_command(REPAIRS["password"], [result.user], {})
+        return replace(result, kind="password", reason=UNSET, repair=repair)
+    return result
 
 
 def advised(result: Result, drift: Drift) -> Result:
@@ -202,7 +220,7 @@ def advised(result: Result, drift: Drift) -> Result:
         reason = "; ".join([*drift.problems, *drift.differences])
         return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair="")
     if drift.differences:
-        reason, repair = "; ".join(drift.differences), repair_command(REPAIRS[DRIFT], [result.user])
+        reason, repair = "; ".join(drift.differences), repair_command(REPAIRS[DRIFT], [result.user], {})
         return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair=repair)
     if result.kind == "unavailable" and drift.health and not drift.health.startswith("healthy"):
         return replace(result, reason=f"{result.reason} (its target: {drift.health})")
@@ -251,10 +269,8 @@ def main() -> None:
     except OSError as error:
         module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
     connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if item["ssh"]]
-    for user, reason in refusals(connections, parameters["private_key_file"], parameters["concurrency"]).items():
-        # A failure that a student meets comes first, so a failed ssh login is only reported when Jupyter works.
-        if found[user].ok:
-            found[user] = replace(found[user], ok=False, kind="ssh", reason=reason)
+    for user, login in log_in(connections, parameters["private_key_file"], parameters["concurrency"]).items():
+        found[user] = with_login(found[user], login)
     asked = [user for user, result in found.items() if result.kind in BY_AWS]
     if asked and module.region:
         clients = module.raising_clients()
@@ -275,7 +291,7 @@ def main() -> None:
         changed=False,
         machines={result.user: asdict(result) for result in results},
         failed_users=[result.user for result in results if not result.ok],
-        repair_commands=repair_commands(results),
+        repair_commands=repair_commands(results, parameters["groups"]),
         notes=notes,
         checked_at=checked_at,
     )

@@ -137,7 +137,7 @@ def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limi
     if failure.is_passing and limits.wait:
         reason += f" (waited {seconds:.0f} s for it)"
     playbook = REPAIRS.get(failure.kind)
-    repair = repair_command(playbook, [machine.user]) if playbook else ""
+    repair = repair_command(playbook, [machine.user], {}) if playbook else ""
     return Result(machine.user, machine.url, False, round(seconds, 2), failure.kind, reason, repair)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import aiohttp
 
+from ..output.machine_names import Groups, limit_pattern, names_argument
 from ..output.text import one_line
 
 CREATE = "stack_create.yml"
@@ -17,6 +18,7 @@ DRIFT = "drift"
 """Kind of a failure whose cause AWS names: the machine differs from its stack."""
 BY_AWS = ("connection", "rule", "ssh", "unavailable")
 """Kinds whose cause can be at AWS."""
+UNSET = "no pass phrase was set on the machine yet, and without one its Jupyter does not start"
 REPAIRS = {
     "name": START,
     DRIFT: START,
@@ -32,12 +34,14 @@ A kind without an entry needs a person.
 """
 
 
-def repair_command(playbook: str, users: list[str]) -> str:
-    """Return the command line that runs `playbook` on the machines of `users` only."""
+def repair_command(playbook: str, users: list[str], groups: Groups) -> str:
+    """Return the command line that runs `playbook` on the machines of `users` only.
+
+    `groups` are the inventory's, with their hosts.
+    """
     if playbook == CREATE:
-        # Not folded: base= names a fleet, and these may belong to none.
-        return f"ansible-playbook {playbook} -e {'user' if len(users) == 1 else 'users'}={','.join(users)}"
-    return f"ansible-playbook -l {','.join(users)} {playbook}"
+        return f"ansible-playbook {playbook} -e {names_argument(users, groups)}"
+    return f"ansible-playbook -l {limit_pattern(users, groups)} {playbook}"
 
 
 class CheckFailed(Exception):

@@ -96,7 +96,7 @@ class Service:
         return all(state[name] == value for name, value in wanted.items())
 
     def _state(self) -> dict[str, str]:
-        names = "LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload"
+        names = "LoadState,ActiveState,SubState,Result,UnitFileState,NeedDaemonReload,ConditionResult"
         text = self._systemctl("show", f"--property={names}", self._name)
         state = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
         if state.get("LoadState") != "loaded":
@@ -124,6 +124,10 @@ class Service:
                 raise MachineError(
                     f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: "
                     f"journalctl -u {self._name} on the machine says why"
+                )
+            if (state["ActiveState"], state.get("ConditionResult")) == ("inactive", "no"):
+                raise MachineError(
+                    f"no pass phrase is set, the condition of {self._name}: set_password.yml sets it and starts Jupyter"
                 )
             if state["ActiveState"] in ("inactive", "failed"):
                 raise MachineError(f"{self._name} is {what}: journalctl -u {self._name} on the machine says why")

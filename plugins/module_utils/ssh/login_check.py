@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from ..output.machine_errors import UnexpectedAnswer, one_machine
@@ -14,39 +15,51 @@ from ..progress.reporter import Tally
 from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
 from .rsync import LATE, run
 
+_ASK = "systemctl show --property=LoadState,ActiveState,ConditionResult jupyter.service"
+_WITHOUT_PASSWORD = {"LoadState=loaded", "ActiveState=inactive", "ConditionResult=no"}
+"""State of Jupyter's unit whose condition, the file with the password's hash, is not met."""
 
-def refusals(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, str]:
-    """Return by user why the ssh connection to a machine fails.
 
-    Machines with a working connection are left out.
-    """
+@dataclass(frozen=True)
+class Login:
+    """Result of a login."""
+
+    refusal: str = ""
+    """Why the connection fails, "" when it works."""
+    has_no_password: bool = False
+    """Whether the machine says that its Jupyter waits for a first password."""
+
+
+def log_in(machines: list[Machine], private_key_file: str, concurrency: int) -> dict[str, Login]:
+    """Return by user how the ssh connection to each machine went."""
     tally = Tally.of("ssh logins", (machine.user for machine in machines), "accepted")
 
-    def one(machine: Machine) -> str:
+    def one(machine: Machine) -> Login:
         try:
             with one_machine():
-                reason = refusal(machine, private_key_file)
+                login = login_to(machine, private_key_file)
         except UnexpectedAnswer as error:
-            reason = str(error)
-        tally.end(machine.user, not reason)
-        return reason
+            login = Login(str(error))
+        tally.end(machine.user, not login.refusal)
+        return login
 
     # Threads are enough, because each waits for its own ssh process, which does the work.
     with ThreadPoolExecutor(max_workers=concurrency) as pool:
-        reasons = pool.map(one, machines)
-        return {machine.user: reason for machine, reason in zip(machines, reasons, strict=True) if reason}
+        return {machine.user: login for machine, login in zip(machines, pool.map(one, machines), strict=True)}
 
 
-def refusal(machine: Machine, private_key_file: str) -> str:
-    """Return why the ssh connection to `machine` fails, or "" when it works."""
+def login_to(machine: Machine, private_key_file: str) -> Login:
+    """Log in to `machine` and ask it about its Jupyter."""
     if not machine.address:
-        return "it has no address to ssh to"
-    command = [*ssh_words(machine, private_key_file), "--", machine.address, "true"]
+        return Login("it has no address to ssh to")
+    command = [*ssh_words(machine, private_key_file), "--", machine.address, _ASK]
     # Key exchange and login have a limit of their own; these limits are for a machine that sends nothing afterwards, or
     # more than this computer's memory holds.
     ran = run(command, Path("/"), time.monotonic() + 3 * CONNECT_SECONDS)
     if ran.stopped == LATE:
-        return f"its ssh server at {machine.address} did not finish within {3 * CONNECT_SECONDS} s"
+        return Login(f"its ssh server at {machine.address} did not finish within {3 * CONNECT_SECONDS} s")
     if ran.stopped:
-        return f"its ssh server at {machine.address} was cut off: {ran.stopped}"
-    return why_no_connection(machine, ran.said) if ran.status == NO_CONNECTION else ""
+        return Login(f"its ssh server at {machine.address} was cut off: {ran.stopped}")
+    if ran.status == NO_CONNECTION:
+        return Login(why_no_connection(machine, ran.said))
+    return Login(has_no_password=set(ran.printed.split()) == _WITHOUT_PASSWORD)

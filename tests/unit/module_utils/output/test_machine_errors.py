@@ -57,10 +57,10 @@ def assert_clean(reason: str) -> None:
 
 
 def test_logins(failing: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(login_check, "refusal", lambda machine, key: failing(machine.user, ""))
-    (found,) = login_check.refusals(machines(tmp_path), "", 2).items()
-    assert found[0] == HOSTILE
-    assert_clean(found[1])
+    monkeypatch.setattr(login_check, "login_to", lambda machine, key: failing(machine.user, login_check.Login()))
+    found = login_check.log_in(machines(tmp_path), "", 2)
+    assert [user for user, login in found.items() if login.refusal] == [HOSTILE]
+    assert_clean(found[HOSTILE].refusal)
 
 
 def test_logs(failing: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,5 +130,5 @@ def test_a_login_holds_no_more_than_some_text(
     (tmp_path / "ssh").write_text(f"#!/bin/bash\n{script}\n")
     (tmp_path / "ssh").chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    reason = login_check.refusal(machines(tmp_path)[0], "")
+    reason = login_check.login_to(machines(tmp_path)[0], "").refusal
     assert words in reason and bool(reason) == bool(words) and "\n" not in reason
