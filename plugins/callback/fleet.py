@@ -20,7 +20,7 @@ description:
     not counted as ok. Those that failed are named, with the first reason of each unless it stands right above. Warnings
     stay. What was changed for all at once is named by its tasks.
   - With C(-v) and above everything is shown as Ansible's default output does.
-  - Control characters in text from machines are removed.
+  - Control characters in text from machines are removed. On a terminal long lines are broken at blanks, commands not.
   - While a task takes long, a status line tells how many machines of how many are ready, which are late, and how long
     the task has been running. On a terminal the line is rewritten in its place, and erased before anything else is
     shown; elsewhere, and with C(-v), it is an ordinary line now and then.
@@ -272,9 +272,11 @@ class CallbackModule(ShortOutput):
         elif not stats.processed:
             self._display.display("nothing to do: no machine matched")
         elif recap := self._summary.recap(stats.processed, failed, is_check_mode()):
-            self._display.display(f"\n{recap}", color=color)
+            self._display.display("")
+            for line in recap.splitlines():
+                self._say(line, color)
         if failures := self._summary.failures(failed):
-            self._display.display(failures, color=C.COLOR_ERROR)
+            self._say(failures, C.COLOR_ERROR)
             if self._does_what_is_missing and not is_check_mode():
                 self._display.display("The same command again does only what is missing.")
         if self._is_short and is_check_mode():

@@ -16,6 +16,8 @@ from ansible_collections.probcomp.stack.plugins.module_utils.output.results impo
 from ansible_collections.probcomp.stack.plugins.module_utils.output.run_summary import RunSummary
 from ansible_collections.probcomp.stack.plugins.module_utils.output.task_failures import without_name
 from ansible_collections.probcomp.stack.plugins.module_utils.output.text import one_line, printable_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.output.wrap import wrapped
+from ansible_collections.probcomp.stack.plugins.module_utils.progress.terminal import columns
 
 _MOST_WARNINGS = 20
 """Warnings of one result that are shown."""
@@ -105,8 +107,12 @@ class ShortOutput(DefaultCallback):
         Forty lines of one word would hide the important ones.
         """
         if self._changed_hosts:
-            self._display.display(f"  changed: {short_names(self._changed_hosts)}", color=C.COLOR_CHANGED)
+            self._say(f"  changed: {short_names(self._changed_hosts)}", C.COLOR_CHANGED)
             self._changed_hosts = []
+
+    def _say(self, text: str, color: str | None = None, stderr: bool = False) -> None:
+        """Print a line, on a terminal broken at blanks where it is too long."""
+        self._display.display("\n".join(wrapped(text, columns())), color=color, stderr=stderr)
 
     def _print_failure(self, result: CallbackTaskResult, lines: list[str], word: str) -> None:
         self._end_task()
@@ -115,9 +121,7 @@ class ShortOutput(DefaultCallback):
         color = C.COLOR_SKIP if word == "ignored" else C.COLOR_ERROR
         for line in lines:
             text = line if speaks_for_all(result) else without_name(line, result.host.get_name())
-            self._display.display(
-                f"{word}{whose}: {text}", color=color, stderr=self.get_option("display_failed_stderr")
-            )
+            self._say(f"{word}{whose}: {text}", color, self.get_option("display_failed_stderr"))
 
     def _print_message(self, result: CallbackTaskResult) -> None:
         message = result.result["msg"]
@@ -126,7 +130,7 @@ class ShortOutput(DefaultCallback):
         # An entry of a list is one line, whatever is in it: a file's name with a line break adds no line of its own.
         lines = [" ".join(printable_lines(any_text(entry))) for entry in message] if isinstance(message, list) else None
         for line in (printable_lines(any_text(message)) or [""]) if lines is None else lines:
-            self._display.display(f"{whose}{line[:_LONGEST_LINE]}")
+            self._say(f"{whose}{line[:_LONGEST_LINE]}")
 
     def v2_runner_item_on_skipped(self, result: CallbackTaskResult) -> None:
         """Print nothing."""

@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import subprocess
+import termios
 import time
 from pathlib import Path
 
@@ -83,12 +84,13 @@ def on_a_pipe(folder: Path, text: str, *options: str, **settings: str) -> subpro
     )  # fmt: skip
 
 
-def on_a_terminal(folder: Path, text: str, *options: str, **settings: str) -> str:
-    """Return all that is written to a terminal of unknown width.
+def on_a_terminal(folder: Path, text: str, *options: str, columns: int = 0, **settings: str) -> str:
+    """Return all that is written to a terminal of unknown width, or of as many columns.
 
     It has standard output and errors.
     """
     ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
     given = with_reports(PROBCOMP_STATUS_DELAY="1", PROBCOMP_STATUS_INTERVAL="1", **settings)
     words = command(folder, text, *options)
     with subprocess.Popen(words, cwd=folder, env=given, stdin=theirs, stdout=theirs, stderr=theirs) as process:
@@ -212,3 +214,26 @@ def test_nothing_is_reported_where_nobody_shows_it(tmp_path: Path, settings: dic
 def test_a_dumb_terminal_gets_plain_lines(tmp_path: Path) -> None:
     written = on_a_terminal(tmp_path, REPORTS, TERM="dumb")
     assert status(written) and "\x1b[K" not in written
+
+
+SENTENCE = ("a sentence of some words " * 5).strip()
+ROW = f"who  state  {'x' * 90}"
+COMMAND = "ansible-playbook -l 'ws,!ws-7,!ws-19' stack_start.yml"
+LONG = f"""
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.debug: {{msg: ["{SENTENCE}", "{ROW}"]}}
+    - ansible.builtin.fail: {{msg: "{SENTENCE}: {COMMAND}"}}
+"""
+
+
+def test_a_terminal_gets_long_lines_broken_at_blanks_and_a_pipe_gets_them_whole(tmp_path: Path) -> None:
+    (tmp_path / "terminal").mkdir()
+    (tmp_path / "pipe").mkdir()
+    lines = on_a_terminal(tmp_path / "terminal", LONG, columns=80, ANSIBLE_NOCOLOR="1").replace("\r", "").splitlines()
+    assert lines.count("  sentence of some words a sentence of some words") == 1
+    # A row of a table is not broken, and a command can be copied.
+    assert ROW in lines and f"  {COMMAND}" in lines
+    piped = on_a_pipe(tmp_path / "pipe", LONG).stdout
+    assert SENTENCE in piped.splitlines() and f"FAILED: {SENTENCE}: {COMMAND}" in piped.splitlines()
