@@ -8,11 +8,13 @@ from ..aws.client import AwsClients, tags_of
 from ..aws.ownership import user_named_by
 from ..aws.region_state import Survey
 from ..aws.stack_statuses import COMPLETE, DELETED_FIRST, LOOK, MADE_ANEW, is_busy, repair
+from ..common.addresses import cidrs
 from ..common.names import network_stack_name, stack_name
 from ..output.host_summary import people
 from ..output.machine_names import limit_pattern
+from ..output.text import one_line
 from .findings import Findings
-from .request import MachineRequest
+from .request import MachineRequest, Settings
 
 
 def check_machines(findings: Findings, clients: AwsClients, seen: Survey, requests: list[MachineRequest]) -> set[str]:
@@ -76,6 +78,21 @@ def check_network(findings: Findings, clients: AwsClients, seen: Survey, network
         findings.note(f"network {network}: the stack is busy ({status}); create waits for it")
         return
     _refuse(findings, clients, name, status, "")
+
+
+def note_network_changes(findings: Findings, seen: Survey, network: str, settings: Settings) -> None:
+    """Note what a create changes at a network that exists, for all machines in it."""
+    found = seen.parameters(network_stack_name(network)) if seen.has_network(network) else {}
+    old, new = (
+        one_line(arn.rpartition("/")[2], 80) for arn in (found.get("CertificateArn", ""), settings.certificate_arn)
+    )
+    if old and new and old != new:
+        findings.note(f"network {network}: a create changes the certificate of all its machines, from {old} to {new}")
+    had = [found[name] for name in sorted(found) if name.startswith("AdminCidr") and found[name]]
+    wanted = [one_line(cidr, 40) for cidr in cidrs(settings.admin_cidr)]
+    if had and wanted and set(had) != set(wanted):
+        change = f"from {', '.join(had)} to {', '.join(wanted)}"
+        findings.note(f"network {network}: a create changes who may open ssh to all its machines, {change}")
 
 
 def _refuse(findings: Findings, clients: AwsClients, name: str, status: str, user: str) -> None:

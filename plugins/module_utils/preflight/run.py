@@ -28,7 +28,7 @@ from .endpoints import (
     check_s3_content,
     check_zone,
 )
-from .existing import check_machines, check_network
+from .existing import check_machines, check_network, note_network_changes
 from .findings import Findings
 from .guards import check_public_access
 from .key_pair import check_key_pair, own_marks
@@ -121,6 +121,7 @@ def _check_fleet(
     networks = sorted({machine.network for machine in requests})
     for network in networks:
         check_network(findings, clients, seen, network)
+        note_network_changes(findings, seen, network, settings)
     check_public_access(findings, clients, seen, networks)
     check_collisions(findings, requests, seen.fleets())
     new_users = [machine.user for machine in requests if machine.user not in existing and machine.has_password]

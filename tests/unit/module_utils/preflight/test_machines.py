@@ -240,3 +240,45 @@ def test_a_network_that_stands_or_is_being_made_keeps_its_zones(account: World) 
     account.make_stack("probcomp-network-other", "CREATE_IN_PROGRESS", parameters)
     found = account.sweep(machine("alice", network="other"))
     assert found["zones"] == {"other": [f"{REGION}c", f"{REGION}a"]}
+
+
+OLD = f"arn:aws:acm:{REGION}:123456789012:certificate/11111111-2222-3333-4444-555555555555"
+CHANGED = "from 11111111-2222-3333-4444-555555555555 to "
+
+
+@pytest.mark.parametrize(
+    ("parameters", "settings", "changes"),
+    [
+        ({}, {}, []),
+        ({"CertificateArn": OLD}, {}, [CHANGED]),
+        ({"AdminCidr": "192.0.2.1/32"}, {}, ["from 192.0.2.1/32 to 203.0.113.7/32"]),
+        (
+            {"AdminCidr": "203.0.113.7/32", "AdminCidr2": "192.0.2.1/32", "AdminCidr3": ""},
+            {"admin_cidr": ["203.0.113.7/32", "198.51.100.0/24"]},
+            ["from 203.0.113.7/32, 192.0.2.1/32 to 203.0.113.7/32, 198.51.100.0/24"],
+        ),
+        (
+            {"AdminCidr": "192.0.2.1/32", "AdminCidr2": "203.0.113.7/32"},
+            {"admin_cidr": "203.0.113.7/32,192.0.2.1/32"},
+            [],
+        ),
+        ({"CertificateArn": OLD, "AdminCidr": "192.0.2.1/32"}, {}, [CHANGED, "from 192.0.2.1/32 to 203.0.113.7/32"]),
+    ],
+)
+def test_what_changes_at_a_network_that_exists_is_said(
+    account: World, parameters: dict[str, str], settings: dict[str, Any], changes: list[str]
+) -> None:
+    as_it_is = {"CertificateArn": account.settings.certificate_arn, "AdminCidr": "203.0.113.7/32"}
+    account.make_stack("probcomp-network-shared", parameters={**as_it_is, **parameters})
+    account.make_stack("probcomp-network-other", parameters={"CertificateArn": OLD})
+    found = account.sweep(machine("ws-1"), **settings)
+    notes = [note for note in found["notes"] if note.startswith("network ")]
+    assert len(notes) == len(changes) and all(change in note for note, change in zip(notes, changes, strict=True)), (
+        notes
+    )
+    assert all(note in found["plan_lines"] and "network shared: a create changes" in note for note in notes)
+
+
+def test_a_network_that_is_made_anew_has_nothing_to_change(account: World) -> None:
+    account.make_stack("probcomp-network-shared", "ROLLBACK_COMPLETE", {"CertificateArn": OLD})
+    assert not any("a create changes" in note for note in account.sweep(machine("ws-1"))["notes"])
