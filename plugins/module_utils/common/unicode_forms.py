@@ -19,3 +19,8 @@ def composed(text: str) -> str:
     return "".join(
         unicodedata.normalize("NFC", "".join(piece)) if is_stable else "".join(piece) for is_stable, piece in pieces
     )
+
+
+def is_longer_decomposed(text: str) -> bool:
+    """Return whether `text` has more characters where letters and their marks are characters of their own."""
+    return len(unicodedata.normalize("NFD", text)) > len(text)

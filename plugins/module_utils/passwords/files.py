@@ -20,6 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from ..common.files import fill, partial_file, set_mode
+from ..common.unicode_forms import is_longer_decomposed
 from .phrase import InvalidPhrase, phrase_in, vault_text
 
 WORDS_IN_PHRASE = 5
@@ -73,10 +74,10 @@ def read_password(
 ) -> str:
     """Return the password in the file `path`.
 
-    `minimum_length` counts characters. A file that others can read is given mode 0600, unless `mend` is false; so is
-    its folder mode 0700 if it is `own`, the state folder's own one. `notes` gets a line in any case. Nothing is changed
-    through a link. `decrypt` (see vault_decrypter) is used for files that ansible-vault encrypted. A phrase in
-    decomposed Unicode is returned composed, as keyboards type it.
+    `minimum_length` counts characters of the composed phrase. A file that others can read is given mode 0600, unless
+    `mend` is false; so is its folder mode 0700 if it is `own`, the state folder's own one. `notes` gets a line in any
+    case. Nothing is changed through a link. `decrypt` (see vault_decrypter) is used for files that ansible-vault
+    encrypted. A phrase in decomposed Unicode is returned composed, as keyboards type it.
 
     Raises PasswordFileError.
     """
@@ -93,7 +94,8 @@ def read_password(
     except InvalidPhrase as error:
         raise PasswordFileError(path, str(error), write) from None
     if len(phrase) < minimum_length:
-        what = f"has a password of {len(phrase)} characters, fewer than {minimum_length}"
+        how = " (composed, as keyboards type them)" if is_longer_decomposed(phrase) else ""
+        what = f"has a password of {len(phrase)} characters{how}, fewer than {minimum_length}"
         raise PasswordFileError(path, what, write)
     return phrase
 

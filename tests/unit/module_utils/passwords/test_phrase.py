@@ -2,6 +2,7 @@
 
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from ansible.parsing.dataloader import DataLoader
@@ -108,6 +109,17 @@ def test_a_decomposed_phrase_is_the_one_that_a_keyboard_types(tmp_path: Path, ty
     for data in (decomposed.encode(), VAULT.encrypt(decomposed)):
         path.write_bytes(data)
         assert files.read_password(path, 5, decrypt=VAULT.decrypt) == typed
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_length_is_that_of_what_is_typed(form: Any, tmp_path: Path) -> None:
+    path = tmp_path / "alice.passwd"
+    path.write_text(unicodedata.normalize(form, "äöüéèêñçåøß"))
+    with pytest.raises(files.PasswordFileError) as raised:
+        files.read_password(path, 12)
+    assert "has a password of 11 characters (composed, as keyboards type them), fewer than 12" in str(raised.value)
+    path.write_text(unicodedata.normalize(form, "äöüéèêñçåøß+"))
+    assert files.read_password(path, 12) == "äöüéèêñçåøß+"
 
 
 def test_every_module_decrypts_with_the_vault_passwords_of_the_run(tmp_path: Path) -> None:
