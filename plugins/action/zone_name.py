@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 from ansible.utils.vars import load_extra_vars
 from ansible_collections.probcomp.stack.plugins.module_utils.commands import extra_vars
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
+from ansible_collections.probcomp.stack.plugins.module_utils.output.host_summary import short_names
 
 
 class ActionModule(ActionBase):
@@ -46,7 +47,7 @@ def _problems_of_hosts(variables: dict[str, Any]) -> list[str]:
     for host in hosts:
         if problem := _problem(variables["hostvars"][host].get("zone")):
             found.setdefault(problem, []).append(host)
-    return [problem if users == hosts else f"{', '.join(users)}: {problem}" for problem, users in found.items()]
+    return [problem if users == hosts else f"{short_names(users)}: {problem}" for problem, users in found.items()]
 
 
 def _problem(zone: object) -> str:

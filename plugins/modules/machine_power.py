@@ -75,7 +75,7 @@ changed_users:
   type: list
   elements: str
 result_lines:
-  description: For people, a line for each machine.
+  description: For people, what became of the machines, once what is the same for many.
   returned: always
   type: list
   elements: str
@@ -84,7 +84,12 @@ result_lines:
 
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, PowerOperation, result_lines
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import (
+    Power,
+    PowerOperation,
+    foreseen_lines,
+    result_lines,
+)
 
 _MACHINE = {"user": {"type": "str", "required": True}, "instance_id": {"type": "str", "required": True}}
 ARGUMENTS = {
@@ -104,7 +109,7 @@ def main() -> None:
         if module.check_mode:
             operation.read_states()
             changed = [machine.user for machine in machines if operation.would_change(machine)]
-            lines = [f"{user}: would be {module.params['state']}" for user in changed]
+            lines = foreseen_lines(operation)
         else:
             operation.run(module.params["timeout"])
             changed = [machine.user for machine in machines if machine.submitted_at is not None]

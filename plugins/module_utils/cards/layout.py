@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..common.names import shown
+from ..output.host_summary import short_names
 
 PER_PAGE = (1, 2, 3, 4, 5, 6, 8, 10)
 """Permitted numbers of cards on a page.
@@ -90,7 +91,7 @@ def spreadsheet_notes(cards: list[Card]) -> list[str]:
     if not users:
         return []
     return [
-        f"a spreadsheet would take the pass phrase of {', '.join(users)} for a formula or number: "
+        f"a spreadsheet would take the pass phrase of {short_names(users)} for a formula or number: "
         "import that column of the CSV as text"
     ]
 

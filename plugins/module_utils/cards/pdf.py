@@ -20,7 +20,7 @@ from typing import Any
 import segno
 import typst
 
-from ..output.host_summary import listed
+from ..output.host_summary import listed, short_names
 from . import layout
 from .logo import read_logo
 
@@ -86,7 +86,7 @@ def set_cards(cards: list[layout.Card], look: Look) -> tuple[bytes, list[str]]:
     """
     fixed = _read(look)
     if long := [card.user for card in cards if len(card.phrase) > _LONGEST_PHRASE]:
-        raise CardsError(f"the pass phrase of {', '.join(long)} has more than {_LONGEST_PHRASE} characters: too many")
+        raise CardsError(f"the pass phrase of {short_names(long)} has more than {_LONGEST_PHRASE} characters: too many")
     try:
         pdf, warnings = _compiled(cards, look, fixed)
     except typst.TypstError as error:
@@ -183,7 +183,7 @@ def _explanation(cards: list[layout.Card], look: Look, fixed: _Files, error: typ
         about_logo = f" (cards_logo is {look.logo})" if look.logo else ""
         return "\n".join(line + about_logo if re.search("image|SVG", line) else line for line in lines)
     users = [card.user for card in cards if not _can_be_set(card, look, fixed)]
-    whose = f"the pass phrase of {', '.join(users)}" if users else "a pass phrase"
+    whose = f"the pass phrase of {short_names(users)}" if users else "a pass phrase"
     where = next((_place(found["place"], look.template) for found in _ERROR.finditer(error.diagnostic)), look.template)
     return (
         f"{whose} has a character that no font here can show, or that {where} cannot take: "

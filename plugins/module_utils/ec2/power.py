@@ -169,3 +169,11 @@ def result_lines(machines: Iterable[Power], target: str) -> list[str]:
         else:
             lines[machine.user] = target
     return said_once(lines)
+
+
+def foreseen_lines(operation: PowerOperation) -> list[str]:
+    """Return what would become of the machines, whose states were read."""
+    would = f"would be {'started' if operation.target == 'running' else operation.target}"
+    return said_once(
+        {one.user: would if operation.would_change(one) else f"is {one.state}" for one in operation.machines}
+    )

@@ -69,7 +69,7 @@ def test_what_a_spreadsheet_would_change_is_said_by_user() -> None:
     fine = ["a-plain-phrase", "1-starts-with-a-digit", "12 monkeys, 3 cats"]
     given = [cards.Card(f"ws-{n}", "u", phrase) for n, phrase in enumerate([*odd, *fine])]
     [note] = cards.spreadsheet_notes(given)
-    assert "ws-0, ws-1, ws-2, ws-3, ws-4, ws-5 for" in note
+    assert "ws-0 to ws-5 for" in note
     assert not any(phrase in note for phrase in odd)
     assert cards.spreadsheet_notes(given[6:]) == []
 

@@ -9,7 +9,12 @@ import pytest
 
 from tests.support.cloudformation_fakes import FakeTime, client_error
 
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import Power, PowerOperation, result_lines  # isort: skip
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.power import (  # isort: skip
+    Power,
+    PowerOperation,
+    foreseen_lines,
+    result_lines,
+)
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.client import AwsClients  # isort: skip
 
 WAYS = {"start": "running", "stop": "stopped"}
@@ -95,6 +100,18 @@ def test_one_request_for_all_that_need_it(hall: Hall, verb: str, target: str) ->
     assert {user: item["changed"] for user, item in found.items()} == {"a": True, "b": False, "c": True}
     assert {item["state"] for item in found.values()} == {target}
     assert result_lines(hall.machines, target) == [f"a, c: {target}", f"b: was {target} already"]
+
+
+@pytest.mark.parametrize(
+    ("target", "would", "other"), [("stopped", "stopped", "running"), ("running", "started", "stopped")]
+)
+def test_what_would_become_of_forty_is_one_line(hall: Hall, target: str, would: str, other: str) -> None:
+    machines = [Power(f"ws-{number}", f"i-ws-{number}") for number in range(1, 41)]
+    hall.ec2.states = {machine.instance_id: [other] for machine in machines} | {"i-ws-7": [target]}
+    operation = PowerOperation(AwsClients(lambda *_: hall.ec2, "eu-west-1"), hall.time.clock(), target, machines)
+    operation.read_states()
+    assert foreseen_lines(operation) == [f"ws-1 to ws-6, ws-8 to ws-40: would be {would}", f"ws-7: is {target}"]
+    assert hall.ec2.requests == []
 
 
 @pytest.mark.parametrize("stack", ["payroll", "probcomp-stack-b"])
