@@ -24,19 +24,21 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the users of both groups."""
+        """Return the users of both groups, and those of neither."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         _, options = self.validate_argument_spec(_OPTIONS)
         pins = pathlib.Path(options["state_dir"], "known_hosts")
         users: list[str] = []
         unpinned: list[str] = []
+        skipped: list[str] = []
         for user in variables["ansible_play_hosts"]:
             if variables["hostvars"][user].get("probcomp_state") not in options["states"]:
+                skipped.append(user)
                 continue
             is_pinned = not options["pinned_only"] or (pins / user).is_file()
             (users if is_pinned else unpinned).append(user)
         for group, members in ((options["group"], users), (options["unpinned_group"], unpinned)):
             for user in members:
                 self.add_host(host_name=user, parent_group_names=[group], host_vars={})
-        return result | {"changed": False, "users": users, "unpinned_users": unpinned}
+        return result | {"changed": False, "users": users, "unpinned_users": unpinned, "skipped_users": skipped}

@@ -54,4 +54,9 @@ unpinned_users:
   returned: success
   type: list
   elements: str
+skipped_users:
+  description: Those in another state, which the last line of the command counts as skipped.
+  returned: success
+  type: list
+  elements: str
 """

@@ -72,8 +72,10 @@ class RunSummary:
 
     def recap(self, processed: Iterable[str], failed: Iterable[str], is_check_mode: bool) -> str:
         """Return the line that counts machines, or "" without any machine to count."""
-        everybody = _machines(processed)
-        machines = [host for host in everybody if host in self.seen_machines or host in self.first_reasons]
+        # Ansible has no statistics of a machine for which no task ran.
+        everybody = _machines({*processed, *self.skipped_machines})
+        counted = {*self.seen_machines, *self.first_reasons, *self.skipped_machines}
+        machines = [host for host in everybody if host in counted]
         if machines and not self.filed_under:
             failed_machines = set(_machines(failed))
             skipped = len(self.skipped_machines.intersection(machines) - failed_machines)

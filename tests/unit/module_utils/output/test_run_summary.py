@@ -71,10 +71,49 @@ def test_the_commands_that_do_what_is_missing_exist() -> None:
 
 
 def test_machines_that_are_left_alone_are_not_ok() -> None:
-    summary = RunSummary(seen_machines={"ws-1", "ws-2", "ws-3"}, skipped_machines={"ws-2", "ws-3", "ws-9"})
+    summary = RunSummary(seen_machines={"ws-1", "ws-2", "ws-3"}, skipped_machines={"ws-2", "ws-3"})
     assert summary.recap(["ws-1", "ws-2", "ws-3"], ["ws-3"], False) == (
         "3 machines: 1 ok, 0 changed, 1 failed, 1 skipped"
     )
+
+
+def test_machines_for_which_there_was_no_task_are_counted_if_they_were_skipped() -> None:
+    summary = RunSummary(seen_machines={"ws-1"}, skipped_machines={"ws-2"})
+    assert summary.recap(["ws-1"], [], False) == "2 machines: 1 ok, 0 changed, 0 failed, 1 skipped"
+    assert RunSummary(skipped_machines={"ws-2"}).recap(["ws-2"], [], False) == (
+        "1 machine: 0 ok, 0 changed, 0 failed, 1 skipped"
+    )
+
+
+STOPPED = """
+- hosts: localhost
+  gather_facts: false
+  tasks:
+    - ansible.builtin.add_host:
+        {name: "ws-{{ item }}", groups: users, ansible_connection: local, probcomp_state: "{{ state }}"}
+      vars: {state: "{{ 'running' if item < 3 and some_run | default(true) | bool else 'stopped' }}"}
+      loop: [1, 2, 3, 4]
+      changed_when: false
+- hosts: users
+  gather_facts: false
+  tasks:
+    - group_machines: {group: fleet}
+      run_once: true
+- hosts: fleet
+  gather_facts: false
+  tasks:
+    - ansible.builtin.command: "true"
+      changed_when: false
+"""
+
+
+def test_a_check_of_stopped_machines_says_that_it_skipped_them(tmp_path: Path) -> None:
+    for options, line in (
+        ([], "4 machines: 2 ok, 0 changed, 0 failed, 2 skipped"),
+        (["-e", "some_run=no"], "4 machines: 0 ok, 0 changed, 0 failed, 4 skipped"),
+    ):
+        result = play(tmp_path, STOPPED, *options, name="fleet_check.yml")
+        assert result.returncode == 0 and result.stdout.splitlines()[-1] == line, result.stdout
 
 
 def test_a_reason_above_is_told_again_beside_another_one() -> None:
