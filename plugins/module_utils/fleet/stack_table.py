@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -13,7 +13,7 @@ from ..aws.client import tags_of
 from ..aws.stack_statuses import COMPLETE, DELETED_FIRST, LOOK, delete_command, is_busy, repair
 from ..common.names import IMAGE_MACHINE, by_number, instance_tag, stack_name
 from ..output.machine_names import names_argument
-from ..output.table import Column, fitted
+from ..output.table import Column, fitted, text_width
 from ..output.text import one_line
 from ..progress.terminal import columns
 from .machines import FleetMachine, end_date
@@ -167,7 +167,7 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
         )
         for machine in machines
     ]  # fmt: skip
-    output = fitted(COLUMNS, rows, columns())
+    output = _table(rows, [machine.instance_id for machine in machines])
     output += ["", _count(machines)]
     output += [
         f"image {one_line(name or 'that is no longer there', 80)} ({image})" for image, name in sorted(images.items())
@@ -177,6 +177,14 @@ def lines(machines: list[FleetMachine], networks: dict[str, str], found: list[At
     if found:
         output += ["", *(f"{item.user}: {one_line(item.text)}" for item in found)]
     return output
+
+
+def _table(rows: Sequence[tuple[str, ...]], ids: Sequence[str]) -> list[str]:
+    """Return the table, with the instances' ids where nothing has to be cut for them."""
+    width = columns()
+    whole = fitted((*COLUMNS, Column("id")), [(*row, identity) for row, identity in zip(rows, ids, strict=True)], None)
+    fits = width is None or max(map(text_width, whole)) <= width
+    return whole if fits else fitted(COLUMNS, rows, width)
 
 
 def stranger_lines(instances: Iterable[dict[str, Any]], machines: Iterable[FleetMachine] = ()) -> list[str]:

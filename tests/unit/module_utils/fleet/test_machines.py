@@ -217,7 +217,11 @@ def test_the_table_is_narrow_whatever_the_tags_say_and_prints_no_control_charact
     assert "2020-01-01 overdue" in told(wide, other)[0][1]
     assert all(character.isprintable() for line in text for character in line)
     short, _ = told(PLAIN)
-    assert re.split(r"\s{2,}", short[0]) == ["who", "state", "since", "type"], "empty columns take no room"
+    assert re.split(r"\s{2,}", short[0]) == ["who", "state", "since", "type", "id"], "empty columns take no room"
+    assert short[1].endswith(PLAIN.instance_id) and "aaaa" in told(wide)[0][1]
+    assert "  id" not in told(wide)[0][0], "nothing is cut for it"
+    monkeypatch.delenv("PROBCOMP_COLUMNS")
+    assert told(wide)[0][1].endswith(PLAIN.instance_id)
     assert any("ubuntu/noble (ami-1)" in line for line in short)
     assert "URL https://<user>.stack.example.org" in short
 
