@@ -23,12 +23,14 @@ def plan_lines(
 ) -> list[str]:
     """Return a line for each owner with resources and cost.
 
-    Free resources other than stacks are only counted. `alike` has similar names for owners without resources. Others'
-    instances among what is `not_known` are named.
+    Free resources other than stacks are only counted. `alike` has similar names for owners without resources. Of what
+    is `not_known`, others' instances are named, and all for owners without resources, as no proof follows.
     """
-    lines, near = [banner, ""], alike or {}
-    strangers = [instance_tag(item.owner) for item in not_known if item.kind.startswith("instance ")]
+    lines, near, others = [banner, ""], alike or {}, list(not_known)
+    strangers = [instance_tag(item.owner) for item in others if item.kind.startswith("instance ")]
     apart = [f"not ours, left alone: {people(strangers)} (stack_list.yml)"] if strangers else []
+    proved = {item.owner for item in found}
+    apart += not_known_lines(item for item in others if not item.has_stranger and item.owner not in proved)
     if not found:
         together = [name for owner in owners for name in near.get(owner, [])]
         return [*lines, f"there is nothing of {people(owners)}{_nearest(together)}", *apart]

@@ -191,6 +191,7 @@ def leave_behind(server: Server, network: dict[str, str]) -> None:
             ("ssh.alice.stack.localhost", "A", "192.0.2.1"),
             ("alice.stack.localhost", "AAAA", "2001:db8::1"),
             ("ssh.alice.stack.localhost", "AAAA", "2001:db8::1"),
+            ("payroll.stack.localhost", "TXT", '"of others"'),
         )
     ]
     records: list[dict[str, Any]] = [alias, *addresses]
@@ -237,6 +238,13 @@ def test_what_a_deletion_leaves_is_seen(account: Server, folder: Path) -> None:
     assert [line.split()[2] for line in left] == ["listener"], done.stdout + done.stderr
     _, _, apart = done.stdout.partition("not known whose, left alone")
     assert "record alice.stack.localhost. AAAA" in apart and "record ssh.alice.stack.localhost. AAAA" in apart
+
+
+def test_a_deletion_of_what_others_have_deletes_nothing_and_says_so(account: Server, folder: Path) -> None:
+    done = at(account, folder, "fleet_delete", "-e", "user=payroll confirm=yes backup=false")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "there is nothing of payroll" in done.stdout and done.stdout.splitlines()[-1] == "nothing was changed"
+    assert "record payroll.stack.localhost. TXT" in done.stdout.partition("not known whose, left alone")[2]
 
 
 @pytest.mark.parametrize("command", ["fleet_plan", "ami_bake"])
