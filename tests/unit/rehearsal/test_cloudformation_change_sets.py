@@ -3,28 +3,15 @@
 The tests cover every property that could replace it.
 """
 
-from collections.abc import Iterator
-
 import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.cloudformation import schema
 from rehearsal.cloudformation.resources import RESOURCE_TYPES
-from tests.support.cloudformation_machine import ALTERED, MACHINE, altered, machine, make_place
-from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud, running_cloud
+from tests.support.cloudformation_machine import ALTERED, MACHINE, altered, machine
+from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud
 
 VERDICTS = {"Always": "True", "Conditionally": "Conditional", "Never": "False"}
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def place(cloud: Cloud) -> dict[str, str]:
-    return make_place(cloud)
 
 
 @pytest.fixture

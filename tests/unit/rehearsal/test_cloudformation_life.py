@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from rehearsal.api import faults
 from rehearsal.cloudformation.read_actions import STACKS_PER_PAGE
 from rehearsal.settings import SETTINGS
-from tests.support.cloudformation_server import IMAGE, Cloud, running_cloud
+from tests.support.cloudformation_server import IMAGE, Cloud
 
 GATEWAYS = """
 Resources:
@@ -20,12 +20,6 @@ Resources:
 """
 VPC = "Resources: {Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.9.0.0/16}}}"
 MACHINE = f"Resources: {{Instance: {{Type: AWS::EC2::Instance, Properties: {{ImageId: {IMAGE}}}}}}}"
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as running:
-        yield running
 
 
 @pytest.fixture(autouse=True)

@@ -1,18 +1,11 @@
 """Templates and parameters: the valid ones, and the errors for the others."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.support.cloudformation_server import IMAGE, Cloud, parameter_list, running_cloud
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as running:
-        yield running
+from tests.support.cloudformation_server import IMAGE, Cloud, parameter_list
 
 
 def with_resource(type_name: str, properties: str, more: str = "") -> str:

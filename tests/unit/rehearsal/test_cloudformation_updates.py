@@ -11,19 +11,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from rehearsal.api import faults
-from tests.support.cloudformation_machine import MACHINE, altered, machine, make_place
-from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud, running_cloud, tags_of
-
-
-@pytest.fixture(scope="module")
-def cloud() -> Iterator[Cloud]:
-    with running_cloud() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def place(cloud: Cloud) -> dict[str, str]:
-    return make_place(cloud)
+from tests.support.cloudformation_machine import MACHINE, altered, machine
+from tests.support.cloudformation_server import IMAGE, OTHER_IMAGE, Cloud, tags_of
 
 
 @pytest.fixture

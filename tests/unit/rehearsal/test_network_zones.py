@@ -62,12 +62,6 @@ def test_a_network_does_not_depend_on_default_subnets(cloud: Cloud, lost: str) -
     assert zones(cloud.describe(NETWORK)) == [f"{REGION}a", f"{REGION}c"]
 
 
-def test_the_version_before_could_not_make_one_with_a_single_default_subnet(cloud: Cloud) -> None:
-    lose_default_subnets(cloud, *"bcdef")
-    assert cloud.create(NETWORK, BEFORE, parameters(cloud))["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert "cannot select nonexistent value" in str(cloud.events(NETWORK))
-
-
 def test_a_network_of_the_version_before_keeps_its_subnets(cloud: Cloud) -> None:
     made = cloud.create(NETWORK, BEFORE, parameters(cloud))
     assert zones(made) == [f"{REGION}a", f"{REGION}b"]

@@ -4,7 +4,6 @@ The connection is a fake ssh that runs the remote command here, or plays a hosti
 command line. A real ssh server carries the same command in the end-to-end test.
 """
 
-import itertools
 import os
 import random
 import shlex
@@ -21,6 +20,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.backup import home 
 from ansible_collections.probcomp.stack.plugins.module_utils.backup.remote import NOT_WHOLE, archive_command
 
 from tests.support import ROOT, ad_hoc
+from tests.support.pinned import pinned_arguments
 
 SSH = """#!/bin/bash
 printf '%s\\n' "$@" > "$STANDIN/arguments"
@@ -98,19 +98,7 @@ def test_a_whole_home_is_saved_and_can_be_unpacked(home: Path) -> None:
 
 def test_the_connection_accepts_the_pinned_key_only(home: Path) -> None:
     save(home, "whole")
-    arguments = (home.parent / "arguments").read_text().splitlines()
-    options = {word for before, word in itertools.pairwise(arguments) if before == "-o"}
-    assert {
-        "StrictHostKeyChecking=yes",
-        "HostKeyAlias=ssh.alice.stack.example.org",
-        f'UserKnownHostsFile="{home.parent / "pin"}"',
-        "GlobalKnownHostsFile=/dev/null",
-        "UpdateHostKeys=no",
-        "BatchMode=yes",
-        "ForwardAgent=no",
-        "Port=2222",
-        "IdentitiesOnly=yes",
-    } <= options
+    arguments = pinned_arguments(home.parent)
     # The real ssh accepts all of these arguments.
     line = ["/usr/bin/ssh", "-G", *arguments[:-2], "whole"]
     assert "stricthostkeychecking true" in subprocess.run(line, check=True, capture_output=True, text=True).stdout

@@ -4,7 +4,6 @@ A hostile machine delivers nothing but plain files within bounds.
 """
 
 import fcntl
-import itertools
 import os
 import random
 import stat
@@ -17,6 +16,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common import disk
 from ansible_collections.probcomp.stack.plugins.module_utils.logs.summary import table
 
 from tests.support.log_world import SSH, World, with_two_logs
+from tests.support.pinned import pinned_arguments
 
 
 @pytest.fixture
@@ -231,20 +231,7 @@ def test_no_sudo_is_told_from_missing_logs(world: World) -> None:
 
 def test_the_connection_accepts_the_pinned_key_only(world: World) -> None:
     world.fetch()
-    arguments = (world.folder / "arguments").read_text().splitlines()
-    options = {word for before, word in itertools.pairwise(arguments) if before == "-o"}
-    assert {
-        "StrictHostKeyChecking=yes",
-        "HostKeyAlias=ssh.alice.stack.example.org",
-        f'UserKnownHostsFile="{world.folder / "pin"}"',
-        "GlobalKnownHostsFile=/dev/null",
-        "UpdateHostKeys=no",
-        "BatchMode=yes",
-        "ForwardAgent=no",
-        "Port=2222",
-        "IdentitiesOnly=yes",
-        'IdentityFile="/keys/lab"',
-    } <= options
+    pinned_arguments(world.folder, 'IdentityFile="/keys/lab"')
     (world.folder / "arguments").unlink()
     (world.folder / "pin").unlink()
     assert "no host key is pinned" in world.fetch().reason
