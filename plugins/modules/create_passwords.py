@@ -8,7 +8,7 @@ short_description: Makes missing password files of users on the controller
 description:
   - For each user without a file C(<directory>/<user>.passwd), writes one with a pass phrase of five or more random
     words (64 bits or more), mode 0600, in a folder of mode 0700.
-  - A file that exists is never changed; whether it can be used is checked with I(check_existing).
+  - A file that exists is read and never changed; a faulty one is an error, and then nothing is made.
   - Phrases are not returned, so that they show in no output.
 attributes:
   check_mode:
@@ -27,10 +27,6 @@ options:
     description: Fewest characters that a password may have.
     type: int
     default: 12
-  check_existing:
-    description: Whether files that exist are read and a faulty one is an error. Nothing is made then.
-    type: bool
-    default: true
 """
 
 EXAMPLES = r"""
@@ -122,7 +118,6 @@ def main() -> None:
             "users": {"type": "list", "elements": "str", "required": True},
             "directory": {"type": "path", "required": True},
             "minimum_length": {"type": "int", "default": 12},
-            "check_existing": {"type": "bool", "default": True},
         },
         supports_check_mode=True,
     )
@@ -135,11 +130,10 @@ def main() -> None:
             check_user_name(user)
     except InvalidName as error:
         module.fail_json(msg=str(error))
-    if parameters["check_existing"]:
-        decrypt = vault_decrypter()
-        problems = faults(users, directory, parameters["minimum_length"], notes, not module.check_mode, decrypt)
-        if problems:
-            module.fail_json(msg="; ".join(problems), problems=problems, notes=notes)
+    decrypt = vault_decrypter()
+    problems = faults(users, directory, parameters["minimum_length"], notes, not module.check_mode, decrypt)
+    if problems:
+        module.fail_json(msg="; ".join(problems), problems=problems, notes=notes)
     if not module.check_mode:
         clear([password_file(directory, user) for user in users])
     missing = [user for user in users if not password_file(directory, user).exists()]
