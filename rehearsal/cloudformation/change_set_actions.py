@@ -60,7 +60,6 @@ class ChangeSetActions(Actions):
             "Parameters": [value.described(key) for key, value in change_set.intent.parameters.items()],
             "Tags": [{"Key": key, "Value": value} for key, value in change_set.intent.tags.items()],
             "Capabilities": change_set.capabilities,
-            "NotificationARNs": change_set.stack.notification_arns,
         }
         return ActionResult(shown)
 

@@ -134,7 +134,6 @@ class Evaluation:
     def _pseudo(self) -> dict[str, Any]:
         return {
             "AWS::AccountId": self.cloud.account,
-            "AWS::NotificationARNs": [],
             "AWS::Partition": "aws",
             "AWS::Region": self.cloud.region,
             "AWS::StackId": self.stack_id,

@@ -10,8 +10,7 @@ from typing import Any, Protocol
 from rehearsal.cloudformation.errors import ValidationError
 
 PSEUDO_PARAMETERS = frozenset(
-    f"AWS::{name}"
-    for name in ["AccountId", "NotificationARNs", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix"]
+    f"AWS::{name}" for name in ["AccountId", "NoValue", "Partition", "Region", "StackId", "StackName", "URLSuffix"]
 )
 CONDITION_FUNCTIONS = frozenset({"Condition", "Fn::Equals", "Fn::And", "Fn::Or", "Fn::Not"})
 VALUE_FUNCTIONS = frozenset(

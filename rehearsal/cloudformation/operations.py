@@ -1,7 +1,5 @@
 """Create and delete stacks; updates are in `update`."""
 
-import time
-
 from rehearsal.cloudformation import parameters
 from rehearsal.cloudformation.errors import ResourceFailure, ServiceException
 from rehearsal.cloudformation.evaluation import Evaluation
@@ -13,14 +11,12 @@ from rehearsal.lock import LOCK
 class Create(Worker):
     """The creation of all resources of a new stack.
 
-    If one fails, the resources are deleted again, unless the stack says otherwise.
+    If one fails, the resources are deleted again.
     """
 
     def run(self) -> None:
         """Run the operation."""
         stack = self.stack
-        limit = stack.timeout_minutes
-        deadline = time.monotonic() + limit * 60 if limit else None
         evaluation = stack.evaluation(stack.intent, self.value)
         problem = parameters.nonexistent(stack.intent.parameters, stack.cloud)
         if problem:
@@ -33,9 +29,6 @@ class Create(Worker):
             return
         for logical_id in present:
             if stack.cancelled.is_set():
-                return
-            if deadline is not None and time.monotonic() > deadline:
-                self._fail("Stack creation time exceeded the specified timeout")
                 return
             try:
                 create_resource(self, evaluation, logical_id)
@@ -58,15 +51,9 @@ class Create(Worker):
         stack = self.stack
         if stack.cancelled.is_set():
             return
-        if stack.on_failure == "DO_NOTHING":
-            with LOCK:
-                stack.move_to("CREATE_FAILED", f"{reason}. ")
-            return
-        verb = "DELETE" if stack.on_failure == "DELETE" else "ROLLBACK"
-        who = "Delete" if verb == "DELETE" else "Rollback"
         with LOCK:
-            stack.move_to(f"{verb}_IN_PROGRESS", f"{reason}. {who} requested by user.")
-        delete_stack(self, verb, frozenset())
+            stack.move_to("ROLLBACK_IN_PROGRESS", f"{reason}. Rollback requested by user.")
+        delete_stack(self, "ROLLBACK", frozenset())
 
 
 class Delete(Worker):

@@ -13,11 +13,9 @@ from rehearsal.cloudformation.template import Template, parse
 
 _NAME = re.compile(r"[a-zA-Z][-a-zA-Z0-9]{0,127}")
 _MAX_TAGS = 50
-_INTENT = frozenset({"StackName", "TemplateBody", "Parameters", "Tags", "Capabilities", "NotificationARNs"})
+_INTENT = frozenset({"StackName", "TemplateBody", "Parameters", "Tags", "Capabilities"})
 ACCEPTED: dict[str, frozenset[str]] = {
-    "CreateStack": _INTENT
-    | {"DisableRollback", "OnFailure", "TimeoutInMinutes", "StackPolicyBody", "ClientRequestToken"}
-    | {"EnableTerminationProtection"},
+    "CreateStack": _INTENT | {"StackPolicyBody", "ClientRequestToken", "EnableTerminationProtection"},
     "UpdateStack": _INTENT
     | {"UsePreviousTemplate", "StackPolicyBody", "StackPolicyDuringUpdateBody", "ClientRequestToken"},
     "DeleteStack": frozenset({"StackName", "RetainResources", "ClientRequestToken"}),
@@ -26,7 +24,6 @@ ACCEPTED: dict[str, frozenset[str]] = {
     "ExecuteChangeSet": frozenset({"ChangeSetName", "StackName", "ClientRequestToken"}),
     "SetStackPolicy": frozenset({"StackName", "StackPolicyBody"}),
     "ValidateTemplate": frozenset({"TemplateBody"}),
-    "GetTemplateSummary": frozenset({"TemplateBody", "StackName"}),
 }
 """Accepted request parameters by action.
 

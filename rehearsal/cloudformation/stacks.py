@@ -99,9 +99,6 @@ class Stack:
     """Change sets of the type `change_sets.ChangeSet`, which refers back to its stack."""
     policy: str | None = None
     termination_protection: bool = False
-    on_failure: str = "ROLLBACK"
-    timeout_minutes: int | None = None
-    notification_arns: list[str] = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)
     token: str = ""
     worker: threading.Thread | None = None

@@ -22,10 +22,8 @@ def stack(record: Stack) -> Shape:
         "CreationTime": record.created,
         "LastUpdatedTime": record.updated,
         "DeletionTime": record.deleted,
-        "DisableRollback": record.on_failure == "DO_NOTHING",
-        "TimeoutInMinutes": record.timeout_minutes,
+        "DisableRollback": False,
         "Capabilities": record.capabilities,
-        "NotificationARNs": record.notification_arns,
         "EnableTerminationProtection": record.termination_protection,
         "DriftInformation": {"StackDriftStatus": "NOT_CHECKED"},
     }

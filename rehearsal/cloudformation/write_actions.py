@@ -36,15 +36,10 @@ class WriteActions(Actions):
             return ActionResult({"StackId": living.stack_id})
         if living:
             raise AlreadyExists(f"Stack [{name}] already exists")
-        if given.get("DisableRollback") and given.get("OnFailure"):
-            raise ValidationError("You can specify either DisableRollback or OnFailure, but not both.")
         intent = requests.new_intent(given, self.cloud)
         policy = requests.policy_body(given, "StackPolicyBody")
         stack = Stack(name, self.cloud, intent, self.stacks.new_id(self.cloud, name), token=token, policy=policy)
-        stack.on_failure = "DO_NOTHING" if given.get("DisableRollback") else given.get("OnFailure") or "ROLLBACK"
-        stack.timeout_minutes = given.get("TimeoutInMinutes")
         stack.termination_protection = bool(given.get("EnableTerminationProtection"))
-        stack.notification_arns = given.get("NotificationARNs") or []
         stack.capabilities = given.get("Capabilities") or []
         self.stacks.add(stack)
         begin_create(stack)

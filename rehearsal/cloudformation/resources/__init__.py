@@ -12,14 +12,12 @@ from rehearsal.cloudformation.resources.network import (
     Vpc,
     VpcGatewayAttachment,
 )
-from rehearsal.cloudformation.resources.security import SecurityGroup, SecurityGroupIngress
-from rehearsal.cloudformation.resources.storage import Volume, VolumeAttachment
+from rehearsal.cloudformation.resources.security import SecurityGroup
 from rehearsal.cloudformation.resources.target_group import TargetGroup
 
 _ALL: tuple[type[ResourceType], ...] = (
     *(Vpc, InternetGateway, VpcGatewayAttachment, RouteTable, Route, Subnet, SubnetRouteTableAssociation),
-    *(SecurityGroup, SecurityGroupIngress, Instance, Volume, VolumeAttachment),
-    *(LoadBalancer, Listener, ListenerRule, TargetGroup),
+    *(SecurityGroup, Instance, LoadBalancer, Listener, ListenerRule, TargetGroup),
 )
 RESOURCE_TYPES: dict[str, type[ResourceType]] = {resource.type_name: resource for resource in _ALL}
 

@@ -74,35 +74,6 @@ class SecurityGroup(ResourceType):
         self.cloud.ec2.revoke_security_group_ingress(GroupId=group_id, IpPermissions=[_permission(rule)])
 
 
-class SecurityGroupIngress(ResourceType):
-    """AWS::EC2::SecurityGroupIngress, a rule in a group of its own or of another stack"""
-
-    type_name = "AWS::EC2::SecurityGroupIngress"
-    properties = frozenset({"GroupId", *_RULE})
-    attributes = frozenset({"Id"})
-    tagged = False
-
-    def create(self, properties: Properties, tags: Tags) -> str:
-        answer = self.cloud.ec2.authorize_security_group_ingress(
-            GroupId=properties["GroupId"], IpPermissions=[_permission(properties)]
-        )
-        return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
-
-    def update(self, physical_id: str, old: Properties, new: Properties) -> None:
-        if old != new:
-            self.cloud.ec2.update_security_group_rule_descriptions_ingress(
-                GroupId=new["GroupId"], IpPermissions=[_permission(new)]
-            )
-
-    def delete(self, physical_id: str, properties: Properties) -> None:
-        self.cloud.ec2.revoke_security_group_ingress(
-            GroupId=properties["GroupId"], IpPermissions=[_permission(properties)]
-        )
-
-    def attribute(self, physical_id: str, name: str) -> Any:
-        return physical_id
-
-
 def _permission(rule: Properties) -> dict[str, Any]:
     permission: dict[str, Any] = {"IpProtocol": rule["IpProtocol"]}
     for name in ("FromPort", "ToPort"):

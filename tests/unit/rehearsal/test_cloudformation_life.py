@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -63,37 +62,6 @@ def test_a_failing_resource_rolls_everything_back(cloud: Cloud) -> None:
     assert gateways(cloud) == before
     with pytest.raises(ClientError, match="already exists"):
         cloud.stacks.create_stack(StackName="broken", TemplateBody=GATEWAYS)
-
-
-@pytest.mark.parametrize("option", [{"DisableRollback": True}, {"OnFailure": "DO_NOTHING"}])
-def test_without_rollback_what_was_made_stays(cloud: Cloud, option: dict[str, Any]) -> None:
-    before = gateways(cloud)
-    faults.add({"kind": "resource", "match": "stays", "logical_id": "Third"})
-    stack = cloud.create("stays", GATEWAYS, **option)
-    assert (stack["StackStatus"], stack["DisableRollback"]) == ("CREATE_FAILED", True)
-    assert gateways(cloud) == before + 2
-    assert cloud.delete("stays")["StackStatus"] == "DELETE_COMPLETE"
-    assert gateways(cloud) == before
-
-
-def test_a_failing_create_can_delete_itself(cloud: Cloud) -> None:
-    faults.add({"kind": "resource", "match": "vanishes", "logical_id": "Third"})
-    stack = cloud.create("vanishes", GATEWAYS, OnFailure="DELETE")
-    assert stack["StackStatus"] == "DELETE_COMPLETE"
-
-
-def test_a_create_beyond_its_time_is_rolled_back(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    clock = time.monotonic
-    monkeypatch.setattr(time, "monotonic", lambda: clock() * 1000)
-    SETTINGS.seconds_per_resource = 0.1
-    stack_id = cloud.stacks.create_stack(StackName="late", TemplateBody=GATEWAYS, TimeoutInMinutes=1)["StackId"]
-    end = time.time() + 20
-    while not any("exceeded" in reason for _, _, reason in cloud.events("late")):
-        assert time.time() < end, cloud.events("late")
-        time.sleep(0.02)
-    monkeypatch.undo()
-    assert cloud.ended(stack_id)["StackStatus"] == "ROLLBACK_COMPLETE"
-    assert any("exceeded the specified timeout" in reason for _, _, reason in cloud.events("late"))
 
 
 def test_a_machine_that_ends_itself_fails_its_stack(cloud: Cloud) -> None:

@@ -1,6 +1,7 @@
 """Templates and parameters: the valid ones, and the errors for the others."""
 
 import json
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -256,8 +257,9 @@ def test_json_and_yaml_are_the_same_template(cloud: Cloud) -> None:
     assert cloud.stacks.get_template(StackName="same")["TemplateBody"].startswith("Resources:")
 
 
-def test_a_request_parameter_without_effect_is_refused(cloud: Cloud) -> None:
-    with pytest.raises(ClientError, match="RoleARN of CreateStack is not supported by the rehearsal"):
-        cloud.stacks.create_stack(
-            StackName="role", TemplateBody=with_resource("AWS::EC2::VPC", VPC), RoleARN="arn:aws:iam::1:role/deploying"
-        )
+@pytest.mark.parametrize(
+    "more", [{"RoleARN": "arn:aws:iam::1:role/deploying"}, {"TimeoutInMinutes": 1}, {"OnFailure": "DO_NOTHING"}]
+)
+def test_a_request_parameter_without_effect_is_refused(cloud: Cloud, more: dict[str, Any]) -> None:
+    with pytest.raises(ClientError, match=f"{next(iter(more))} of CreateStack is not supported by the rehearsal"):
+        cloud.stacks.create_stack(StackName="more", TemplateBody=with_resource("AWS::EC2::VPC", VPC), **more)
