@@ -34,6 +34,16 @@ SETTINGS = (
     *destination.SETTINGS,
 )
 """Settings that the commands accept by -e."""
+_ANSWERS = ("backup", "cancel", "confirm", "force")
+_CREDITS = ("standard", "unlimited")
+CHOICES: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(_ANSWERS, ("yes", "no")),
+    "cpu_credits": _CREDITS,
+    "cards_order": layout.ORDERS,
+    "cards_paper": tuple(dict.fromkeys(layout.PAPERS.values())),
+    "cards_per_page": tuple(str(number) for number in layout.PER_PAGE),
+}
+"""Settings with few values, and the values to offer for each."""
 
 _CUT_OFF = "_raw_params"
 """Name under which Ansible keeps the words of -e that have no equals sign."""
@@ -45,8 +55,6 @@ _IMAGE = re.compile(r"ami-[0-9a-f]{8,17}")
 _TEMPLATE_MARKS = ("{{", "{%", "{#")
 _TAG_SIGNS = "_.:/=+-@"
 _TEXTS = ("owner", "organization", "purpose", "note")
-_ANSWERS = ("backup", "cancel", "confirm", "force")
-_CREDITS = ("standard", "unlimited")
 _VOLUME_GIB = (8, 16384)
 
 
@@ -98,7 +106,7 @@ def unknown_variable(given: Iterable[object], root: Path, settings: Callable[[],
     rest = {name for name in rest if not name.startswith(_FOREIGN)}
     if not rest:
         return None
-    known = {*SETTINGS, "zone", *map(str, settings()), *_variables_of_roles(root), *_variables_of_plays(root)}
+    known = {*SETTINGS, "zone", *map(str, settings()), *variables(root)}
     if not (unknown := sorted(rest - known)):
         return None
     near = dict.fromkeys(found for name in unknown for found in _nearest(name.lower(), known))
@@ -110,6 +118,11 @@ def unknown_variable(given: Iterable[object], root: Path, settings: Callable[[],
 
 def _nearest(name: str, known: Iterable[str]) -> list[str]:
     return (names.nearest(name, SETTINGS) or names.nearest(name, known))[:1]
+
+
+def variables(root: Path) -> set[str]:
+    """Return the variables that roles and plays in `root` take, besides our settings."""
+    return _variables_of_roles(root) | _variables_of_plays(root)
 
 
 def _variables_of_roles(root: Path) -> set[str]:
