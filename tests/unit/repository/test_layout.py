@@ -23,7 +23,8 @@ from tests.support import ROOT
 from tests.support.content_world import load_module
 
 ROLES = sorted(path.name for path in (ROOT / "roles").iterdir() if path.is_dir())
-COMMANDS = sorted(path.name for path in ROOT.glob("*.yml") if path.name != "execution-environment.yml")
+OTHERS = ("execution-environment.yml", "ansible-navigator.yml")
+COMMANDS = sorted(path.name for path in ROOT.glob("*.yml") if path.name not in OTHERS)
 PLUGIN_KINDS = {
     "modules": "module",
     "inventory": "inventory",
