@@ -62,11 +62,25 @@ class ActionModule(ActionBase):
         is_right = jupyter_hash.is_hash_of(old_hash, password)
         if is_right and found.get("is_well"):
             return result | {"changed": False}
+        if not is_right:
+            result["diff"] = difference(old_hash, str(arguments["password_file"]))
         if self._task.check_mode:
             return result | {"changed": True}
         new_hash = old_hash if is_right else jupyter_hash.make_hash(password)
         done = self._execute_module(_MODULE, {**options, "state": "present", "hash": new_hash}, task_vars=task_vars)
         return result | _without_hash(done)
+
+
+def difference(old_hash: str, file: str) -> dict[str, str]:
+    """Return for --diff that the pass phrase changes, and nothing of a phrase or of its hash."""
+    before = "hash of another pass phrase" if old_hash else "no pass phrase"
+    header = "password of Jupyter"
+    return {
+        "before": f"{before}\n",
+        "after": f"hash of the pass phrase in {file}\n",
+        "before_header": header,
+        "after_header": header,
+    }
 
 
 def _without_hash(answer: dict[str, Any]) -> dict[str, Any]:

@@ -24,6 +24,9 @@ attributes:
   check_mode:
     description: Looks only, and says what would be put right.
     support: full
+  diff_mode:
+    description: Shows tags and security groups of each machine, and those of its stack.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -81,6 +84,7 @@ def main() -> None:
     changed = [drift for drift in drifts if drift.is_changed or (module.check_mode and drift.differences)]
     module.exit_json(
         changed=bool(changed),
+        diff=[drift.as_diff() for drift in changed],
         machines={drift.user: drift.as_data() for drift in drifts},
         failed_users=[drift.user for drift in drifts if drift.problems],
         changed_users=[drift.user for drift in changed],

@@ -36,6 +36,9 @@ attributes:
   check_mode:
     description: Looks only, and says what would be done. A change set is not made.
     support: full
+  diff_mode:
+    description: Shows the parameters and tags that change, of each machine.
+    support: full
 """
 
 EXAMPLES = r"""
@@ -122,6 +125,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.job 
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.update import (
     StackUpdater,
     UpdateJob,
+    difference,
     differs,
     refusal,
 )
@@ -185,6 +189,7 @@ def main() -> None:
         seen = survey(clients)
         plan = plan_resize(clients, seen, jobs, params["type_parameter"], params["instance_logical_id"], listed)
         finish_rejected(jobs, seen, plan)
+        differences = {job.user: difference(job, seen.stacks[job.name]) for job in jobs if job.name in seen.stacks}
         if module.check_mode:
             predict_results(jobs, seen, plan, api.region)
         else:
@@ -201,6 +206,7 @@ def main() -> None:
     changed = [job.user for job in jobs if job.is_changed]
     module.exit_json(
         changed=bool(changed),
+        diff=[differences[job.user] for job in jobs if job.is_changed and job.result["status"] != "failed"],
         stacks={job.user: job.result for job in jobs},
         problems=plan.problems,
         failed_users=[job.user for job in jobs if job.result["status"] == "failed"],

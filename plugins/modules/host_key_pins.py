@@ -67,6 +67,9 @@ attributes:
   check_mode:
     description: Says which machines have no pinned keys, or whose would be removed; reads no console.
     support: full
+  diff_mode:
+    description: Shows the pin files that change. In check mode new keys are not known, and no new pins are shown.
+    support: partial
 """
 
 EXAMPLES = r"""
@@ -116,7 +119,12 @@ from typing import Any
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import CLIENT_SETTINGS, Clock
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.ec2.console import Consoles
-from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import Pinner, forget
+from ansible_collections.probcomp.stack.plugins.module_utils.ec2.pin_host_keys import (
+    Pinner,
+    PinText,
+    differences,
+    forget,
+)
 
 _MACHINE = {
     "user": {"type": "str", "required": True},
@@ -153,6 +161,7 @@ def pin(module: AwsModule) -> dict[str, dict[str, Any]]:
 def main() -> None:
     """Run the module."""
     module = AwsModule(ARGUMENTS)
+    before = {machine["user"]: PinText.read(machine["pin_file"]) for machine in module.params["machines"]}
     if module.params["state"] == "absent":
         results = forget(module.params["machines"], module.check_mode)
         if reasons := [result["reason"] for result in results.values() if result["reason"]]:
@@ -161,6 +170,7 @@ def main() -> None:
         results = pin(module)
     module.exit_json(
         changed=any(result["changed"] for result in results.values()),
+        diff=differences(before, results),
         machines=results,
         new_users=[user for user, result in results.items() if result["changed"] and result["status"] == "pinned"],
         failed_users=[user for user, result in results.items() if result["status"] == "failed"],

@@ -66,6 +66,9 @@ options:
 attributes:
   check_mode:
     support: full
+  diff_mode:
+    description: Shows that the password changes, and nothing of it or of its hash.
+    support: full
 """
 
 EXAMPLES = r"""

@@ -12,6 +12,7 @@ from ..aws.errors import Clock, error_code, explain, retry_transient
 from ..aws.ownership import by_stack, user_of
 from ..aws.stack_statuses import COMPLETE
 from ..common.names import stack_name
+from ..output.text import settings_diff
 from .api import StackApi
 
 _JUPYTER_PORT = 8888
@@ -36,11 +37,24 @@ class Drift:
     """Security groups of the stack, when the instance has others."""
     tags: dict[str, str] = field(default_factory=dict)
     """Tags of the stack that the instance lacks or has with other values."""
+    other_tags: dict[str, str] = field(default_factory=dict)
+    """The values that the instance has for some of them."""
+    other_groups: list[str] = field(default_factory=list)
+    """Security groups of the instance, when they are not the stack's."""
     differences: list[str] = field(default_factory=list)
     """What `correct` puts right, for people."""
     problems: list[str] = field(default_factory=list)
     """What it does not put right, each with the step that does."""
     is_changed: bool = False
+
+    def as_diff(self) -> dict[str, str]:
+        """Return tags and security groups, found and right, as Ansible shows them for --diff."""
+        before = {f"tag {key}": value for key, value in self.other_tags.items()}
+        after = {f"tag {key}": value for key, value in self.tags.items()}
+        if self.groups:
+            before["security groups"] = ", ".join(self.other_groups)
+            after["security groups"] = ", ".join(self.groups)
+        return settings_diff(self.user, before, after)
 
     def as_data(self) -> dict[str, Any]:
         """Return the result as plain data."""
@@ -132,7 +146,9 @@ def _compare(drift: Drift, account: _Account, region: str) -> None:
     else:
         _compare_groups(drift, instance, own, parameters, region)
     wanted = {key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")}
-    drift.tags = {key: value for key, value in wanted.items() if tags_of(instance).get(key) != value}
+    found = tags_of(instance)
+    drift.tags = {key: value for key, value in wanted.items() if found.get(key) != value}
+    drift.other_tags = {key: found[key] for key in drift.tags if key in found}
     if drift.tags:
         drift.differences.append(f"tags that are not the stack's: {', '.join(sorted(drift.tags))}")
 
@@ -143,7 +159,7 @@ def _compare_groups(
     wanted = sorted({own["GroupId"], parameters["SshSecurityGroupId"]})
     actual = sorted(group["GroupId"] for group in instance["SecurityGroups"])
     if actual != wanted:
-        drift.groups = wanted
+        drift.groups, drift.other_groups = wanted, actual
         drift.differences.append(f"security groups that are not the stack's: {', '.join(actual)}")
     balancer = parameters["LoadBalancerSecurityGroupId"]
     if not any(_admits(permission, balancer) for permission in own["IpPermissions"]):

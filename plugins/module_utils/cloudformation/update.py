@@ -15,6 +15,7 @@ from typing import Any
 from ..aws.client import tags_of
 from ..aws.errors import Clock
 from ..aws.stack_statuses import COMPLETE, is_busy, repair
+from ..output.text import settings_diff
 from .api import Stack, StackApi, plain_reason
 from .job import STALE_SECONDS, Job, parameters_of
 
@@ -215,6 +216,21 @@ def differs(job: Job, stack: Stack) -> bool:
     return any(current[key] != value for key, value in job.parameters.items()) or wanted_tags(job, stack) != {
         key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")
     }
+
+
+def difference(job: Job, stack: Stack) -> dict[str, str]:
+    """Return which parameters and tags of the stack an update by the job changes, as Ansible shows it for --diff."""
+    current = parameters_of(stack)
+    before = {name: current[name] for name in job.parameters if name in current}
+    after = {name: job.parameters[name] for name in before}
+    before |= {f"tag {key}": value for key, value in tags_of(stack).items() if not key.startswith("aws:")}
+    after |= {f"tag {key}": value for key, value in wanted_tags(job, stack).items()}
+    alike = {name for name, value in before.items() if after.get(name) == value}
+    return settings_diff(
+        job.user,
+        {name: value for name, value in before.items() if name not in alike},
+        {name: value for name, value in after.items() if name not in alike},
+    )
 
 
 def _wanted(job: Job, stack: Stack) -> dict[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..aws.errors import Clock, error_code, explain, is_credentials_error
 from ..output.machine_errors import UnexpectedAnswer, one_machine
+from ..output.text import printable_lines
 from ..progress.reporter import Progress
 from .console import CALLS_PER_SECOND, Consoles
 from .host_keys import ForgedKeys, HostKey, host_keys, is_cut
@@ -17,6 +19,42 @@ with contextlib.suppress(ImportError):  # AnsibleAWSModule reports it.
     from botocore.exceptions import BotoCoreError, ClientError
 
 _NEW_INSTANCE_SECONDS = 60
+_MOST_SHOWN = 64 * 1024
+"""Characters of a pin file that are shown as a difference."""
+
+
+@dataclass(frozen=True)
+class PinText:
+    """What a pin file holds, in printable lines; "" where it cannot be read."""
+
+    file: str
+    text: str
+
+    @classmethod
+    def read(cls, file: str) -> PinText:
+        """Return what the file holds now."""
+        try:
+            with Path(file).open(encoding="ascii", errors="replace") as stream:
+                return cls(file, "".join(f"{line}\n" for line in printable_lines(stream.read(_MOST_SHOWN))))
+        except OSError:
+            return cls(file, "")
+
+
+def differences(before: dict[str, PinText], results: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
+    """Return how the pin files of `results` differ from what they held `before`, as Ansible shows it for --diff.
+
+    Pins that would be removed are shown as removed. Keys that were not read yet are not known.
+    """
+    changed = [user for user, result in results.items() if result["changed"] and result["status"] != "planned"]
+    return [
+        {
+            "before": before[user].text,
+            "after": "" if results[user]["status"] == "absent" else PinText.read(before[user].file).text,
+            "before_header": before[user].file,
+            "after_header": before[user].file,
+        }
+        for user in changed
+    ]
 
 
 class Pinner:

@@ -6,6 +6,7 @@ Standard library only.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 # The whole terminal command goes: without its escape character alone, "[31m" would stay in the line.
@@ -30,6 +31,15 @@ def one_line(text: str, limit: int = 500) -> str:
     """
     joined = " ".join(" ".join(printable_lines(text[: max(_MOST_READ, 2 * limit)])).split())
     return joined if len(joined) <= limit else joined[:limit].rstrip() + "..."
+
+
+def settings_diff(header: str, before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
+    """Return the difference of two sets of names with values as Ansible shows one for --diff, a line for each name."""
+    texts = {
+        when: "".join(f"{name}: {one_line(value)}\n" for name, value in sorted(settings.items()))
+        for when, settings in (("before", before), ("after", after))
+    }
+    return {**texts, "before_header": header, "after_header": header}
 
 
 def redact_url(url: str) -> str:

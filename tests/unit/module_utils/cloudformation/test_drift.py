@@ -96,6 +96,7 @@ def test_security_groups_are_set_back(account: Account) -> None:
         assert answer["changed"] and answer["failed_users"] == []
         assert answer["machines"]["alice"]["differences"][0].startswith("security groups that are not the stack's: sg-")
         assert groups_of(account, "alice") == right
+        assert answer["diff"][0]["after"] == f"security groups: {', '.join(sorted(right))}\n"
         assert not answer["machines"]["bob"]["changed"]
 
 
@@ -103,7 +104,12 @@ def test_tags_of_the_stack_are_set_back_and_others_stay(account: Account) -> Non
     machine = account.machines()["alice"]["InstanceId"]
     tags = [{"Key": "note", "Value": "by hand"}, {"Key": "mine", "Value": "kept"}]
     account.ec2.create_tags(Resources=[machine], Tags=tags)
-    assert drift()["result_lines"] == ["alice: put right: tags that are not the stack's: note"]
+    done = drift()
+    assert done["result_lines"] == ["alice: put right: tags that are not the stack's: note"]
+    assert [(diff["before"], diff["after"]) for diff in done["diff"]] == [
+        ("tag note: by hand\n", "tag note: rehearsed\n")
+    ]
+    assert drift()["diff"] == []
     found = account.machines()["alice"]["Tags"]
     assert (found["note"], found["mine"]) == ("rehearsed", "kept")
 

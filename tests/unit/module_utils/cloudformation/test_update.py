@@ -90,6 +90,7 @@ def test_a_resize_keeps_the_machine_and_all_else(lab: Lab, cache: Path, user: st
     before = machine(lab, user)
     planned = update(lab, cache, user, check=True, InstanceType=NEW)
     assert (planned["changed"], planned["stacks"][user]["status"]) == (True, "planned")
+    assert list(planned["diff"][0].values())[:2] == [f"InstanceType: {OLD}\n", f"InstanceType: {NEW}\n"]
     assert any("0.0464 -> 0.0928" in line for line in planned["plan_lines"]), planned["plan_lines"]
     assert "together $0.0464 per hour more while they run" in planned["plan_lines"]
     assert machine(lab, user) == before and change_sets(lab, user) == []
@@ -113,6 +114,7 @@ def test_tags_are_laid_over_those_there(lab: Lab, cache: Path, user: str) -> Non
     done = update(lab, cache, user, tags={"note": "", "expires": "2026-12-01"})
     assert done["changed_users"] == [user]
     assert f"{user}: note: 'old' -> ''" in done["plan_lines"]
+    assert list(done["diff"][0].values()) == ["tag note: old\n", "tag expires: 2026-12-01\n", user, user]
     assert tags(lab, user) == {"owner": "Alice", "expires": "2026-12-01"}
     after = machine(lab, user)
     assert {"Key": "owner", "Value": "Alice"} in after["Tags"]
@@ -167,6 +169,7 @@ def test_without_capacity_the_old_type_comes_back_and_the_others_go_on(lab: Lab,
         "the update failed and was taken back (Instance: We currently do not have sufficient t2.large capacity)"
     )
     assert f"{other}: not updated, is {OLD}, running" in result["result_lines"]
+    assert [diff["after_header"] for diff in result["diff"]] == [user]
     after = machine(lab, other)
     assert [after[key] for key in ("InstanceId", "ImageId", "InstanceType")] == [
         before[key] for key in ("InstanceId", "ImageId", "InstanceType")

@@ -61,9 +61,16 @@ def test_a_pinned_key_is_never_overwritten(pin_all: Callable[..., dict[str, Any]
 
 def test_another_instance_is_pinned_anew(pin_all: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
     pin_all(FakeEc2(i_00000000000000001=[keys_block(ED25519)]), alice=FIRST)
-    result = pin_all(FakeEc2(i_00000000000000002=["", keys_block(OTHER)]), alice=SECOND)["alice"]
-    assert result["changed"] is True
-    assert (tmp_path / "alice").read_text() == f"{SSH_NAME} {OTHER} {SECOND}\n"
+    before = {"alice": pinning.PinText.read(str(tmp_path / "alice"))}
+    results = pin_all(FakeEc2(i_00000000000000002=["", keys_block(OTHER)]), alice=SECOND)
+    assert results["alice"]["changed"] is True
+    line = f"{SSH_NAME} {OTHER} {SECOND}\n"
+    assert (tmp_path / "alice").read_text() == line
+    (diff,) = pinning.differences(before, results)
+    assert (diff["before"], diff["after"]) == (f"{SSH_NAME} {ED25519} {FIRST}\n", line)
+    assert diff["before_header"] == str(tmp_path / "alice")
+    again = pin_all(FakeEc2(i_00000000000000002=[keys_block(OTHER)]), alice=SECOND)
+    assert pinning.differences(before, again) == []
 
 
 def test_a_forged_console_pins_nothing(pin_all: Callable[..., dict[str, Any]], tmp_path: Path) -> None:
@@ -154,9 +161,10 @@ def test_those_whose_console_is_late_are_reported(
 
 def test_pins_of_machines_that_are_gone_are_forgotten(tmp_path: Path) -> None:
     there, gone, folder = (tmp_path / name for name in ("there", "gone", "folder"))
-    there.write_text("a pin\n")
+    there.write_text("a pin\x1b[2J\n")
     (folder / "x").mkdir(parents=True)
     machines = [{"user": path.name, "pin_file": str(path)} for path in (there, gone, folder)]
+    before = {path.name: pinning.PinText.read(str(path)) for path in (there, gone, folder)}
     looked = pinning.forget(machines, is_check_mode=True)
     assert there.exists() and [looked[user]["changed"] for user in ("there", "gone")] == [True, False]
     results = pinning.forget(machines, is_check_mode=False)
@@ -167,3 +175,6 @@ def test_pins_of_machines_that_are_gone_are_forgotten(tmp_path: Path) -> None:
         ("failed", False),
     ]
     assert str(folder) in results["folder"]["reason"]
+    shown = {"before": "a pin\n", "after": "", "before_header": str(there), "after_header": str(there)}
+    assert pinning.differences(before, results) == [shown]
+    assert pinning.differences(before, looked)[0] == shown, "in check mode too"
