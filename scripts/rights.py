@@ -1,4 +1,4 @@
-"""Write docs/iam-policy.json and the README's table of rights from docs/rights.yml.
+"""Write docs/iam-policy.json and the table of rights in docs/account.md from docs/rights.yml.
 
 The rights are thus written down once. `rights.py` writes, `rights.py --check` only names outdated files, with exit
 status 1.
@@ -67,14 +67,14 @@ def with_table(manual: str, text: str) -> str:
     before, begin, rest = manual.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not (begin and end):
-        raise ValueError(f"README.md lacks {BEGIN.strip()} or {END.strip()}")
+        raise ValueError(f"account.md lacks {BEGIN.strip()} or {END.strip()}")
     return before + begin + text + end + after
 
 
 def main(arguments: list[str]) -> int:
     """Write, or with --check compare, the policy and the table; return the exit status."""
     data, stale = load(), []
-    manual = ROOT / "README.md"
+    manual = ROOT / "docs/account.md"
     texts = {
         ROOT / "docs/iam-policy.json": json.dumps(policy(data), indent=2) + "\n",
         manual: with_table(manual.read_text(encoding="utf-8"), table(data)),

@@ -1,6 +1,6 @@
 """Write the two inventories of a rehearsal when its server starts.
 
-HOME/inventory is that of a person who owns the account: the checkout's files, and settings as the README has the user
+HOME/inventory is that of a person who owns the account: the checkout's files, and settings as the manual has the user
 write them. A rehearsal never reads the settings that the checkout has for a real account. HOME/endpoint is given to
 Ansible after it, or after the checkout's inventory, and holds what no user has: the addresses of the rehearsal, and
 the certificate authority to trust there. All are plain values, for Ansible evaluates templates anew for each task and

@@ -1,4 +1,4 @@
-"""Measure the README's commands on one machine and on the whole fleet.
+"""Measure the manual's commands on one machine and on the whole fleet.
 
 The machines belong to a rehearsal of the bench's own.
 """

@@ -15,9 +15,9 @@ import pytest
 import yaml
 
 from rehearsal.machines import images
-from tests.support.door import readme_settings, working_tree
+from tests.support.door import manual_settings, working_tree
 
-# The README asks for these packages; git brings the files, and pip trusts its index by the certificates.
+# The manual asks for these packages; git brings the files, and pip trusts its index by the certificates.
 DOCUMENTED = "make python3 git ca-certificates"
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 NAME = f"probcomp-test-clean-{os.getpid()}"
@@ -62,7 +62,7 @@ def test_every_command_runs_with_what_is_documented(checkout: None) -> None:
     assert inside("make setup") == "", "a second time says nothing"
     inside(". .venv/bin/activate; ansible-playbook --syntax-check $(grep -l import_playbook *.yml)")
     # The test goes as far as a machine without an account can: pass phrases and cards, and a line about credentials.
-    settings = shlex.quote(yaml.safe_dump(readme_settings()))
+    settings = shlex.quote(yaml.safe_dump(manual_settings()))
     refused = inside(
         ". .venv/bin/activate; export AWS_EC2_METADATA_DISABLED=true AWS_REGION=us-east-1\n"
         f"printf %s {settings} > group_vars/all/local.yml\n"

@@ -1,12 +1,11 @@
-"""A user's way in: a clone of the working tree with the README's settings.
+"""A user's way in: a clone of the working tree with the manual's settings.
 
-The settings are those of the README's step 3. Tests of whole commands run in such a clone, so that wrong instructions
-in the README fail them.
+The settings are those of step 3 in docs/account.md. Tests of whole commands run in such a clone, so that wrong
+instructions there fail them.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ import yaml
 
 from rehearsal.account.inventories import SETTINGS_FILE
 from tests.support import ROOT
+from tests.support.manual import section
 
 _SHARED = (".venv", ".cache")
 """Folders that take minutes to make and are equal in all clones of this computer."""
@@ -50,16 +50,13 @@ def clone(target: Path) -> None:
         (target / name).symlink_to(ROOT / name)
 
 
-def readme_settings() -> dict[str, str]:
-    """Return the settings of the README's step 3, with its example values.
+def manual_settings() -> dict[str, str]:
+    """Return the settings of the manual's step 3, with its example values.
 
-    The step is in "Once, for your AWS account".
+    The step is in docs/account.md, below "Once".
     """
-    text = (ROOT / "README.md").read_text()
-    section = text.partition("\n## Once, for your AWS account\n")[2].partition("\n## ")[0]
-    step = re.search(r"^3\. .*?\n\n((?: {7}[^\n]*\n)+)", section, re.MULTILINE | re.DOTALL)
-    assert step and str(SETTINGS_FILE) in step[0], "step 3 of the README shows no settings"
-    settings: dict[str, str] = yaml.safe_load(step[1])
+    (block,) = (block for block in section("docs/account.md", "Once") if block.language == "yaml")
+    settings: dict[str, str] = yaml.safe_load(block.text)
     return settings
 
 
@@ -73,7 +70,7 @@ def write_settings(root: Path, values: Mapping[str, object]) -> Path:
 def settings_for(account: Mapping[str, str]) -> dict[str, str]:
     """Return the settings that a user of `account` writes.
 
-    The README's settings come first, then the others that the account needs. Raises KeyError for a setting of the
-    README that the account has no value for.
+    The manual's settings come first, then the others that the account needs. Raises KeyError for a setting of the
+    manual that the account has no value for.
     """
-    return {name: account[name] for name in readme_settings()} | dict(account)
+    return {name: account[name] for name in manual_settings()} | dict(account)

@@ -110,7 +110,7 @@ def unknown_variable(given: Iterable[object], root: Path, settings: Callable[[],
     if not (unknown := sorted(rest - known)):
         return None
     near = dict.fromkeys(found for name in unknown for found in _nearest(name.lower(), known))
-    hint = f"did you mean {', '.join(f'{name}=' for name in near)}?" if near else "the README names the settings"
+    hint = f"did you mean {', '.join(f'{name}=' for name in near)}?" if near else "docs/workshop.md names the settings"
     own = "a variable of your own needs a value in group_vars/all/local.yml"
     shown = listed([names.shown(name) for name in unknown], 3)
     return f"-e: no such setting or variable: {shown}: {hint} ({own}); nothing was touched"

@@ -167,7 +167,7 @@ class Pinner:
 def _remedy(machine: dict[str, Any]) -> str:
     return (
         f"copy {machine['pin_file']} from whoever pinned it, or see "
-        '"A host key that no console shows" in the README; nothing has to be deleted'
+        '"A host key that no console shows" in docs/machines.md; nothing has to be deleted'
     )
 
 

@@ -46,7 +46,7 @@ MACHINES = (
     Machine("bastion-dev/instance", in_default_vpc=True),
     Machine("db-1", in_default_vpc=True),
     # EC2's console copies all tags of a machine but those of its stack: "launch more like this". These are copies of
-    # the demo's first machine and of the README's example.
+    # the demo's first machine and of the manual's example.
     Machine("ws-1/instance", in_default_vpc=True, tags={**_COPIED, "owner": "", "fleet": "ws"}),
     Machine("alice/instance", in_default_vpc=True, tags={**_COPIED, "owner": "Alice B."}),
 )

@@ -1,4 +1,4 @@
-"""Settings as the README has a user give them, with an account.
+"""Settings as the manual has a user give them, with an account.
 
 They are in her clone's group_vars/all/local.yml and host_vars. The rehearsal that answers adds only its endpoint and
 the authority to trust. It has no machines.
@@ -18,7 +18,7 @@ import pytest
 import yaml
 
 from rehearsal.account import inventories
-from tests.support import door, rehearsal_process
+from tests.support import door, manual, rehearsal_process
 
 pytestmark = pytest.mark.slow
 
@@ -85,8 +85,8 @@ def failures(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith(("FAILED", "[ERROR]"))]
 
 
-def test_each_value_of_the_readme_is_in_the_plans_answer(clone: Clone) -> None:
-    wanted = door.readme_settings()
+def test_each_value_of_the_manual_is_in_the_plans_answer(clone: Clone) -> None:
+    wanted = door.manual_settings()
     file = door.write_settings(clone.root, wanted)
     text = clone.run(*PLAN)
     for setting, value in wanted.items():
@@ -97,13 +97,27 @@ def test_each_value_of_the_readme_is_in_the_plans_answer(clone: Clone) -> None:
     assert yaml.safe_load(file.read_text()) == wanted
 
 
-def test_every_setting_of_the_readme_has_a_value_in_the_rehearsals_account(clone: Clone) -> None:
+def test_every_setting_of_the_manual_has_a_value_in_the_rehearsals_account(clone: Clone) -> None:
     machines = {"apt_repository_url": "http://192.0.2.1/apt", "apt_suite": "s", "apt_key_file": os.devnull}
     whole = inventories.account_settings({**clone.server.described, **machines})
-    assert set(door.readme_settings()) <= set(whole)
+    assert set(door.manual_settings()) <= set(whole)
     # The rehearsal adds only settings that no user has.
     added = inventories.endpoint_settings(clone.home, clone.server.described)
     assert set(added) & set(whole) == set()
+
+
+def test_what_the_readme_asks_of_aws(clone: Clone, tmp_path: Path) -> None:
+    (tmp_path / ".ssh").mkdir()
+    key = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(tmp_path / ".ssh/lab")]
+    subprocess.run(key, check=True, timeout=30)
+    asked = [command for block in manual.section("README.md", manual.FIRST_MACHINE) for command in block.commands()]
+    # IAM is not carried.
+    script = "\n".join(command for command in asked if command.startswith("aws ") and " iam " not in command)
+    environment = {**clone.environment("--own-settings"), "HOME": str(tmp_path)}
+    subprocess.run(["bash", "-euc", script], cwd=clone.root, env=environment, check=True, timeout=120)
+    pairs = clone.server.client("ec2").describe_key_pairs(KeyNames=["lab"])["KeyPairs"]
+    wanted = clone.server.client("acm").list_certificates()["CertificateSummaryList"]
+    assert len(pairs) == 1 and "*.stack.example.org" in [item["DomainName"] for item in wanted]
 
 
 def test_settings_that_fit_leave_nothing_to_object_to(clone: Clone) -> None:
@@ -135,11 +149,11 @@ def test_settings_of_one_machine(clone: Clone) -> None:
 
 
 def test_the_demo_goes_by_its_own(clone: Clone) -> None:
-    file = door.write_settings(clone.root, {**door.readme_settings(), "instance": "m5.24xlarge"})
+    file = door.write_settings(clone.root, {**door.manual_settings(), "instance": "m5.24xlarge"})
     (clone.root / "host_vars/alice.yml").write_text("instance: m5.12xlarge\n")
     before = file.read_bytes()
     text = clone.run(*PLAN, options="")
-    values = [value for name, value in door.readme_settings().items() if name != "key_name"]
+    values = [value for name, value in door.manual_settings().items() if name != "key_name"]
     assert [value for value in (*values, "m5.") if value in text] == []
     assert value_of(text, "zone") == "localhost" and "t3.medium" in text
     assert file.read_bytes() == before

@@ -56,7 +56,7 @@ def test_what_is_cut_at_a_blank(text: str) -> None:
         ("volumesize=50", "'volumesize': did you mean volume_size=?"),
         ("marco_time_out=5", "'marco_time_out': did you mean marco_timeout=?"),
         ("chek_wait=5", "'chek_wait': did you mean check_wait=?"),
-        ("colour=red", "'colour': the README names the settings"),
+        ("colour=red", "'colour': docs/workshop.md names the settings"),
         ('{"user": "alice", "instanceType": "t3.large"}', "'instanceType': did you mean instance=?"),
         ('{"vars": {"user": "alice"}}', "'vars': "),
         ("{user: alice, 7: x}", "'7': "),
