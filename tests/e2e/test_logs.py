@@ -16,6 +16,7 @@ import docker
 import pytest
 
 from rehearsal.machines.images import ensure
+from tests.support import manual
 from tests.support.workshop import Workshop
 
 SESSIONS = "/home/jupyter/.iventure_logs"
@@ -59,7 +60,7 @@ def sessions(workshop: Workshop) -> Iterator[None]:
 def test_session_logs_and_the_journal_come(workshop: Workshop) -> None:
     looked = workshop.succeed("ansible-playbook -l ws-1,ws-2 fetch_logs.yml --check")
     assert re.search(r" in \d files?$", row(looked, "ws-1")) and not (workshop.state / "logs").exists()
-    text = workshop.succeed("ansible-playbook -l ws-1,ws-2 fetch_logs.yml")
+    text = workshop.succeed(manual.of_class("fetch_logs.yml"))
     logs = workshop.state / "logs"
     assert (logs / "ws-1/sessions/a session/log.json").read_text() == "first\n"
     for user in ("ws-1", "ws-2"):

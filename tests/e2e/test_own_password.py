@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Page
 
+from tests.support import manual
 from tests.support.workshop import OUTPUT, Workshop
 
 USER = "ws-3"
@@ -60,11 +61,11 @@ def test_a_users_own_password_holds_until_the_next_is_set(workshop: Workshop, tm
 
         # These are more starts than the unit may make by itself in two minutes.
         workshop.on_machine(USER, "for _ in 1 2 3 4 5; do systemctl restart jupyter || true; done")
-        workshop.succeed(f"ansible-playbook -l {USER} restart_jupyter.yml")
+        workshop.succeed(manual.of_class("restart_jupyter.yml", one=USER))
         assert opens(page, workshop, OWN)
         assert not opens(page, workshop, workshop.password(USER))
 
-        workshop.succeed(f"ansible-playbook -l {USER} set_password.yml")
+        workshop.succeed(manual.of_class("set_password.yml", one=USER))
         assert opens(page, workshop, workshop.password(USER))
         assert not opens(page, workshop, OWN)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from rehearsal.inputs import apt_repository, content_archive
+from tests.support import manual
 from tests.support.content_world import files, member, tar
 from tests.support.workshop import OUTPUT, Result, Workshop
 
@@ -119,7 +120,7 @@ def test_new_content_is_published_brought_and_installed(workshop: Workshop, tmp_
     assert "already, and machines get it" in again and workshop.control(f"calls?since={before}") == []
 
     workshop.on_machine("ws-2", f"runuser -u jupyter -- sh -c 'echo mine >> {WELCOME}'")
-    grabbed = workshop.succeed(f"ansible-playbook {THREE} grab_content.yml")
+    grabbed = workshop.succeed(manual.of_class("grab_content.yml"))
     assert re.search(r"^ws-1, ws-3: content \w{12}: .*updated \(.*notebook/welcome.ipynb\)", grabbed, re.MULTILINE), (
         grabbed
     )

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from tests.support import manual
 from tests.support.living import wait_until
 from tests.support.workshop import OUTPUT, Workshop
 
@@ -27,7 +28,7 @@ def listed(workshop: Workshop) -> str:
 def burn(workshop: Workshop) -> tuple[dict[str, Any], str]:
     """Return the burn rate's data and its output; it may only read."""
     before = workshop.control("counts")["mutating"]
-    text = workshop.succeed("ansible-playbook burn_rate.yml")
+    text = workshop.succeed(manual.of_class("burn_rate.yml"))
     assert workshop.control("counts")["mutating"] == before
     assert re.search(r"^REHEARSAL, no real account: account 123456789012, region us-east-1$", text, re.MULTILINE)
     return json.loads((workshop.state / "reports/burn_rate.json").read_text()), text
@@ -121,7 +122,7 @@ def test_the_sum_before_with_and_after_a_stopped_machine(workshop: Workshop, tmp
 
 def test_without_the_price_list_old_prices_serve_and_unknown_ones_are_marked(workshop: Workshop) -> None:
     cache = workshop.state / "prices.json"
-    workshop.succeed("ansible-playbook burn_rate.yml")
+    workshop.succeed(manual.of_class("burn_rate.yml"))
     kept = cache.read_text()
     aged = json.loads(kept)
     for entry in aged["prices"].values():

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import manual
 from tests.support.cards_pages import read, text
 from tests.support.workshop import OUTPUT, Workshop
 
@@ -30,7 +31,7 @@ def desks(workshop: Workshop) -> Iterator[list[str]]:
 
 
 def test_a_printed_card_logs_in(workshop: Workshop, tmp_path: Path) -> None:
-    printed = workshop.succeed('ansible-playbook url_cards.yml -e "base=ws low=1 high=3"')
+    printed = workshop.succeed(manual.of_class("url_cards.yml", 3))
     pdf = workshop.state / "cards/ws.pdf"
     assert str(pdf) in printed and workshop.password("ws-2") not in printed
     [page] = read(pdf.read_bytes())

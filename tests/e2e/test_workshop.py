@@ -10,6 +10,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from tests.support import manual
 from tests.support.workshop import OUTPUT, Workshop
 
 
@@ -56,12 +57,14 @@ def test_browser_logs_in_and_runs_a_notebook(workshop: Workshop, tmp_path: Path)
 def test_fleet_grows_and_leaves_the_rest_untouched(workshop: Workshop) -> None:
     first = ["ws-1", "ws-2", "ws-3"]
     before = {user: (workshop.machines()[user]["InstanceId"], workshop.boot_time(user)) for user in first}
-    refused = workshop.play('fleet_create.yml -e "base=ws low=1 high=4"')
+    refused = workshop.shell(manual.of_class("fleet_create.yml", 4))
     assert refused.status != 0, "without pass phrases"
     assert re.search(r"ws-4.*create_passwords\.yml", refused.text)
     assert sorted(workshop.machines()) == first, "refused before any change"
-    workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=4"')
-    grown = workshop.succeed('ansible-playbook fleet_create.yml -e "base=ws low=1 high=4"')
+    workshop.succeed(manual.of_class("create_passwords.yml", 4))
+    planned = workshop.succeed(manual.of_class("fleet_plan.yml", 4))
+    assert re.search(r"^ws-4 .* new$", planned, re.MULTILINE), planned
+    grown = workshop.succeed(manual.of_class("fleet_create.yml", 4))
     assert sorted(workshop.machines()) == [*first, "ws-4"]
     assert before == {user: (workshop.machines()[user]["InstanceId"], workshop.boot_time(user)) for user in first}
     changed = {name for line in re.findall(r"^  changed: (.*)$", grown, re.MULTILINE) for name in line.split(", ")}
@@ -69,8 +72,8 @@ def test_fleet_grows_and_leaves_the_rest_untouched(workshop: Workshop) -> None:
 
 
 def test_one_machine_for_alice(workshop: Workshop) -> None:
-    workshop.succeed("ansible-playbook create_passwords.yml -e user=alice")
-    workshop.succeed('ansible-playbook stack_create.yml -e "user=alice instance=t3.small"')
+    workshop.succeed(manual.first_machine("create_passwords.yml"))
+    workshop.succeed(manual.first_machine("stack_create.yml"))
     assert workshop.machines()["alice"]["InstanceType"] == "t3.small"
     graph = workshop.succeed("ansible-inventory --graph")
     for name in ("alice", "ws-1", "ws-4", "@ws:", "@state_running:"):
@@ -78,16 +81,16 @@ def test_one_machine_for_alice(workshop: Workshop) -> None:
 
 
 def test_check_is_green_and_red_by_name_with_the_repair(workshop: Workshop) -> None:
-    workshop.succeed("ansible-playbook -l users fleet_check.yml")
+    workshop.succeed(manual.of_class("fleet_check.yml"))
     report = json.loads((workshop.state / "reports/check.json").read_text())
-    assert sorted(report) == ["alice", "ws-1", "ws-2", "ws-3", "ws-4"]
+    assert sorted(report) == ["ws-1", "ws-2", "ws-3", "ws-4"]
     assert all(machine["ok"] for machine in report.values())
     workshop.on_machine("ws-2", "systemctl stop jupyter")
     red = workshop.play("-l users fleet_check.yml")
     assert red.status != 0
     assert re.search(r"^FAILED ws-2: .*restart_jupyter\.yml", red.text, re.MULTILINE), red.text
     assert not re.search(r"FAILED (?!ws-2)", red.text)
-    workshop.succeed("ansible-playbook -l ws-2 restart_jupyter.yml")
+    workshop.succeed(manual.of_class("restart_jupyter.yml", one="ws-2"))
     workshop.succeed("ansible-playbook -l ws-2 fleet_check.yml")
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.support import ROOT, manual
 from tests.support.living import wait_until
 from tests.support.strangers import differences
 from tests.support.workshop import Workshop
@@ -24,16 +25,22 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     stopped = workshop.machines()["ws-4"]["InstanceId"]
     workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
     wait_until(workshop, "ws-4", "stopped")
-    refused = workshop.play('fleet_delete.yml -e "base=ws low=1 high=4" -e confirm=yes')
+    refused = workshop.play('fleet_delete.yml -e "base=ws low=3 high=4" -e confirm=yes')
     assert refused.status != 0
     assert re.search(r"^FAILED ws-4: .*backup=false", refused.text, re.MULTILINE), refused.text
-    assert sorted(workshop.machines()) == ["alice", "ws-4"], "the others go, the stopped one stays"
+    assert sorted(workshop.machines()) == ["alice", "ws-1", "ws-2", "ws-4"], "the other goes, the stopped one stays"
+    workshop.succeed(manual.of_class("fleet_delete.yml", 2))
+    assert sorted(workshop.machines()) == ["alice", "ws-4"]
     for user in ("ws-1", "ws-2", "ws-3"):
         assert list((workshop.state / "backups" / user).glob("*.tar.gz"))
     archive = next((workshop.state / "backups/ws-1").glob("*.tar.gz"))
     assert workshop.succeed(f"tar -xzOf {archive} ./notebook/work.txt").strip() == "precious"
     assert archive.stat().st_mode & 0o777 == 0o600
-    last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-4,alice -e confirm=yes -e backup=false")
+    bring_back(workshop, archive, "alice")
+    assert workshop.on_machine("alice", "cat /home/jupyter/notebook/work.txt").strip() == "precious"
+    workshop.succeed(manual.first_machine("fleet_check.yml"))
+    workshop.succeed(manual.first_machine("stack_delete.yml"))
+    last = workshop.succeed("ansible-playbook fleet_delete.yml -e users=ws-4 -e confirm=yes -e backup=false")
     assert "nothing is left" in last.lower()
     assert workshop.machines() == {}
     theirs = workshop.strangers()
@@ -51,10 +58,22 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     assert workshop.aws("cloudformation describe-stacks --stack-name probcomp-network-shared")["Stacks"]
     workshop.aws(f"ec2 delete-vpc-endpoints --vpc-endpoint-ids {guarded['endpoint']}")
     workshop.aws(f"ec2 delete-security-group --group-id {guarded['security_group']}")
-    gone = workshop.succeed("ansible-playbook network_delete.yml -e network=shared -e confirm=yes")
+    gone = workshop.succeed(manual.of_class("network_delete.yml"))
     assert "nothing is left" in gone.lower()
     balancers = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"]
     assert {balancer["LoadBalancerArn"] for balancer in balancers} == set(theirs["load_balancers"])
+
+
+def bring_back(workshop: Workshop, archive: Path, user: str) -> None:
+    """Unpack a saved home on another machine as docs/logs.md says."""
+    typed = [command.replace("alice", user) for command in manual.commands(ROOT / "docs/logs.md")]
+    (unpack,) = (command for command in typed if " tar -xzf - " in command)
+    before, mark, _ = unpack.partition("< ")
+    assert mark
+    workshop.succeed(f"{before}< {archive}")
+    (restart,) = (command for command in typed if "restart_jupyter.yml" in command)
+    workshop.succeed(restart)
+    assert workshop.on_machine(user, "stat -c %U /home/jupyter/notebook/work.txt").strip() == "jupyter"
 
 
 def guard(workshop: Workshop) -> dict[str, str]:
@@ -83,3 +102,14 @@ def test_down_leaves_nothing(workshop: Workshop) -> None:
     assert not words.exists() or words.read_bytes() == b""
     assert not workshop.home.exists()
     assert workshop.git_status() == workshop.git_before
+
+
+def test_every_command_of_the_front_page_was_run(workshop: Workshop) -> None:
+    ran: set[str] = set()
+    command = ""
+    for line in workshop.transcript("commands").read_text().splitlines():
+        if line.startswith("$ "):
+            command = line.removeprefix("$ ")
+        elif line.startswith("[exit status 0 "):
+            ran.add(manual.as_in_the_readme(command))
+    assert {*manual.plays(manual.FIRST_MACHINE), *manual.plays(manual.CLASS)} - ran == set()

@@ -1,6 +1,6 @@
 """Fixtures for the tests of PROMISES.
 
-Their workshop of three is made with the README's own commands and settings.
+Their workshop of three is made with the README's own commands and the manual's settings.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from rehearsal.services import moto_settings as moto_settings  # before moto, which reads it at its first import
+from tests.support import manual
 from tests.support.strangers import differences
 from tests.support.workshop import Workshop, used_workshop
 
@@ -24,7 +25,7 @@ def workshop() -> Iterator[Workshop]:
     """
     with used_workshop() as workshop:
         workshop.begin()
-        workshop.succeed('ansible-playbook create_passwords.yml -e "base=ws low=1 high=3"')
-        workshop.succeed('ansible-playbook fleet_create.yml -e "base=ws low=1 high=3"', timeout=2400)
+        workshop.succeed(manual.of_class("create_passwords.yml", 3))
+        workshop.succeed(manual.of_class("fleet_create.yml", 3), timeout=2400)
         yield workshop
         assert differences(workshop.first_strangers, workshop.strangers()) == []
