@@ -148,11 +148,8 @@ def _check_playbook(words: list[str]) -> Iterator[str]:
 
 def _name_problems(playbook: str, given: dict[str, Any]) -> list[str]:
     """Return what the playbook's own task `fleet_names` says of the variables."""
-    path = ROOT / playbook
-    wants = _wishes(path)
-    # A command with -l begins without that task.
-    required = command_line.first_hosts(path) == "localhost" and wants.get("names_required", True)
-    found = Names(given, required)
+    wants = _wishes(playbook)
+    found = Names(given, wants["names_required"])
     found.check_settings(given)
     if taken := wants.get("settings_taken"):
         found.check_taken(given, taken)
@@ -160,11 +157,16 @@ def _name_problems(playbook: str, given: dict[str, Any]) -> list[str]:
     return [*found.problems, *(f"say which {name}: -e {name}=..." for name in lacking)]
 
 
-def _wishes(path: Any) -> dict[str, Any]:
-    tasks = command_line.first_play(path).get("tasks") or []
-    if path.name == "stack_update.yml":
+@cache
+def _wishes(playbook: str) -> dict[str, Any]:
+    """Return the options of the task that checks the names of -e."""
+    play = command_line.first_play(ROOT / playbook)
+    tasks = play.get("tasks") or []
+    if playbook == "stack_update.yml":
         tasks = yaml.safe_load((ROOT / "roles/stack/tasks/update.yml").read_text(encoding="utf-8"))
-    return next((task["fleet_names"] or {} for task in tasks if "fleet_names" in task), {})
+    options = next((task["fleet_names"] or {} for task in tasks if "fleet_names" in task), {})
+    # A command with -l begins without that task.
+    return {"names_required": play["hosts"] == "localhost", **options}
 
 
 def _check_login(words: list[str]) -> Iterator[str]:
