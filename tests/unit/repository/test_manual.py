@@ -103,9 +103,28 @@ def test_a_wrong_command_is_found(command: str, says: str) -> None:
 
 
 def test_the_front_page_is_short_and_its_class_has_twelve_commands() -> None:
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= LINES
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LINES
+    # .ci/run runs this one.
+    assert "`make test`" in text
     assert len(manual.plays(manual.CLASS)) == 12
     assert manual.of_class("fleet_create.yml", 3).endswith('"base=ws low=1 high=3"')
+
+
+def test_the_front_page_says_what_machines_cost() -> None:
+    prices = yaml.safe_load((ROOT / "rehearsal/data/prices.yml").read_text(encoding="utf-8"))
+    per_hour = {item["attributes"]["usagetype"]: item["price"] for item in prices["products"]}
+    address, disk = per_hour["USE1-PublicIPv4:InUseAddress"], 30 * per_hour["EBS:VolumeUsage.gp3"] / 730
+    shared = per_hour["LoadBalancerUsage"] + 2 * address
+    small, medium = (prices["instances"]["t3"][size] + disk + address for size in ("small", "medium"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    for cost in (small + shared, 40 * medium + shared):
+        assert f"${cost:.2f} an hour" in text
+
+
+def test_the_index_of_the_manual_has_every_page() -> None:
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")} - {"README.md"}
+    assert pages - set(manual.links(ROOT / "docs/README.md")) == set()
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs"])
