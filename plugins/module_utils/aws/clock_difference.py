@@ -25,7 +25,10 @@ _LEAST_SECONDS = 240
 
 
 def clock_difference(error: BaseException, code: str, message: str) -> str:
-    """Return how this computer's clock differs from AWS's, "" when that is not the cause of `error`."""
+    """Return how this computer's clock differs from AWS's, as part of a sentence.
+
+    The result is "" where the clock is not the cause of `error`.
+    """
     response = getattr(error, "response", None)
     if code not in _CODES or not isinstance(response, dict):
         return ""
@@ -41,7 +44,10 @@ def clock_difference(error: BaseException, code: str, message: str) -> str:
 
 
 def _times(response: dict[str, Any], message: str) -> tuple[datetime, datetime]:
-    """Return this computer's time and AWS's; raises KeyError, ValueError or TypeError where they cannot be read."""
+    """Return this computer's time and AWS's at the request.
+
+    Raises KeyError, ValueError or TypeError where they cannot be read.
+    """
     fields = response["Error"]
     if match := _COMPARED.search(message):
         return datetime.fromisoformat(match.group(1)), datetime.fromisoformat(match.group(2))

@@ -12,11 +12,14 @@ from decimal import Decimal
 from . import prices
 
 DEFAULTS = {"t2": "standard", "t3": "unlimited", "t3a": "unlimited", "t4g": "unlimited"}
-"""What AWS gives a machine that asks for nothing, by instance family. Other families have no credits."""
+"""AWS's default credit mode by instance family; other families have no credits."""
 
 
 def is_unlimited(instance_type: str, wanted: str) -> bool:
-    """Return whether a machine may use more than its baseline and pay for it; `wanted` "" is AWS's own."""
+    """Return whether a machine may use more than its baseline and pay for it.
+
+    `wanted` is the machine's own credit mode, "" for AWS's default.
+    """
     default = DEFAULTS.get(_family(instance_type), "")
     return bool(default) and (wanted or default) == "unlimited"
 

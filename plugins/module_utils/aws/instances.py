@@ -1,4 +1,4 @@
-"""Read the instances of users' machines, and those of others that are named like them."""
+"""Read the instances of users' machines, and other instances with such names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LIVE = {"Name": "instance-state-name", "Values": list(LIVE_STATES)}
 
 
 def users_instances(clients: AwsClients, filters: Iterable[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the live instances that users' stacks made, by user, in the order of their numbers.
+    """Return the live instances that users' stacks made, by user in natural order.
 
     A user has more than one after an update that replaced an instance. `filters` are further ones of EC2.
     """
@@ -35,9 +35,9 @@ def current_instance(clients: AwsClients, user: str, instances: list[dict[str, A
 
 
 def strangers(clients: AwsClients, ours: Iterable[str]) -> list[dict[str, Any]]:
-    """Return the live instances that are named like users' machines and that no stack of ours made.
+    """Return the live instances with names of users' machines that are not ours.
 
-    `ours` are the ids that are known already.
+    No stack of ours made them. `ours` are the ids that are known already.
     """
     named = clients.read_all("ec2", "describe_tags", "Tags", Filters=NAMED_LIKE_MACHINES)
     others = parts({tag["ResourceId"] for tag in named} - set(ours))

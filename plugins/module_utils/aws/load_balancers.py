@@ -1,4 +1,7 @@
-"""Read load balancers and target groups with their tags, and tell whose records point at them."""
+"""Read load balancers and target groups with their tags.
+
+The module also tells our DNS records from those of others.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +41,10 @@ def _with_tags(clients: AwsClients, operation: str, key: str, arn: str) -> Itera
 
 
 def is_our_record(record: dict[str, Any], balancers: list[Tagged]) -> bool:
-    """Return whether a record at a name of a user's machine is of the form that we give it.
+    """Return whether a record at a machine's name has the form of our records.
 
-    For browsers that is an alias of a load balancer, unless it is one of others (`balancers` are all), and for ssh one
-    address.
+    For browsers that is an alias of a load balancer that is not of others; `balancers` are all of the region. For ssh
+    it is a single address.
     """
     if record["Type"] != "A" or "SetIdentifier" in record:
         return False

@@ -23,7 +23,10 @@ class AwsModule(AnsibleAWSModule):
         super().__init__(argument_spec=argument_spec, supports_check_mode=True, **options)
 
     def _should_inject_warnings(self) -> bool:
-        """Return False: ansible-core adds the warnings itself, and warns of a result that has them already."""
+        """Return False, so that each warning is shown once.
+
+        ansible-core adds the warnings itself, and would warn of a result that has them already.
+        """
         return False
 
     def clients(self) -> AwsClients:
@@ -33,7 +36,10 @@ class AwsModule(AnsibleAWSModule):
         )
 
     def raising_clients(self) -> AwsClients:
-        """Return clients that raise botocore's errors on an unknown profile or a missing region too."""
+        """Return clients for code that handles botocore's errors itself.
+
+        An unknown profile or a missing region raises such an error, too.
+        """
         region, endpoint, connection = get_aws_connection_info(self)
 
         def client(service: str, where: str) -> Any:
@@ -44,7 +50,10 @@ class AwsModule(AnsibleAWSModule):
 
     @contextlib.contextmanager
     def explained(self, subject: str = "") -> Iterator[None]:
-        """Fail the module with one line on an error of AWS in the block; `subject` begins the line."""
+        """Fail the module with one line on an AWS error in the block.
+
+        `subject` begins the line; without one it is the error alone.
+        """
         try:
             yield
         except (BotoCoreError, ClientError) as error:

@@ -56,7 +56,7 @@ def has_own_name(tags: Mapping[str, str], user: str) -> bool:
 
 
 def carries_own_tags(tags: Mapping[str, str]) -> bool:
-    """Return whether a disk, snapshot or image carries tags that are given by us alone.
+    """Return whether a disk, snapshot or image carries tags that only we give.
 
     A machine's disk gets the tags Name and network of its template. An image of ami_bake.yml and its snapshot get the
     image's name and date.

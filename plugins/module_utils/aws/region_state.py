@@ -39,7 +39,10 @@ class Survey:
         return found
 
     def strangers(self) -> list[dict[str, Any]]:
-        """Return the live instances that are named like a user's machine, but that no stack of ours made."""
+        """Return the live instances with names of users' machines that are not ours.
+
+        No stack of ours made them.
+        """
         described = ((tags_of(item), item) for item in self.instances if item["State"]["Name"] in LIVE_STATES)
         return [item for tags, item in described if user_named_by(tags) and user_of(tags) is None]
 

@@ -1,6 +1,6 @@
-"""The script that writes the archive of a home on a machine, and what its exit status means.
+"""The script that archives a home on a machine, and its exit statuses.
 
-It belongs to the machine's user, who may be root there: she can only spoil her own home's archive.
+The script belongs to the machine's user, who may be root there: she can only spoil her own home's archive.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ NO_HOME = 44
 """Exit status when it is proved that there is no home."""
 NO_SUDO = 45
 NOT_WHOLE = 46
-"""Exit status when a home is there, or may be, and cannot be saved whole; the reason is on the error stream."""
+"""Exit status for a home that cannot be saved whole.
+
+The home is there, or may be; the reason is on the error stream.
+"""
 
 # A home is absent if stat says so and no account has it. Anything else (a link to nothing, a disk that does not answer,
 # a disk that was not mounted) means that there may be one. What is mounted below it is not in the archive. Jupyter is
@@ -46,7 +49,7 @@ exit "$status"
 
 
 def archive_command(home: str, service: str) -> str:
-    """Return the shell command that writes the archive of `home` to its standard output.
+    """Return the shell command that writes the archive of `home` to stdout.
 
     `service` is the unit that is stopped first, "" for none.
     """

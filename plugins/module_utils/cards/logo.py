@@ -26,7 +26,9 @@ _LINK = re.compile(
 
 
 def read_logo(path: Path) -> bytes:
-    """Return the picture at `path`; what an SVG shows of its own folder is put into it.
+    """Return the picture at `path` as bytes.
+
+    An SVG's links to pictures in its own folder are replaced by those pictures.
 
     Raises OSError, and ValueError with one line.
     """

@@ -93,7 +93,10 @@ class StackApi:
         return {stack["StackName"]: stack for page in pages for stack in page["Stacks"]}
 
     def named(self, names: list[str]) -> dict[str, Stack]:
-        """Return the stacks of these names that exist, and others; a single one is asked for by its name."""
+        """Return the existing stacks of these names, by name; it may return others, too.
+
+        A single stack is asked for by its name; for several, all stacks are listed.
+        """
         if len(names) != 1:
             return self.all()
         stack = self.by_id(names[0])

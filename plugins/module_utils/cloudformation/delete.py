@@ -25,7 +25,7 @@ def refuse_unsaved(
     logical_id: str,
     saved: Mapping[str, str],
 ) -> None:
-    """Fail each job whose stack holds a live instance other than the one whose data was saved.
+    """Fail each job whose stack holds a live instance that was not saved.
 
     `saved` has the id of that instance by user, "" for none. Raises botocore's errors.
     """

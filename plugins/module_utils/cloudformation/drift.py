@@ -1,4 +1,7 @@
-"""Find what differs between machines and their stacks, and correct it; one look for all of them."""
+"""Find and correct what differs between machines and their stacks.
+
+All machines are looked at together.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ from .api import StackApi
 _JUPYTER_PORT = 8888
 _PARAMETERS = {"ListenerArn", "LoadBalancerSecurityGroupId", "SshSecurityGroupId"}
 _CONCURRENCY = 8
-"""Requests for the health of targets at a time; AWS takes one target group in each."""
+"""Parallel requests for targets' health; AWS takes one target group in each."""
 _MADE_ANEW = "only a new machine has one: stack_delete.yml -l {0} saves the home, stack_create.yml -e user={0}"
 
 
@@ -28,7 +31,7 @@ class Drift:
 
     user: str
     instance_id: str = ""
-    """Its instance; empty when the stack is not complete or the instance is not running."""
+    """Id of its running instance, "" without one or without a complete stack."""
     target_group: str = ""
     is_registered: bool = True
     health: str = ""
@@ -92,7 +95,10 @@ def read_drift(clients: AwsClients, clock: Clock, users: Iterable[str]) -> list[
 
 
 def correct(clients: AwsClients, clock: Clock, drifts: list[Drift]) -> None:
-    """Correct the differences; what a second look still finds becomes a problem. Raises botocore's errors."""
+    """Correct the differences, and make problems of those that remain.
+
+    The machines that were changed are read again for that. Raises botocore's errors.
+    """
     for drift in drifts:
         if drift.differences:
             _correct(drift, clients, clock)

@@ -39,7 +39,7 @@ def verify_machines(clients: AwsClients, jobs: list[UpdateJob], parameter: str, 
 
 
 def result_lines(jobs: Iterable[UpdateJob]) -> list[str]:
-    """Return what became of changed and failed machines, once what is the same for many."""
+    """Return lines about changed and failed machines; equal ones share a line."""
     lines = {}
     for job in jobs:
         result = job.result

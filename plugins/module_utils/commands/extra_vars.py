@@ -92,10 +92,10 @@ def setting_problem(name: str, value: object) -> str | None:
 
 
 def unknown_variable(given: Iterable[object], root: Path, settings: Callable[[], Iterable[object]]) -> str | None:
-    """Return the error message for names of -e that nothing knows, or for what Ansible cut at a blank.
+    """Return the error message for unknown or cut-off names of -e, or None.
 
-    Known are our settings, the argument specs and plays in `root`, and the names that `settings` returns. It is called
-    only for names that are not ours.
+    Known are our settings, the argument specs and plays in `root`, and the names that `settings` returns. A name is cut
+    off where Ansible splits name=value at a blank. The function is called only for names that are not ours.
     """
     rest = {str(name) for name in given} - {*SETTINGS, "zone"}
     if rest & {_CUT_OFF, ""}:
@@ -202,7 +202,10 @@ def _text_problem(value: object) -> str | None:
 
 
 def _named(sign: str) -> str:
-    """Return a character with its name where it would change the look of the quote before it."""
+    """Return a character for a message: quoted, or by number and name.
+
+    The latter is for what cannot be printed, and for marks, which would change the look of the quote before them.
+    """
     if sign.isprintable() and not unicodedata.category(sign).startswith("M"):
         return repr(sign)
     return f"U+{ord(sign):04X} ({unicodedata.name(sign, 'no character').lower()})"

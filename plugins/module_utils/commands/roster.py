@@ -38,7 +38,9 @@ class Roster:
 
 
 def read_roster(path: Path) -> Roster:
-    """Read the roster at `path`, a CSV file in UTF-8, or in UTF-16 as Excel writes "Unicode text".
+    """Read the roster at `path`, a CSV file in UTF-8 or UTF-16.
+
+    Excel writes UTF-16 as "Unicode text".
 
     It has a header of ROSTER_COLUMNS, of which only `user` is required. Values are separated by commas, semicolons or
     tabs, whichever the header has most of, or what a line `sep=` names before it. Lines that begin with # are comments.

@@ -1,6 +1,7 @@
-"""Addresses: networks of administrators; whether what comes from the web could be replaced on the way.
+"""Read administrators' networks, and judge whether downloads can be trusted.
 
-Runs on the controller and on the machines.
+A download is not to be trusted where its content could be replaced on the way. Runs on the controller and on the
+machines.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ ALLOW = "allow_plain_http: true in group_vars/all/local.yml"
 
 
 MAX_CIDRS = 5
-"""Number of networks that `admin_cidr` may name: those of the parameters of the template `network`."""
+"""Maximum number of networks in `admin_cidr`, as in the template `network`."""
 
 
 def cidrs(value: object) -> list[str]:
-    """Return the networks of `admin_cidr`, each once: a list, or a text with one or several after commas."""
+    """Return the networks of `admin_cidr`, each once.
+
+    `value` is a list, or a text with one network or several, separated by commas.
+    """
     texts = value if isinstance(value, list | tuple) else str(value or "").split(",")
     return list(dict.fromkeys(text for item in texts if (text := str(item).strip())))
 

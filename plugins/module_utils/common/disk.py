@@ -9,7 +9,10 @@ import shutil
 from pathlib import Path
 
 KEPT_FREE = 1 << 30
-"""Free bytes that no command takes for what comes from machines: backups, logs, and files by scripts/get."""
+"""Bytes that stay free on the disk when files from machines arrive.
+
+Such files are backups, logs, and what scripts/get fetches.
+"""
 
 
 def no_room(folder: Path) -> str:

@@ -10,10 +10,11 @@ import unicodedata
 
 
 def composed(text: str) -> str:
-    """Return `text` with base letters and marks composed as keyboards type them: e and an accent become é.
+    """Return `text` with base letters and marks composed as keyboards type them.
 
-    Unlike NFC alone this leaves characters that NFC itself takes apart or replaces, as U+0958 and U+FA19: keyboards
-    type them, people log in with them, and AWS's tags admit the first, but not its two parts.
+    So e and an accent become é. Unlike NFC alone this leaves characters that NFC itself takes apart or replaces, as
+    U+0958 and U+FA19: keyboards type them, people log in with them, and AWS's tags admit the first, but not its two
+    parts.
     """
     pieces = itertools.groupby(text, key=lambda character: unicodedata.is_normalized("NFC", character))
     return "".join(

@@ -20,9 +20,10 @@ _NAMES = 5
 
 
 def lines_about(archive: Archive, target: ContentTarget, largest_unpacked: int, is_taken: bool) -> list[str]:
-    """Return what machines leave out of `archive`, and what goes when it replaces the present one.
+    """Return lines about files left out of `archive`, and files that it takes away.
 
-    `is_taken` says whether there is a present one. Sizes are in bytes.
+    Files left out are macOS's own; files taken away are only in the archive that it replaces. `is_taken` says whether
+    there is one to replace. Sizes are in bytes.
     """
     lines = []
     if archive.left_out:

@@ -45,9 +45,10 @@ def plain_path(name: str) -> str:
 
 
 def _is_harmful(character: str) -> bool:
-    """Return whether a character commands a terminal or the direction of a text, or is not UTF-8.
+    """Return whether a character must not be in the name of a file.
 
-    Blanks of any kind and joiners are admitted: screenshots and emoji have them in their names.
+    Such a character controls a terminal or the direction of text, or is a surrogate, which is not UTF-8. Blanks of any
+    kind and joiners are admitted: screenshots and emoji have them in their names.
     """
     category = unicodedata.category(character)
     return (
@@ -59,7 +60,10 @@ def _is_harmful(character: str) -> bool:
 
 
 def check_top(paths: Iterable[str]) -> None:
-    """Raise MachineError when the content lies in a folder instead of at the top of the archive."""
+    """Raise MachineError when the content is in a folder inside of the archive.
+
+    It belongs at the top of the archive.
+    """
     found = set(paths)
     tops = {path.partition("/")[0] for path in found}
     only = next(iter(tops)) if len(tops) == 1 else ""

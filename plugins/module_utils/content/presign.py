@@ -22,9 +22,10 @@ _REGION = "x-amz-bucket-region"
 
 
 def client_of_bucket(clients: AwsClients, location: S3Object) -> Any:
-    """Return the S3 client for the region of the bucket, which may be another than that of the machines.
+    """Return the S3 client for the bucket's region.
 
-    Raises MachineError for a bucket that does not exist, and botocore's errors.
+    That may be another region than the machines'. Raises MachineError for a bucket that does not exist, and botocore's
+    errors.
     """
     try:
         answer = clients.read("s3", "head_bucket", Bucket=location.bucket)

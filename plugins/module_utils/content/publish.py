@@ -53,7 +53,10 @@ class ContentTarget:
 
     @property
     def is_presigned(self) -> bool:
-        """Return whether machines read with the rights of whoever presigns for them, without policy or ACL."""
+        """Return whether machines read the content at presigned addresses.
+
+        They have the rights of whoever presigns then, and need no policy or ACL.
+        """
         return is_s3_address(self.url)
 
     def version(self) -> str | None:
@@ -153,7 +156,10 @@ class ContentTarget:
             return self.download(Path(folder) / "archive")
 
     def download(self, path: Path) -> str:
-        """Download the object to `path`, as a machine does, and return its sha256. Raises MachineError."""
+        """Download the object to `path` as a machine does, and return its sha256.
+
+        Raises MachineError.
+        """
         address = presign(self.s3, parse_s3_address(self.url)) if self.is_presigned else self.url
         arrived = download(address, path, ("", ""), self.largest, self.seconds, redact_url(self.url))
         return arrived.sha256 if arrived else ""

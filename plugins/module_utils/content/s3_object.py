@@ -73,14 +73,17 @@ class S3Object:
 
 
 def is_s3_address(url: str) -> bool:
-    """Return whether `url` is s3://bucket/key, which the controller presigns for each run."""
+    """Return whether `url` is s3://bucket/key.
+
+    The controller presigns such an address for each run.
+    """
     return url.lower().startswith("s3://")
 
 
 def parse_s3_address(url: str) -> S3Object:
-    """Return the S3 object of s3://bucket/key; the key stands there as it is, without escapes.
+    """Return the S3 object of s3://bucket/key.
 
-    Raises MachineError.
+    The key is taken as it is, without escapes. Raises MachineError.
     """
     bucket, _, key = url[len("s3://") :].partition("/")
     if not _BUCKET.fullmatch(bucket) or not key or key.endswith("/") or not key.isprintable():

@@ -46,9 +46,10 @@ def _has_carriage_returns(script: bytes) -> bool:
 
 
 def interpreter(script: bytes) -> list[str]:
-    """Return the program that runs the script, with its argument, or nothing for a program.
+    """Return the command that runs the script, up to the script's name.
 
-    The script's own file need not be executable then.
+    It is the interpreter and its argument, and empty for a compiled program. The script's own file need not be
+    executable with an interpreter.
     """
     if script.startswith(_PROGRAM):
         return []

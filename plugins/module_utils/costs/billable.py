@@ -193,8 +193,9 @@ def add_kept(
 ) -> None:
     """Add images and snapshots, also unnamed snapshots of our volumes and images.
 
-    An image is ours when it was made of one of our `instances`, a snapshot when it is of one of our `volumes` or
-    images. Those with our tags are ours, too, unless what they were made of belongs to others.
+    Snapshots of our volumes and images are added without a name of ours, too. An image is ours when it was made of one
+    of our `instances`, a snapshot when it is of one of our `volumes` or images. Those with our tags are ours, too,
+    unless what they were made of belongs to others.
     """
     by_id = {image["ImageId"]: (owner, image) for owner, image in images}
     sources = {image.get("SourceInstanceId", "") for _, image in by_id.values()} - {*instances, ""}
@@ -232,7 +233,10 @@ def _add_snapshots(
 
 
 def _strangers(finder: ResourceFinder, instances: Iterable[str]) -> set[str]:
-    """Return those of the instances, given by id, that live and that no stack of ours made."""
+    """Return those of the instance ids that are live and not ours.
+
+    No stack of ours made them.
+    """
     found = finder.clients.instances_by_id(sorted(instances))
     return {
         identity
@@ -242,7 +246,7 @@ def _strangers(finder: ResourceFinder, instances: Iterable[str]) -> set[str]:
 
 
 def _volumes_of_strangers(finder: ResourceFinder, volumes: Iterable[str]) -> set[str]:
-    """Return those of the volumes, given by id, that are attached to an instance of others."""
+    """Return those of the volume ids that are attached to others' instances."""
     attached: dict[str, set[str]] = {}
     for part in parts(sorted(volumes)):
         filters = [{"Name": "volume-id", "Values": part}]

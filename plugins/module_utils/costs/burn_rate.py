@@ -94,7 +94,7 @@ def by_kind(resources: Iterable[Resource]) -> dict[str, Decimal]:
 
 
 def find_everything(finder: ResourceFinder, machines: list[FleetMachine], networks: Iterable[str]) -> list[Resource]:
-    """Return all billable resources of `machines`, `networks` and what is left of others.
+    """Return all billable resources of the fleet, the networks and what is left.
 
     They belong to users with a stack or machine, to users of whom a disk was left, to images of ami_bake, and to
     networks. What is named like ours and may be anybody's goes to `finder.not_known`.

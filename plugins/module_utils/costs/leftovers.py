@@ -82,10 +82,10 @@ def _find_interfaces(finder: ResourceFinder, groups: dict[str, str], instances: 
 
 
 def _find_in_vpcs(finder: ResourceFinder, vpcs: dict[str, str], of_endpoints: set[str]) -> None:
-    """Add what else is in the VPCs, a mapping of id to network: each such thing stops the network's deletion.
+    """Add what stops the deletion of the VPCs and is not ours.
 
-    The interfaces `of_endpoints` and of load balancers do not, for they go with them. GuardDuty, for one, puts an
-    endpoint and a security group into every VPC with instances.
+    `vpcs` has the network by VPC id. Interfaces `of_endpoints` and of load balancers do not stop it, for they go with
+    them. GuardDuty, for one, puts an endpoint and a security group into every VPC with instances.
     """
     for identities in parts(vpcs):
         filters = [{"Name": "vpc-id", "Values": identities}]

@@ -66,7 +66,10 @@ def proof_lines(owners: list[str], found: list[Resource], not_known: Iterable[Re
 
 
 def not_known_lines(resources: Iterable[Resource]) -> list[str]:
-    """Return lines about resources that are named like ours and may be anybody's, with their cost."""
+    """Return lines about resources with names like ours, whose owner is unknown.
+
+    The first line has their cost.
+    """
     items = sorted(resources, key=lambda item: by_number(item.owner))
     if not items:
         return []

@@ -1,4 +1,7 @@
-"""AWS resources with owner and price, and a finder by stack and by Name tag. Reads only."""
+"""AWS resources with owner and price, found by stack and by Name tag.
+
+Reads only.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,10 @@ class Resource:
     item: prices.Item | None = None
     count: int = 1
     has_stranger: bool = False
-    """Whether it belongs to others: to their instance, or it is what they put into a network of ours."""
+    """Whether it belongs to others.
+
+    It is of their instance, or they put it into a network of ours.
+    """
 
     @property
     def per_day(self) -> str | None:
@@ -57,7 +63,10 @@ class ResourceFinder:
     listed: prices.PriceList
     found: list[Resource] = field(default_factory=list)
     not_known: list[Resource] = field(default_factory=list)
-    """What has a name like ours, and is not known to be ours; `owner` is the user of the name."""
+    """Resources with names like ours that may be others'.
+
+    `owner` is the user of the name.
+    """
     stack_names: set[str] = field(default_factory=set)
     """Names of all stacks of the region; empty until `stacks` is called."""
     _seen: set[tuple[str, str]] = field(default_factory=set)
@@ -98,7 +107,10 @@ class ResourceFinder:
                 yield stacks[tags_of(item)[STACK_NAME_TAG]], item
 
     def named(self, operation: str, key: str, owners: dict[str, str], **request: Any) -> Iterator[tuple[str, Item]]:
-        """Yield EC2 resources by Name tag prefix, each with the user of `owners` that it names."""
+        """Yield EC2 resources by Name tag, each with the owner that the tag names.
+
+        `owners` has each owner by the beginning of its Name tags.
+        """
         for filters in name_filters(owners):
             for item in self.clients.read_all("ec2", operation, key, Filters=filters, **request):
                 if owner := owner_of(tags_of(item).get("Name", ""), owners):

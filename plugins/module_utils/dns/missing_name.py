@@ -1,4 +1,7 @@
-"""Tell why a machine's name does not resolve: which of the name servers is behind, and until when."""
+"""Tell why a machine's name does not resolve.
+
+It says which of the name servers is behind, and until when.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,10 @@ def missing_name(dns: Dns, host: str, zone: str) -> MissingName:
 
 
 def _kept(dns: Dns, zone: str) -> int:
-    """Return how long resolvers may keep a no of the zone: the TTL of Route 53's SOA where nobody says."""
+    """Return the seconds that resolvers may keep the zone's negative answer.
+
+    Where no server says, it is the TTL of the SOA record that Route 53 makes.
+    """
     try:
         # The zone's own servers have no such name, and nobody else is asked for it.
         seconds = dns.ask_zone(zone, f"no-such-name.{zone}").seconds

@@ -22,11 +22,14 @@ PORT = 53
 TIMEOUT = 2.0
 """Seconds that one name server may take for an answer."""
 _SERVERS_ASKED = 3
-"""Maximum number of name servers that are asked the same, so that silent ones cost seconds."""
+"""Maximum number of name servers to ask, so that silent ones cost only seconds."""
 
 
 class InvalidResolver(ValueError):
-    """A setting dns_resolver that is no address: the problem (`what`) and what to do (`fix`); str() has both."""
+    """Error for a setting `dns_resolver` that is no address.
+
+    `what` is the problem, `fix` what to do; str() has both.
+    """
 
     def __init__(self, setting: str) -> None:
         self.what = f"dns_resolver {setting!r} is no name server's address"
@@ -47,10 +50,10 @@ class NoAnswer(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """Answer of one name server: values, a no, or a hint at the servers of a part of the zone.
+    """Answer of one name server: values, a negative answer, or a referral.
 
-    `seconds` is how long a no may be kept, None where the server does not say; `handed_on` is the name that other
-    servers answer for, "" for none.
+    `seconds` is how long a negative answer may be kept, None where the server does not say; `handed_on` is the name
+    that other servers answer for, "" for none.
     """
 
     server: str
@@ -86,7 +89,10 @@ class Dns:
         return self._first(self.servers, name, kind, recursive=True)
 
     def zone_servers(self, zone: str) -> tuple[str, ...]:
-        """Return the names of a zone's servers, as the resolver knows them; raise NoAnswer."""
+        """Return the names of a zone's servers as the resolver knows them.
+
+        Raises NoAnswer.
+        """
         return tuple(sorted(domain_name(value) for value in self.ask(zone, "NS").values))
 
     def addresses(self, names: Iterable[str]) -> list[str]:

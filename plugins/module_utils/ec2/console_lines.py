@@ -1,4 +1,7 @@
-"""Split a console's text into clean lines, and find cloud-init's markers in them, also torn ones. Pure functions."""
+"""Split a console's text into clean lines, and find cloud-init's markers.
+
+Torn markers are found, too. Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +26,15 @@ class Marker(enum.Enum):
 
     @property
     def core(self) -> str:
-        """The part that tells it from the others: where this is whole, the rest may be torn."""
+        """The part that tells it from other markers: the rest may be torn."""
         return self.value.strip("-").removesuffix("INGERPRINTS").removesuffix("EYS")
 
 
 def marked_lines(output: str) -> Iterator[tuple[Marker | None, str]]:
-    """Yield the lines without control characters, each with the marker that is or ends in it."""
+    """Yield the lines without control characters, each with its marker or None.
+
+    A line's marker is whole in it, or ends in it.
+    """
     text = _CONTROL.sub("", _TERMINAL_COMMAND.sub("", output)).replace("\t", " ")
     before: deque[str] = deque(maxlen=_LINES_INSIDE)
     for line in text.split("\n"):

@@ -50,7 +50,7 @@ class FleetMachine:
     has_own_name: bool = True
     """Whether its instance has the Name tag of its user."""
     stack_type: str = ""
-    """Instance type in the parameters of the stack; EC2's may have been changed by hand."""
+    """Instance type in the stack's parameters; EC2's may be changed by hand."""
     cpu_credits: str = ""
     """Credits in the parameters of the stack, "" for AWS's own."""
     vcpus: int = 0

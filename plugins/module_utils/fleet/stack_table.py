@@ -188,9 +188,9 @@ def _table(rows: Sequence[tuple[str, ...]], ids: Sequence[str]) -> list[str]:
 
 
 def stranger_lines(instances: Iterable[dict[str, Any]], machines: Iterable[FleetMachine] = ()) -> list[str]:
-    """Return lines about instances that are named like ours and that no stack of ours made.
+    """Return lines about others' instances with names like ours.
 
-    Where one of `machines` has the same name, its id stands beside.
+    No stack of ours made them. Where one of `machines` has the same name, its id stands beside.
     """
     ours = {instance_tag(machine.user): f" (ours is {machine.instance_id})" for machine in machines}
     named = ((one_line(tags_of(item)["Name"], 60), item) for item in instances)

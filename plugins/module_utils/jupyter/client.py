@@ -81,10 +81,10 @@ async def check_all(
     with_kernel: bool = True,
     names: HostNames | None = None,
 ) -> list[Result]:
-    """Check all `machines`, `concurrency` at a time, and return the results in their order.
+    """Check all `machines`, and return the results in their order.
 
-    `ca_bundle` is a file with the authorities to trust, "" for the system's. Without `with_kernel` a check ends after
-    the login. Raises OSError when `ca_bundle` cannot be used.
+    At most `concurrency` machines are checked at a time. `ca_bundle` is a file with the authorities to trust, "" for
+    the system's. Without `with_kernel` a check ends after the login. Raises OSError when `ca_bundle` cannot be used.
     """
     context = ssl.create_default_context(cafile=ca_bundle or None)
     names = names or HostNames()
@@ -142,7 +142,10 @@ def _failed(machine: Machine, failure: CheckFailed, seconds: float, limits: Limi
 
 
 class _UnknownName(Exception):
-    """No address for the machine's name, and the failure that this is without a closer look."""
+    """Error for a machine's name without an address.
+
+    `failure` is the result unless a closer look at the name servers finds more.
+    """
 
     def __init__(self, failure: CheckFailed) -> None:
         super().__init__(str(failure))
@@ -161,9 +164,9 @@ class _Student:
         self._host = urlsplit(machine.url).hostname or ""
 
     async def check(self, with_kernel: bool, left: float) -> None:
-        """Raise CheckFailed unless a student can work on the machine, and nobody without the password.
+        """Check that a student can work on the machine, and nobody without the password.
 
-        `left` is the number of seconds that a fault may still take to pass.
+        Raises CheckFailed. `left` is the number of seconds that a fault may still take to pass.
         """
         self._names.forget(self._host)
         try:

@@ -13,7 +13,7 @@ CREATE = "stack_create.yml"
 It takes its machines by name and not by -l.
 """
 START = "stack_start.yml"
-"""Playbook that starts stopped machines, and corrects DNS names and what differs from the stacks."""
+"""Playbook that starts machines, and corrects DNS names and drift from stacks."""
 DRIFT = "drift"
 """Kind of a failure whose cause AWS names: the machine differs from its stack."""
 BY_AWS = ("connection", "rule", "ssh", "unavailable")

@@ -1,4 +1,4 @@
-"""Resolve machines' names for the check, and look closer at one that does not resolve."""
+"""Resolve machines' names for the check, and find out why one does not resolve."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from ..dns.queries import Dns, NoAnswer
 
 
 class HostNames(aiohttp.abc.AbstractResolver):
-    """Resolver of machines' names: the name server of the setting dns_resolver, "" for the system's.
+    """Resolver of machines' names: the server of `dns_resolver`, or the system's.
 
-    The system's includes /etc/hosts, and names below .localhost are 127.0.0.1: browsers do so (RFC 6761), and the C
-    library does not.
+    The system's, for "", includes /etc/hosts, and names below .localhost are 127.0.0.1: browsers do so (RFC 6761), and
+    the C library does not.
     """
 
     def __init__(self, dns_resolver: str = "", zone: str = "") -> None:
-        """Raise InvalidResolver for a setting that is no address; without a `zone` nobody looks closer."""
+        """Raise InvalidResolver for a `dns_resolver` that is no address.
+
+        Without a `zone` nobody looks closer at a name that does not resolve.
+        """
         self._dns = Dns.of(dns_resolver)
         self._zone = zone
         self._is_system = not dns_resolver

@@ -21,12 +21,12 @@ _SHOW_SECONDS = 20
 
 
 def is_done(seconds: float, run: Path = RUN) -> bool:
-    """Wait at most `seconds` for cloud-init's last stage, and return whether it is over.
+    """Wait for the end of cloud-init's last stage, and return whether it is over.
 
-    `cloud-init status --wait` is no help: Debian 12's (22.4) ends at the first error, with status 1, while later stages
-    still install packages; and where cloud-init was installed after the boot it waits for ever. A boot's result is
-    written at the end of the last stage, also after errors. A last stage that was killed writes none, and neither does
-    one that never begins.
+    The wait takes at most `seconds`. `cloud-init status --wait` is no help: Debian 12's (22.4) ends at the first error,
+    with status 1, while later stages still install packages; and where cloud-init was installed after the boot it waits
+    for ever. A boot's result is written at the end of the last stage, also after errors. A last stage that was killed
+    writes none, and neither does one that never begins.
     """
     end = time.monotonic() + seconds
     # systemd's generator writes it before any service starts, where cloud-init is there and not disabled; also at a
@@ -64,7 +64,10 @@ def _errors(result: Any) -> list[str]:
 
 
 def _last_stage() -> str:
-    """Return systemd's state of the last stage, "none" for one that does not run and is not going to."""
+    """Return systemd's state of the last stage, "" when it cannot be read.
+
+    It is "none" for a stage that does not run and is not going to.
+    """
     try:
         done = subprocess.run(_SHOW, capture_output=True, text=True, timeout=_SHOW_SECONDS, check=False)
     except (OSError, subprocess.SubprocessError):

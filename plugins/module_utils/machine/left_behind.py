@@ -1,6 +1,6 @@
-"""Find what an intruder may have left in a user's Jupyter, which a new password does not end.
+"""Find what an intruder may have left in a user's Jupyter.
 
-Runs on the machine and changes nothing. Python 3.10 and its standard library only.
+A new password does not end it. Runs on the machine and changes nothing. Python 3.10 and its standard library only.
 """
 
 from __future__ import annotations
@@ -88,7 +88,10 @@ def in_home(home: Path) -> list[str]:
 
 
 def in_environment(path: Path) -> list[str]:
-    """Return such files in Jupyter's environment that the role's packages did not put there. Runs as the user."""
+    """Return files in Jupyter's environment that may be an intruder's.
+
+    The role's packages did not put them there. Runs as the user.
+    """
     found = (name for pattern in IN_ENVIRONMENT for name in _matches(path, pattern) if name not in OURS)
     return [f"{path}/{name}" for name in itertools.islice(found, MOST)]
 

@@ -51,14 +51,17 @@ def short_names(names: Iterable[str], most: int = _NAMES_IN_A_LINE) -> str:
 
 
 def people(names: Iterable[str]) -> str:
-    """Return the names within a sentence: up to four parts, else three and the number of the others."""
+    """Return the names for use within a sentence, shortened.
+
+    There are up to four parts, or else three and the number of the other names.
+    """
     every = list(names)
     four = short_names(every, 4)
     return four if four == short_names(every, len(every)) else short_names(every, 3)
 
 
 def runs(names: Iterable[str]) -> list[list[str]]:
-    """Return the names in the order of their numbers, those with consecutive numbers together."""
+    """Return the names in natural order, those with consecutive numbers together."""
     found: list[list[str]] = []
     for name in sorted(names, key=by_number):
         if found and _follows(found[-1][-1], name):
@@ -80,9 +83,9 @@ def said_once(lines: Mapping[str, str]) -> list[str]:
 
 
 def upgrades(results: Mapping[str, object], check_mode: bool = False) -> list[str]:
-    """Return the packages that apt upgraded on each machine, from the results of its simulation.
+    """Return lines about the packages that apt upgraded on each machine.
 
-    In check mode these are the packages that apt would upgrade.
+    `results` are those of apt's simulation. In check mode these are the packages that apt would upgrade.
     """
     everything: list[tuple[str, str, str]] = []
 
@@ -110,7 +113,10 @@ def messages(results: Mapping[str, object]) -> list[str]:
 
 
 def left_behind(results: Mapping[str, object]) -> list[str]:
-    """Return what an intruder may have left on each machine, from the results of jupyter_password."""
+    """Return lines about what an intruder may have left on each machine.
+
+    `results` are those of the module jupyter_password.
+    """
     lines = answers.lines_of(results, _left_behind_line)
     return said_once({name: line for name, line in lines.items() if line})
 

@@ -14,12 +14,12 @@ _OURS = "/probcomp/stack/plugins/"
 
 
 class UnexpectedAnswer(Exception):
-    """Answer whose handling failed; str() is the reason in one line."""
+    """Error while handling a machine's answer; str() is the reason in one line."""
 
 
 @contextlib.contextmanager
 def one_machine(*expected: type[Exception]) -> Iterator[None]:
-    """Raise UnexpectedAnswer in place of any error but those that the caller handles itself.
+    """Raise UnexpectedAnswer in place of any error that the caller does not expect.
 
     The reason names the kind of error and the line of ours, so that a mistake of our own can be found. It does not have
     the error's text, which may quote the machine, or a password.

@@ -18,7 +18,7 @@ Groups = Mapping[str, Collection[str]]
 _FEW = 3
 """Names that stand in a command as they are."""
 _OUR_GROUPS = re.compile(r"state_.*|drifted_.*|renamed_machines|chosen_machines|unpinned")
-"""Groups that the inventory and the playbooks make; a fleet of such a name is not meant by it."""
+"""Groups that our inventory and playbooks make, which stand for no fleet."""
 _OF_A_FLEET = re.compile(r"(.+)-([1-9][0-9]*)")
 
 
@@ -42,8 +42,9 @@ def names_argument(users: Iterable[str], groups: Groups | None = None) -> str:
 def limit_pattern(users: Iterable[str], groups: Groups) -> str:
     """Return what follows `-l` to choose just `users`, quoted for a shell: `ws-3,ws-7`, `ws` or `'ws,!ws-7'`.
 
-    `groups` are the inventory's, with their hosts. Ansible has no pattern for a range of names: it takes `ws-[1:40]`
-    for places in a group `ws-`. So a fleet stands for its machines where few or none of them are left out.
+    It is `ws-3,ws-7`, `ws` or `'ws,!ws-7'`. `groups` are the inventory's, with their hosts. Ansible has no pattern for
+    a range of names: it takes `ws-[1:40]` for places in a group `ws-`. So a fleet stands for its machines where few or
+    none of them are left out.
     """
     left = sorted(set(users), key=by_number)
     chosen: list[str] = []

@@ -31,7 +31,10 @@ DO_WHAT_IS_MISSING = frozenset(
         "ami_bake.yml",
     }
 )
-"""Commands that leave alone what an earlier run of theirs has done. The others look at all machines or do all again."""
+"""Commands that skip what an earlier run of theirs has done.
+
+The others look at all machines or do all again.
+"""
 
 
 @dataclass
@@ -44,7 +47,7 @@ class RunSummary:
 
     changed_machines: set[str] = field(default_factory=set)
     done_for_all: dict[str, None] = field(default_factory=dict)
-    """Names of the tasks that changed something for all machines at once, in their order."""
+    """Names of tasks that changed something for all machines at once, in order."""
     seen_machines: set[str] = field(default_factory=set)
     first_reasons: dict[str, str] = field(default_factory=dict)
     filed_under: set[str] = field(default_factory=set)
@@ -54,7 +57,7 @@ class RunSummary:
     """Machines whose failure stands right above the summary."""
 
     def add_change(self, host: str, for_all: bool, task: str) -> None:
-        """Record a change of `task` to one machine, or to something shared by all machines."""
+        """Record a change of `task` to one machine, or to something that all share."""
         if for_all:
             self.done_for_all[task] = None
         else:
@@ -91,9 +94,9 @@ class RunSummary:
         return "nothing was changed" if everybody and not (self.filed_under or is_changed or is_check_mode) else ""
 
     def failures(self, failed: Iterable[str]) -> str:
-        """Return the line that names each failed machine, with its first reason unless all stand right above.
+        """Return the line that names each failed machine with its first reason.
 
-        The line is "" when no machine failed.
+        It leaves out the reasons when all stand right above. The line is "" when no machine failed.
         """
         named = [host for host in _machines(failed) if host not in self.filed_under or host in self.first_reasons]
         if not named:

@@ -78,7 +78,10 @@ def failure_lines(result: Mapping[str, Any], task: str, keep_lines: bool = False
 
 
 def without_name(line: str, host: str) -> str:
-    """Return a line without the machine's name at its beginning, where the name is shown beside it."""
+    """Return a line without the machine's name at its beginning.
+
+    The name is shown beside it.
+    """
     return line.removeprefix(f"{host}: ")
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit, urlunsplit
 # The whole terminal command goes: without its escape character alone, "[31m" would stay in the line.
 _TERMINAL_COMMAND = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|.?)", re.DOTALL)
 _MOST_READ = 1 << 16
-"""Characters that are looked at for one line; cleaning a hundred million would take minutes."""
+"""Characters that are read for one line: to clean 100 million takes minutes."""
 
 
 def printable_lines(text: str) -> list[str]:

@@ -210,7 +210,10 @@ def _not_ours(name: str, item: Path, found: os.stat_result, fix: str) -> str:
 
 @contextlib.contextmanager
 def vault_passwords(decrypt: Decrypt | None) -> Iterator[None]:
-    """Have vault_decrypter return `decrypt` in the block, which runs a module in Ansible's process."""
+    """Have vault_decrypter return `decrypt` in the block.
+
+    The block runs a module in Ansible's own process.
+    """
     global _run_decrypter
     before, _run_decrypter = _run_decrypter, decrypt
     try:

@@ -21,11 +21,14 @@ _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class InvalidPhrase(ValueError):
-    """Bytes without a usable phrase: str() is what is wrong, the end of a sentence that begins with the file."""
+    """Error for bytes without a usable pass phrase.
+
+    str() is what is wrong, the end of a sentence that begins with the file.
+    """
 
 
 def vault_text(data: bytes) -> bytes | None:
-    """Return the part of a file that ansible-vault decrypts, None for a file that is not encrypted.
+    """Return the part of a file for ansible-vault, None for an unencrypted file.
 
     Raises InvalidPhrase for one that has such a part and more, or a part of it.
     """

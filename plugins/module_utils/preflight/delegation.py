@@ -10,7 +10,7 @@ from .findings import Findings
 
 
 def check_delegation(findings: Findings, clients: AwsClients, zone: str, zone_id: str, dns_resolver: str) -> None:
-    """Compare the name servers of the hosted zone with those that a resolver knows for `zone`."""
+    """Compare the hosted zone's name servers with those that a resolver knows."""
     try:
         dns = Dns.of(dns_resolver)
     except InvalidResolver as error:

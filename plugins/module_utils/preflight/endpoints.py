@@ -31,9 +31,9 @@ from .findings import Findings
 from .request import MachineRequest, Settings
 
 RENEWAL = timedelta(days=30)
-"""Remaining validity below which ACM should have renewed a certificate that it issued.
+"""Remaining validity below which ACM should have renewed its own certificate.
 
-It begins 45 days before the end: https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
+The renewal begins 45 days before the end: https://docs.aws.amazon.com/acm/latest/userguide/managed-renewal.html
 """
 CONTENT_TIMEOUT = 15
 """Timeout in seconds for the first bytes of the content."""
@@ -51,7 +51,10 @@ def covers(pattern: str, host: str) -> bool:
 def check_certificate(
     findings: Findings, clients: AwsClients, settings: Settings, users: Iterable[str], until: datetime
 ) -> None:
-    """Check that the load balancer can use the certificate for all `users`, and until when."""
+    """Check that the load balancer can use the certificate for all `users`.
+
+    `until` is when the machines are no longer needed.
+    """
     arn = settings.certificate_arn
     needed = f"request one in {settings.region} for *.{settings.stack_domain} with AWS Certificate Manager"
     if not arn:
@@ -110,7 +113,10 @@ def _check_validity(findings: Findings, arn: str, certificate: dict[str, Any], u
 
 
 def check_zone(findings: Findings, clients: AwsClients, zone: str) -> str:
-    """Check that Route 53 has exactly one public hosted zone `zone`, and return its id; "" without one."""
+    """Check that Route 53 has exactly one public hosted zone named `zone`.
+
+    Return its id, "" without one.
+    """
     if not zone:
         return ""
     name = absolute_name(zone)
@@ -135,7 +141,10 @@ def check_zone(findings: Findings, clients: AwsClients, zone: str) -> str:
 
 
 def check_passwords(findings: Findings, settings: Settings, users: Iterable[str]) -> None:
-    """Report unusable password files; all missing ones are one problem, and of a mere plan a note."""
+    """Report missing and unusable password files.
+
+    All missing ones are one problem, or a note where passwords are not required yet.
+    """
     decrypt = vault_decrypter()
     missing = []
     for user in users:
@@ -185,7 +194,10 @@ def check_content(findings: Findings, settings: Settings) -> None:
 
 
 def check_s3_content(findings: Findings, clients: AwsClients, settings: Settings) -> None:
-    """Check that machines can download the content at a presigned address, as they will."""
+    """Check that machines will be able to download the content from S3.
+
+    They do so at a presigned address.
+    """
     url = settings.content_url
     if not is_s3_address(url):
         return
@@ -205,7 +217,10 @@ def check_s3_content(findings: Findings, clients: AwsClients, settings: Settings
 
 
 def _check_start(findings: Findings, url: str, shown: str, fix: str) -> None:
-    """Check by its first bytes that an archive can be downloaded from `url`; `shown` stands for it in messages."""
+    """Check by its first bytes that an archive can be downloaded from `url`.
+
+    `shown` stands for the URL in messages.
+    """
     try:
         start, kind = _first_bytes(url)
     except urllib.error.HTTPError as error:
@@ -219,7 +234,10 @@ def _check_start(findings: Findings, url: str, shown: str, fix: str) -> None:
 
 
 def _first_bytes(url: str) -> tuple[bytes, str]:
-    """Return the first bytes at `url` and their type; a server that is too busy is asked again."""
+    """Return the first bytes at `url` and their content type.
+
+    A server that is too busy is asked again.
+    """
     for seconds in (*CONTENT_PAUSES, None):
         try:
             # Not HEAD: a presigned S3 URL is signed for GET only.

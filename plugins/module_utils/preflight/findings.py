@@ -59,7 +59,10 @@ class Findings:
 
     @contextmanager
     def looking(self, subject: str) -> Iterator[None]:
-        """Note an AWS error in the context: what only may hold up machines stops nothing unread."""
+        """Make a note of an AWS error in the block.
+
+        This is for what may only delay machines: a create goes on without having read it.
+        """
         try:
             yield
         except (BotoCoreError, ClientError) as error:

@@ -32,9 +32,9 @@ def check_public_access(findings: Findings, clients: AwsClients, seen: Survey, n
 
 
 def allowed_images(findings: Findings, clients: AwsClients) -> str:
-    """Return the state of Allowed AMIs: enabled, audit-mode, disabled, or "" when unknown.
+    """Return the state of Allowed AMIs: enabled, audit-mode, disabled, or "".
 
-    https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-allowed-amis.html
+    It is "" when unknown. https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-allowed-amis.html
     """
     with findings.looking("Allowed AMIs"):
         return str(clients.read("ec2", "get_allowed_images_settings").get("State", ""))

@@ -1,4 +1,4 @@
-"""Compare the networks from which ssh is allowed with this computer's own public address."""
+"""Compare the networks that ssh is allowed from with our own public address."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ ANSWER_BYTES = 64
 
 
 def check_own_address(findings: Findings, admitted: Iterable[ipaddress.IPv4Network], service: str) -> None:
-    """Report an own address outside of `admitted`; note a `service` that does not tell it.
+    """Report an own public address that is not in the networks `admitted`.
 
-    AWS drops the packets of others, so that every machine would only seem to be silent.
+    A `service` that does not tell the address is a note. AWS drops the packets of others, so that every machine would
+    only seem to be silent.
     """
     networks = list(admitted)
     if not service or not networks:
@@ -41,7 +42,10 @@ def check_own_address(findings: Findings, admitted: Iterable[ipaddress.IPv4Netwo
 
 
 def _own_address(service: str) -> ipaddress.IPv4Address:
-    """Return the address; raise ValueError for an answer that is none, or URLError and the like."""
+    """Return this computer's public address.
+
+    Raises ValueError for an answer that is none, and URLError and the like.
+    """
     if not service.startswith(("https://", "http://")):
         raise ValueError("it is no https address")
     # A proxy would tell its own address, and ssh does not go through it.

@@ -1,4 +1,7 @@
-"""Check that the names of new machines are free in the hosted zone, and its own to answer for."""
+"""Check that the names of new machines are free in the hosted zone.
+
+The zone must also answer for them itself.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,17 @@ from ..output.host_summary import people
 from .findings import Findings
 
 _IN_THE_WAY = ("A", "CNAME")
-"""Types of records that a machine's own record would overwrite, or that Route 53 allows no other beside."""
+"""Types of records that conflict with a machine's own record.
+
+It would overwrite them, or Route 53 allows no other beside them.
+"""
 
 
 def check_records(findings: Findings, clients: AwsClients, zone: str, users: list[str]) -> None:
-    """Report records of others at the names of the machines of `users`; `zone` is "" for none."""
+    """Report records of others at the names of the machines of `users`.
+
+    `zone` is "" for none.
+    """
     if not (zone and users):
         return
     wanted = absolute_name(zone)
@@ -44,7 +53,10 @@ def check_records(findings: Findings, clients: AwsClients, zone: str, users: lis
 
 
 def _check_parts(findings: Findings, zone: str, records: list[dict[str, Any]], hosts: dict[str, str]) -> None:
-    """Report NS records between the zone and its machines' names: the zone is asked for nothing below them."""
+    """Report NS records between the zone and its machines' names.
+
+    Resolvers ask the zone for nothing below such a record.
+    """
     for record in records:
         name = absolute_name(record["Name"])
         if record["Type"] != "NS" or name == zone:

@@ -34,7 +34,10 @@ class MachineRequest:
 
 @dataclass(frozen=True)
 class Settings:
-    """The settings of all machines; `zone` and `admin_cidr` are unchecked, "" for none."""
+    """The settings of all machines.
+
+    `zone` and `admin_cidr` are unchecked, "" for none.
+    """
 
     region: str
     zone: Any
@@ -71,7 +74,10 @@ class Settings:
 
 
 def end_of(requests: Iterable[MachineRequest]) -> datetime:
-    """Return until when the machines are needed: the latest `expires`, or USUAL_TIME from now."""
+    """Return the time until which the machines are needed.
+
+    That is the latest `expires`, or USUAL_TIME from now.
+    """
     usual = datetime.now(UTC) + USUAL_TIME
     return max((_end(request.expires, usual) for request in requests), default=usual)
 

@@ -43,9 +43,10 @@ def plan_zones(
 
 
 def choose_zones(available: Iterable[str], wanted: Iterable[set[str]]) -> list[str]:
-    """Return the two zones in which most machines can be, and then most in both; else the first by name.
+    """Return the two zones that suit most machines.
 
-    `wanted` are the zones that offer each machine's type.
+    First counts how many machines can be in one of them, then in both; else the first two by name are taken. `wanted`
+    are the zones that offer each machine's type.
     """
     machines = list(wanted)
 

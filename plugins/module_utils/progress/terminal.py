@@ -14,7 +14,10 @@ _NARROWEST = 40
 
 
 def publish_columns() -> None:
-    """Keep the width of this process's terminal for the modules; nothing where the output is none."""
+    """Publish the width of this process's terminal to the modules.
+
+    Without a terminal nothing is published.
+    """
     os.environ.pop(_ENVIRONMENT, None)
     try:
         if sys.stdout.isatty() and (width := os.get_terminal_size(sys.stdout.fileno()).columns):

@@ -1,4 +1,4 @@
-"""Names of files from a machine on which common programs act as soon as they see them.
+"""Names of files on which common programs act as soon as they see them.
 
 Shell prompts, editors and file managers read some files of a folder unasked, and run what is in them: git runs
 `core.fsmonitor` of a repository for `git status`, direnv an `.envrc`, an editor the tasks of `.vscode`. Nothing of the

@@ -66,7 +66,10 @@ LATE = "it did not end in time"
 
 _REMARK = re.compile(r"rsync: connection unexpectedly closed|rsync error: ")
 _WORST = ("CVE-2026-70458", "CVE-2026-70461")
-"""Writes beyond rsync's memory that the other side can cause; 3.5.0 is the first version without them."""
+"""Vulnerabilities that let the other side write beyond rsync's memory.
+
+3.5.0 is the first version without them.
+"""
 _WORST_BEFORE_3_4 = (
     "CVE-2024-12084",
     "CVE-2024-12085",
@@ -75,7 +78,10 @@ _WORST_BEFORE_3_4 = (
     "CVE-2024-12088",
     "CVE-2024-12747",
 )
-"""The other side's writes into memory, and into and out of our files; 3.4.0 is the first version without them."""
+"""Vulnerabilities by which the other side reaches our memory or our files.
+
+It writes into memory, or writes and reads files. 3.4.0 is the first version without them.
+"""
 _CHANGELOGS = ("changelog.Debian.gz", "changelog.Debian.amd64.gz", "changelog.gz")
 _TRUNCATED = 1 << 20
 
@@ -127,7 +133,10 @@ def require_rsync(
 
 
 def _holes(version: tuple[int, ...], changelog: str) -> list[str]:
-    """Return the worst holes of `version`, one before SAFE, that the `changelog` does not name."""
+    """Return the worst vulnerabilities of a `version` before SAFE.
+
+    Those that the `changelog` names are closed.
+    """
     worst = _WORST if version >= (3, 4, 0) else (*_WORST_BEFORE_3_4, *_WORST)
     return [hole for hole in worst if not re.search(rf"{hole}(?!\d)", changelog)]
 
