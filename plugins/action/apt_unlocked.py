@@ -1,6 +1,6 @@
-"""Run a module that calls apt, again while another program holds a lock for which apt itself does not wait.
+"""Run a module that calls apt, and repeat it while a lock of apt is held.
 
-plugins/modules documents the module of this name.
+Another program holds it, and apt itself does not wait for it. plugins/modules documents the module of this name.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ _PAUSE = 5
 
 
 class ActionModule(ActionBase):
-    """Action with an end of its own: a task's `until` has none, for a machine that lies takes what time it likes."""
+    """Action with a limit on the time of all attempts together.
+
+    A task's `until` limits only their number, so that a dishonest machine could prolong the task at will.
+    """
 
     _VALID_ARGS = frozenset(_OPTIONS)
     _supports_check_mode = True

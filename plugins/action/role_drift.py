@@ -74,7 +74,7 @@ class ActionModule(ActionBase):
         return result | {"changed": False, "drifted": drifted}
 
     def _answer(self, given: dict[str, Any], seconds: int, task_vars: dict[str, Any] | None) -> dict[str, Any]:
-        """Return the module's answer, asked again while the machine's cloud-init is at work.
+        """Return the module's answer, asked again while cloud-init runs.
 
         In one long request a machine that hangs could not be told from one that is busy. It ends after `seconds`.
         """

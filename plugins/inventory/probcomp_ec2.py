@@ -1,4 +1,4 @@
-"""List our machines: one host per EC2 instance that the stack of a user's machine made.
+"""List our machines as hosts: the EC2 instances that the users' stacks made.
 
 The plugin is the first part of ours that runs in every command, so it also reports unknown names in -l, and an -l that
 is missing or not allowed. It only reads, from EC2 and from the playbooks on the command line.

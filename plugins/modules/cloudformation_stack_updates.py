@@ -6,7 +6,7 @@ DOCUMENTATION = r"""
 module: cloudformation_stack_updates
 short_description: Change parameters or tags of many stacks that exist, without replacing their machines
 description:
-  - "Looks first, with reading requests only: what differs, whether each machine can become of the wanted type
+  - "Looks first, with read-only requests alone: what differs, whether each machine can become of the wanted type
     (architecture, virtualization, ENA and NVMe, boot mode, EBS root, offered in its zone), whether the vCPU quota
     suffices, and what it costs."
   - Then makes a change set for each stack that differs, with its previous template and the previous value of every

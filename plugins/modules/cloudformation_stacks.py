@@ -85,7 +85,7 @@ extends_documentation_fragment:
   - probcomp_aws
 attributes:
   check_mode:
-    description: Says what would be done, with reading requests only.
+    description: Says what would be done, with read-only requests alone.
     support: full
 """
 

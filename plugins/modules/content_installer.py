@@ -146,9 +146,10 @@ def read_script(script: Path) -> str:
 
 
 def checked_copy(script: Path, account: pwd.struct_passwd, ours: list[str], folder: Path) -> Path:
-    """Copy the script to `folder`, if its sha256 is one of `ours`, and return the copy.
+    """Copy the script to `folder` after checking it, and return the copy.
 
-    It is read once, so that the user cannot replace it between the check and the run. Raises MachineError.
+    Its sha256 must be one of `ours`. It is read once, so that the user cannot replace it between the check and the run.
+    Raises MachineError.
     """
     data = base64.b64decode(run_as(account, lambda: read_script(script), _LOOK, f"reading {script}"))
     if hashlib.sha256(data).hexdigest() not in ours:

@@ -60,7 +60,7 @@ extends_documentation_fragment:
   - probcomp_aws
 attributes:
   check_mode:
-    description: Makes all checks, with reading requests only.
+    description: Makes all checks, with read-only requests alone.
     support: full
 """
 

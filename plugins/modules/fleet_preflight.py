@@ -9,7 +9,7 @@ DOCUMENTATION = r"""
 module: fleet_preflight
 short_description: Finds every problem of a planned fleet at once, and what it needs and costs
 description:
-  - "Looks at everything that a create depends on, in one sweep with reading requests only, for all machines together:
+  - "Looks at everything that a create depends on, in one sweep of read-only requests, for all machines together:
     programs of this computer, credentials, account and region, certificate, hosted zone, key pair and private key,
     network for ssh, images and instance types, quotas, stacks that exist, names that collide, password files, content."
   - Problems do not fail the module; they are in RV(problems), for the playbook to end with all of them.

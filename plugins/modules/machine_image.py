@@ -35,7 +35,7 @@ extends_documentation_fragment:
   - probcomp_aws
 attributes:
   check_mode:
-    description: Says whether an image would be made, with reading requests only.
+    description: Says whether an image would be made, with read-only requests alone.
     support: full
 """
 

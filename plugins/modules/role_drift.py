@@ -86,7 +86,10 @@ ARGUMENTS = {
     "content_address": {"type": "str", "default": "", "no_log": True},
 }
 _WAIT_SECONDS = 60
-"""Time after which the controller hears that cloud-init is still at work, and asks again."""
+"""Seconds after which the controller hears that cloud-init still runs.
+
+The controller then asks again.
+"""
 _OF_THIS_MODULE = frozenset({"after", "password"})
 
 

@@ -9,7 +9,7 @@ description:
   - Lists every user who has a stack in the region, also of stopped machines, stacks in a failed state, stacks whose
     instance was terminated or changed by hand, and machines that a stack left, with the command that puts each right.
   - Instances that are named like ours, but that no stack of ours made, are named apart and are in no table.
-  - Makes reading requests only, as many for a hundred machines as for one.
+  - Makes read-only requests alone, as many for a hundred machines as for one.
   - "Keeps the register, an Org file with one table between two marks. What stands outside of the marks is never
     changed. Columns that people add at the right of the table stay with their rows. Anything else that people change
     between the marks is moved to the end of the file, under a heading with the date. A run that finds nothing new

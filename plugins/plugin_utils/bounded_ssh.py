@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 _MARKS = (b"[", b"{", b",")
 SHELL = "/bin/sh -c "
 GRACE = 5.0
-"""Seconds for which the controller waits after the machine itself should have ended the command."""
+"""Seconds after the machine's own time limit before the controller gives up."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,10 @@ class Limits:
     output: int = 8 << 20
     errors: int = 1 << 20
     parts: int = 400_000
-    """Lists, mappings and commas of the output. Ansible takes 20 microseconds and 500 bytes for each value in JSON."""
+    """Maximum number of lists, mappings and commas in the output.
+
+    Ansible takes 20 microseconds and 500 bytes for each value in JSON.
+    """
 
     def no_answer(self) -> AnsibleConnectionFailure:
         """Return the error for a machine that did not answer in time."""
@@ -43,7 +46,7 @@ class Limits:
 
 
 class _Stream:
-    """A pipe from ssh as core uses it, with a limit on its bytes, and one on the values in them, if it is JSON."""
+    """A pipe from ssh as core uses it, limited in bytes and in JSON values."""
 
     def __init__(self, process: _Process, pipe: IO[bytes], limit: int, parts: int) -> None:
         self._process, self._pipe, self._left, self._limit = process, pipe, limit, limit
@@ -89,7 +92,10 @@ class _Process(subprocess.Popen[bytes]):
 
 
 class _Subprocess:
-    """The module `subprocess` for core's plugin, with bounded processes within `bounded`."""
+    """The module `subprocess` for core's plugin, which bounds processes on demand.
+
+    It does so within the block of `bounded`.
+    """
 
     limits: Limits | None = None
 
@@ -142,4 +148,4 @@ def with_limit(command: str, seconds: float) -> str:
 
 
 TIMED_OUT = (124, 137)
-"""Exit statuses of timeout when it ended the command, by a signal that it heeds or by one that none can."""
+"""Exit statuses of timeout when it ended the command by SIGTERM or by SIGKILL."""

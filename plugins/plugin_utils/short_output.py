@@ -61,7 +61,10 @@ class ShortOutput(DefaultCallback):
             super()._handle_exception(result, use_stderr)
 
     def _get_diff(self, difflist: Any) -> str:
-        """Return a difference as text; that of a machine is printable, below its name and indented."""
+        """Return a difference as text.
+
+        That of a machine is printable, below its name and indented.
+        """
         machine = self._machine()
         try:
             text = str(super()._get_diff(difflist))
@@ -73,7 +76,7 @@ class ShortOutput(DefaultCallback):
         return "\n  ".join([f"{machine}:", *lines])
 
     def _machine(self) -> str:
-        """Return the machine that the current result comes from, "" for one of the whole command."""
+        """Return the machine of the current result, "" for the whole command's."""
         result = self._current_task_result
         return "" if result is None or speaks_for_all(result) else str(result.host.get_name())
 

@@ -12,9 +12,10 @@ from ansible.parsing.dataloader import DataLoader
 
 
 def decrypter(loader: DataLoader) -> Callable[[bytes], bytes] | None:
-    """Return a function that decrypts a file's bytes, None where the run has no vault password.
+    """Return a function that decrypts a file's bytes.
 
-    It raises ValueError when no vault password of this run is right.
+    It is None where the run has no vault password. The function raises ValueError when no vault password of this run is
+    right.
     """
 
     if not loader._vault.secrets:
