@@ -30,7 +30,7 @@ class Settings:
     account: str = "123456789012"
     region: str = "us-east-1"
     access_key: str = field(default_factory=_new_access_key)
-    """Access key id of the only credentials that the API accepts; random, as is its secret."""
+    """Id of the only access key that the API accepts; random, as is its secret."""
     # Ansible modules mask the secret key in their output, so it must be part of no path or name.
     secret_key: str = field(default_factory=lambda: secrets.token_hex(20), repr=False)
     zone: str = "localhost"
@@ -46,7 +46,10 @@ class Settings:
     A live read of the console has no such delay.
     """
     console_boot_time: float = 120.0
-    """Time after a boot at which EC2 keeps the console output; a live read shows what came later."""
+    """Time after a boot at which EC2 keeps the console output.
+
+    A live read also shows what came later.
+    """
     image_delay: float = 2.0
     """Time that a machine image stays pending after the instance's disk was copied."""
     record_delay: float = 1.0

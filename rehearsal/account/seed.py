@@ -63,9 +63,9 @@ def install(settings: Settings, account: str, region: str) -> dict[str, str]:
 
 
 def _publish(account: str, region: str, archive: Path) -> str:
-    """Publish the archive as an object that only the account may read, and return its address.
+    """Publish the archive as a private S3 object, and return its address.
 
-    The bucket is as new ones are, with Block Public Access on, and encrypts by KMS.
+    Only the account may read it. The bucket is as new ones are, with Block Public Access on, and encrypts by KMS.
     """
     store = s3_backends[account]["aws"]
     store.create_bucket(BUCKET, region)

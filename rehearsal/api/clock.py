@@ -1,4 +1,4 @@
-"""Refuse requests that were signed by a clock that is wrong, each service in its own words."""
+"""Refuse requests that were signed by a wrong clock, as each service does."""
 
 import calendar
 import time
@@ -20,7 +20,10 @@ _CODES = {
 
 
 def wrong_clock(call: Call, environ: dict[str, Any]) -> Response | None:
-    """Return the error for a request that was signed too long ago or in the future; a presigned URL has its own end."""
+    """Return the error for a request signed too long ago or in the future, or None.
+
+    A presigned URL has an end of its own, and gets no such error.
+    """
     try:
         signed = calendar.timegm(time.strptime(environ.get("HTTP_X_AMZ_DATE", ""), _FORMAT))
     except ValueError:

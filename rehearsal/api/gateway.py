@@ -31,7 +31,7 @@ THROTTLED_SERVICES = ("cloudformation", "route53")
 """Services that throttle a client; the others' limits are far above a fleet's use."""
 
 ADDRESS_PATH = "/rehearsal/address"
-"""Path that answers anybody with the address that they come from, as checkip.amazonaws.com does."""
+"""Path that answers anybody with their own address, as checkip.amazonaws.com does."""
 _OWN_NAMES = ("127.0.0.1", "localhost")
 Control = Callable[[dict[str, Any], bytes], Response]
 _Start = Callable[..., Any]
@@ -95,7 +95,7 @@ class Gate:
         return self._answer(call, "answered", response, environ, start_response)
 
     def object_store(self, environ: dict[str, Any], start_response: _Start) -> Iterable[bytes]:
-        """Serve S3 at the address that machines and the controller have for it, and no other service."""
+        """Serve S3 alone, at the address that machines and the controller have for it."""
         if foreign := self._foreign(environ):
             return foreign(environ, start_response)
         call = read_call(environ, b"")
@@ -123,7 +123,7 @@ class Gate:
         return error_response(call, code, message, status)
 
     def _foreign(self, environ: dict[str, Any]) -> Response | None:
-        """Return the error for a request that a web page sent, or that came by a name which is not ours."""
+        """Return the error for a web page's request or for a foreign host name, or None."""
         host = environ.get("HTTP_HOST", "").partition(":")[0].lower()
         if "HTTP_ORIGIN" in environ:
             message = "web pages may not use this API"
@@ -139,7 +139,7 @@ class Gate:
         return hmac.compare_digest(told.encode(), b"Basic " + base64.b64encode(key))
 
     def _wrong_signature(self, call: Call, environ: dict[str, Any], body: bytes) -> Response | None:
-        """Return the error for a call of the right access key that its secret did not sign."""
+        """Return the error for a call that the access key's secret did not sign, or None."""
         if not call.access_key or is_signed(environ, body, self._settings.access_key, self._settings.secret_key):
             return None
         code, status = _WRONG_SIGNATURE.get(call.service, _WRONG_SIGNATURE[""])

@@ -17,7 +17,10 @@ _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 def is_signed(environ: dict[str, Any], body: bytes, access_key: str, secret_key: str) -> bool:
-    """Return whether this key signed the WSGI request: by header, or as a presigned URL that is still valid."""
+    """Return whether this key signed the WSGI request.
+
+    It is signed by a header, or as a presigned URL that is still valid.
+    """
     credentials = Credentials(access_key, secret_key)
     url = f"http://{environ.get('HTTP_HOST', '')}{_target(environ)}"
     query = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
@@ -72,7 +75,10 @@ def _matches(
 def _is_presigned_by_version_2(
     credentials: Credentials, environ: dict[str, Any], url: str, query: dict[str, str]
 ) -> bool:
-    """Recompute the signature of a URL as boto3 presigns it for S3 where no region asks for more."""
+    """Return whether the URL is presigned by this key with signature version 2.
+
+    boto3 presigns so for S3 where no region asks for more.
+    """
     if query["AWSAccessKeyId"] != credentials.access_key or time.time() >= int(query["Expires"]):
         return False
     # boto3 puts no header of S3's own into such a URL.

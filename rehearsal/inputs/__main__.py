@@ -1,4 +1,4 @@
-"""Real input without a rehearsal, for machines that are containers alone. Called by Molecule's scenarios.
+"""Make real input for Molecule's machines, which are containers without a cloud.
 
 usage: python -m rehearsal.inputs make HOME IMAGE...           the files for machines of these container images
        python -m rehearsal.inputs publish HOME NAME=VERSION    a package of the lab's in a new version

@@ -161,7 +161,7 @@ class Proxy:
                 await response.write_eof()
                 return response
         except aiohttp.WSServerHandshakeError as error:
-            # The target answered, but not with a websocket, e.g. with 403 for want of a login.
+            # The target answered, but without a websocket, for example with 403 before a login.
             return web.Response(
                 status=error.status, headers=end_to_end(error.headers or {}, frozenset({"content-length"}))
             )

@@ -190,9 +190,9 @@ class Machines:
         return bool(self._engine.images.list(f"{IMAGE_REPOSITORY}:{ami_id}"))
 
     def console(self, instance_id: str, lag: float, boot_time: float) -> str:
-        """Return the machine's output from power-on until `boot_time` seconds after its boot.
+        """Return the machine's console output from the time around its boot.
 
-        The last `lag` seconds are left out.
+        It begins at power-on and ends `boot_time` seconds after the boot. The last `lag` seconds are left out.
         """
         machine = self._machines.get(instance_id)
         if not machine:

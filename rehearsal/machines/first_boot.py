@@ -146,7 +146,10 @@ def archive(seed: Seed, hostname: str) -> bytes:
 
 
 def _metadata(seed: Seed, hostname: str) -> str:
-    """Return what EC2's metadata service would tell, for cloud-init's source NoCloud. JSON is YAML."""
+    """Return the answer of EC2's metadata service, for cloud-init's source NoCloud.
+
+    It is JSON, which is also YAML.
+    """
     keys = {f"key-{number}": line for number, line in enumerate(seed.authorized_keys.splitlines())}
     return json.dumps({"instance-id": seed.instance_id, "local-hostname": hostname, "public-keys": keys})
 

@@ -97,9 +97,9 @@ def _definitions() -> dict[str, dict[str, str]]:
 
 
 class _engine:
-    """Client of the container engine, closed afterwards.
+    """Context manager for a client of the container engine.
 
-    An engine out of reach raises ImageError.
+    Raises ImageError when the engine does not answer.
     """
 
     def __init__(self, timeout: int) -> None:

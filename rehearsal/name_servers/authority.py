@@ -1,4 +1,4 @@
-"""Answer as Route 53's name servers do: the records of hosted zones, and of the root above them."""
+"""Answer as Route 53's name servers do, for the hosted zones and the root."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -11,9 +11,15 @@ import dns.rdatatype
 import dns.rrset
 
 SOA_TTL = 900
-"""Time in seconds that resolvers keep a no: the TTL of the SOA record that Route 53 gives each zone."""
+"""Seconds that resolvers keep a negative answer.
+
+It is the TTL of the SOA record that Route 53 gives each zone.
+"""
 _SOA = "ns.invalid. hostmaster.invalid. 1 7200 900 1209600 86400"
-"""SOA record of a zone that has none of its own: the root, and what is beside the hosted zones."""
+"""SOA record of a zone that has none of its own.
+
+Such a zone is the root, with all names outside of the hosted zones.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,7 +45,10 @@ Zones = dict[str, list[Record]]
 
 
 class Authority:
-    """Authoritative answers for zones, read anew for each query, by the rules of RFC 1034, 4.3.2."""
+    """Authoritative answers for zones, by the rules of RFC 1034, 4.3.2.
+
+    The zones are read anew for each query.
+    """
 
     def __init__(self, zones: Callable[[], Zones]) -> None:
         self._zones = zones

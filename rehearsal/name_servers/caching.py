@@ -1,4 +1,7 @@
-"""Resolve as a caching resolver does: answers are kept for their TTL, a no for that of the SOA (RFC 2308)."""
+"""Resolve as a caching resolver does.
+
+Answers are kept for their TTL, negative ones for that of the SOA record (RFC 2308).
+"""
 
 import threading
 import time

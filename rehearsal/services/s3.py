@@ -68,7 +68,10 @@ def refusal(asked: S3Request) -> tuple[str, str, int] | None:
 
 
 def block_public_access(bucket_name: str) -> None:
-    """Turn all four settings of Block Public Access on, as in every new bucket. Hold the lock."""
+    """Turn on Block Public Access with all four settings, as in a new bucket.
+
+    The caller holds the lock.
+    """
     if bucket := _bucket(bucket_name):
         bucket.public_access_block = PublicAccessBlock(*["true"] * 4)
 

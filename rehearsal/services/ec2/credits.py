@@ -1,4 +1,6 @@
-"""Give burstable instances their credit specification, which moto answers with a constant.
+"""Give burstable instances a credit specification of their own.
+
+moto answers with a constant.
 
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances-unlimited-mode-concepts.html
 T3, T3a and T4g start as unlimited, T2 as standard, and other types have none.

@@ -1,4 +1,4 @@
-"""Give the region its account-wide guards, VPC Block Public Access and Allowed AMIs, which moto does not have.
+"""Give the region VPC Block Public Access and Allowed AMIs, which moto lacks.
 
 https://docs.aws.amazon.com/vpc/latest/userguide/security-vpc-bpa.html
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/ec2-allowed-amis.html
@@ -53,7 +53,10 @@ def _allowed(backend: Any) -> dict[str, Any]:
 
 
 def _is_allowed(backend: Any, image: Any) -> bool:
-    """Return whether the image is the account's own, or of a provider that a criterion names."""
+    """Return whether the image is the account's own or an allowed provider's.
+
+    Criteria of the setting Allowed AMIs name such providers.
+    """
     names = {image.owner_id, image.owner_alias}
     providers = {name for item in _allowed(backend)["ImageCriteria"] for name in item.get("ImageProviders", [])}
     return image.owner_id == backend.account_id or bool(names & providers)
