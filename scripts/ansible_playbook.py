@@ -33,7 +33,10 @@ FOLDERS = {
     "ANSIBLE_LIBRARY": "plugins/modules",
     "ANSIBLE_ROLES_PATH": "roles",
 }
-"""Variables that replace a setting of our ansible.cfg, and the folder that our commands need in each."""
+"""Folders that our commands need, by the variable that replaces our setting.
+
+The settings are those of our ansible.cfg.
+"""
 _LOCALES = ("C.UTF-8", "en_US.UTF-8")
 
 
@@ -74,10 +77,11 @@ def _attached(word: str) -> str | None:
 
 
 def obstacle(arguments: Sequence[str], environment: MutableMapping[str, str]) -> str | None:
-    """Return why our playbooks cannot run with `environment`, which gets our ansible.cfg.
+    """Return why our playbooks cannot run with this environment, or None.
 
-    Ansible itself looks for ansible.cfg in the working directory alone, and not where everybody may write, as in every
-    folder of Windows under WSL. Other playbooks are left to Ansible.
+    `environment` gets the path of our ansible.cfg, and our folders. Ansible itself looks for ansible.cfg in the working
+    directory alone, and not where everybody may write, as in every folder of Windows under WSL. Other playbooks are
+    left to Ansible.
     """
     if "--syntax-check" in arguments or not any(_is_ours(word) for word in arguments):
         return None
@@ -112,7 +116,7 @@ def _path(text: str) -> Path:
 
 
 def _from_anywhere(source: str) -> str:
-    """Return a source of the inventory, with its whole path where it is one of our root's."""
+    """Return a source of the inventory, with its whole path if it is in our root."""
     ours = ROOT / source
     return str(ours) if source and not _path(source).exists() and ours.exists() else source
 
@@ -129,7 +133,10 @@ def _has_our_variables(source: Path) -> bool:
 
 
 def _is_our_config(path: Path) -> bool:
-    """Return whether a file of settings, or that of a folder, is ours or has our modules."""
+    """Return whether a file of settings is ours or has our modules.
+
+    `path` is the file, or a folder with ansible.cfg in it.
+    """
     path = path / "ansible.cfg" if path.is_dir() else path
     if path.resolve() == ROOT / "ansible.cfg":
         return True
@@ -142,7 +149,10 @@ def _is_our_config(path: Path) -> bool:
 
 
 def use_utf8(environment: MutableMapping[str, str]) -> None:
-    """Give a process whose locale is C, or is not there, one with UTF-8, without which Ansible does not start."""
+    """Give the process a locale with UTF-8 where it has none.
+
+    Its locale is C or does not exist then, with which Ansible does not start.
+    """
     try:
         if locale.setlocale(locale.LC_ALL, "") not in ("C", "POSIX"):
             return

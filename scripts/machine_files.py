@@ -207,7 +207,10 @@ def run(words: Sequence[str], access: Access, folder: Path | None = None) -> int
 
 @contextlib.contextmanager
 def _ended_in_time(process: subprocess.Popen[bytes], user: str, folder: Path | None) -> Iterator[None]:
-    """End rsync when the disk of `folder` is nearly full; it then removes the file that it was writing."""
+    """End rsync when the disk of `folder` is nearly full.
+
+    rsync then removes the file that it was writing.
+    """
     has_ended = threading.Event()
 
     def watch() -> None:

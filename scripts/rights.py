@@ -72,7 +72,10 @@ def with_table(manual: str, text: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write, or with --check compare, the policy and the table; return the exit status."""
+    """Write the policy and the table, or compare them with --check.
+
+    Return the exit status.
+    """
     data, stale = load(), []
     manual = ROOT / "docs/account.md"
     texts = {

@@ -11,7 +11,10 @@ import unicodedata
 
 
 def composed(text: str) -> str:
-    """Return what the function of this name in plugins/module_utils/common/unicode_forms.py returns."""
+    """Return `text` with base letters and marks composed as keyboards type them.
+
+    plugins/module_utils/common/unicode_forms.py has the same function, and says more.
+    """
     pieces = itertools.groupby(text, key=lambda sign: unicodedata.is_normalized("NFC", sign))
     return "".join(unicodedata.normalize("NFC", "".join(piece)) if form else "".join(piece) for form, piece in pieces)
 

@@ -19,7 +19,10 @@ from jupyter_server.auth.login import LoginFormHandler
 LONGEST_DELAY = 4.0
 """Seconds until a wrong password is answered, after many wrong ones."""
 MOST_WAITING = 64
-"""Passwords that wait for their check; a check takes at most about a third of a second with the pause after it."""
+"""Maximum number of passwords that wait for their check.
+
+A check takes at most about a third of a second with the pause after it.
+"""
 _DELAY_PER_FAILURE = 0.25
 _SECONDS_TO_HALVE_FAILURES = 60.0
 _PAUSE = 1 / 16
