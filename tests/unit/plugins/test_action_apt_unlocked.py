@@ -1,4 +1,4 @@
-"""Locks for which apt does not wait, with a program of the test's own in apt's place."""
+"""Locks for which apt does not wait, with a test program in apt's place."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ PLAY = """
 
 
 def attempts(folder: Path, words: str, succeeds_at: int, timeout: int) -> tuple[int, int]:
-    """Return the exit status of a play, and how often it called the program: once for each line of a file."""
+    """Return a play's exit status, and how often it called the program.
+
+    Each call adds a line to a file.
+    """
     calls = folder / "attempts"
     script = f"echo >> {calls}; [ $(wc -l < {calls}) -ge {succeeds_at} ] || {{ echo '{words}' >&2; exit 100; }}"
     done = play(folder, PLAY.format(script=script, timeout=timeout))

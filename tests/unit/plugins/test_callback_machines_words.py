@@ -1,4 +1,7 @@
-"""Promises 22 and 26: what a machine sends is shown as its words, and acts on no terminal."""
+"""Promises 22 and 26: a machine's text is shown as its own, and is harmless.
+
+No terminal obeys it.
+"""
 
 from __future__ import annotations
 

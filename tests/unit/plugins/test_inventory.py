@@ -207,7 +207,10 @@ def test_the_cache_is_of_one_endpoint(lab: Lab, tmp_path: Path) -> None:
 
 
 def test_what_is_only_named_like_a_machine_is_named_once_and_left_out(lab: Lab) -> None:
-    """Put a second machine with all of alice's tags beside hers, and a stranger with a name like ours."""
+    """Leave out instances with names like ours, and name them once.
+
+    One is a second machine with all of alice's tags, one has a name like ours alone.
+    """
     image = lab.client.describe_images()["Images"][0]["ImageId"]
     copy, foreign = (
         run_instance(lab.client, image, "alice/instance"),

@@ -55,7 +55,7 @@ def test_what_arrived_is_unpacked_and_not_what_the_user_put_in_its_place() -> No
         os.chown(home, account.pw_uid, account.pw_gid)
 
         def swap() -> None:
-            """Change and replace what arrives by its name, and write into what the other process has open."""
+            """Replace what arrives, and overwrite what the other process has open."""
             for path in home.glob(".content-arriving-*/*"):
                 if path.is_file() and path.stat().st_size > 1_000_000:
                     with path.open("r+b") as stream:

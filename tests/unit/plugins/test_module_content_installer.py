@@ -139,7 +139,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become ano
 
 @pytest.fixture
 def hers(monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine]:
-    """A machine whose home, with the content's script in it, belongs to an account that is not root."""
+    """A machine whose home belongs to an account that is not root.
+
+    The content's script is in it.
+    """
     # Other accounts cannot enter pytest's own folders.
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)

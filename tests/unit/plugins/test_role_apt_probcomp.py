@@ -1,4 +1,7 @@
-"""What the role apt_probcomp refuses before a machine does anything, and how it says why apt-get failed."""
+"""The role apt_probcomp: its refusals, and its message when apt-get failed.
+
+It refuses before a machine does anything.
+"""
 
 from __future__ import annotations
 
@@ -56,7 +59,10 @@ def test_a_key_that_could_be_replaced_on_the_way_is_refused(
 
 
 def read_repository(tmp_path: Path, apt_get: str, mode: int) -> subprocess.CompletedProcess[str]:
-    """Run the script of the task "Read the repository" with a program of the test's own as apt-get."""
+    """Run the script of the task "Read the repository" with our own apt-get.
+
+    `apt_get` is the shell script of that program, "" for none.
+    """
     tasks = yaml.safe_load((ROOT / "roles/apt_probcomp/tasks/install.yml").read_text())
     (script,) = (
         task["apt_unlocked"]["arguments"]["_raw_params"] for task in tasks if task["name"] == "Read the repository"

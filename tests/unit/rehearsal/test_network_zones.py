@@ -1,4 +1,4 @@
-"""Zones and administrators of a network, on an account whose default subnets come and go."""
+"""A network's zones and administrators, while default subnets come and go."""
 
 import re
 from collections.abc import Iterator
@@ -92,7 +92,7 @@ def test_a_network_of_the_version_before_takes_more_administrators_in_place(clou
 
 
 def changes(cloud: Cloud, template: str, given: dict[str, str]) -> dict[str, Any]:
-    """Return the resources that a change set names; none when it says that there are none."""
+    """Return the resources that a change set names, empty without changes."""
     name = "look"
     cloud.stacks.create_change_set(
         StackName=NETWORK, ChangeSetName=name, Parameters=parameter_list(given), TemplateBody=template

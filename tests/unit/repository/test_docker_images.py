@@ -181,7 +181,10 @@ def test_a_file_that_holds_no_phrase_is_refused_in_one_line(tmp_path: Path, data
 
 
 class _Security(ModuleType):
-    """Jupyter's functions, which this Python need not have: the hash is the text itself."""
+    """Jupyter's password functions, which this Python need not have.
+
+    The hash is the text itself.
+    """
 
     passwd = staticmethod(str)
     passwd_check = staticmethod(str.__eq__)

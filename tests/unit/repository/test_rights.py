@@ -33,7 +33,10 @@ NEED_NONE = frozenset({"sts:GetCallerIdentity"})
 VERBS = ("create", "read", "update", "delete")
 DATA = script.load()
 LARGEST_POLICY = 6144
-"""Characters of a managed policy: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html"""
+"""Maximum characters of a managed policy.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+"""
 LONGEST_BUCKET = 63
 
 

@@ -1,4 +1,4 @@
-"""Strangers at a real Jupyter: what they see without a login, and how fast they can guess."""
+"""A real Jupyter without a login: what it shows, and how fast guesses are."""
 
 from __future__ import annotations
 
@@ -87,7 +87,10 @@ async def _student(url: str, seconds: list[float]) -> int:
 
 
 def test_guessing_is_slow_and_keeps_nobody_out(server: str) -> None:
-    """Thirty-nine log in at one server while the fortieth of their address guesses sixteen at a time."""
+    """Log in with 39 students while a guesser with their address tries passwords.
+
+    The guesser tries sixteen at a time at the same server.
+    """
 
     async def lesson() -> None:
         stop = asyncio.Event()

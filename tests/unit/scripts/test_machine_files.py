@@ -1,4 +1,7 @@
-"""scripts/get brings no file on which programs here act unasked, unless it is asked to."""
+"""scripts/get leaves out files on which programs act unasked.
+
+It brings them where it is asked to.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Errors as sentences, from a rehearsal's own answers, since only AWS's full answer tells a clock from a key."""
+"""AWS errors as sentences, tested with a rehearsal's own answers.
+
+Only AWS's full answer tells a wrong clock from a wrong key.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Archives of homes that are cut, damaged or hostile are noticed, without being unpacked."""
+"""Detection of cut, damaged and hostile archives of homes, without unpacking."""
 
 import gzip
 import io

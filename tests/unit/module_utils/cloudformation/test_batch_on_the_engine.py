@@ -104,7 +104,7 @@ def test_the_module_itself(lab: Lab) -> None:
 
 @pytest.mark.parametrize("saved", ["", "i-0123456789abcdef0"])
 def test_a_stack_with_an_instance_that_was_not_saved_is_not_deleted(lab: Lab, saved: str) -> None:
-    """Save the home of a copy, or of nothing, and delete: the machine of the stack stays."""
+    """Refuse to delete a machine after the home of another one, or none, was saved."""
     made = lab.make("dora", "emil")
     held = {user: made[user]["outputs"]["InstanceId"] for user in ("dora", "emil")}
     stacks = [{"name": f"probcomp-stack-{user}", "user": user} for user in held]

@@ -1,4 +1,7 @@
-"""What somebody changes by hand at a machine, put right or named with what does, against a rehearsal's API."""
+"""Manual changes to a machine: each is corrected, or named with what corrects it.
+
+Tested against a rehearsal's API.
+"""
 
 from __future__ import annotations
 

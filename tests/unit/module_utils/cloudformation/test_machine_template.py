@@ -1,4 +1,4 @@
-"""The template of a machine through its life: credits, and a key pair or an image that is gone."""
+"""The machine template in updates: CPU credits, missing key pair, missing image."""
 
 from __future__ import annotations
 

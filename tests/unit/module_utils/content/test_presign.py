@@ -1,4 +1,4 @@
-"""Content in a bucket that is not public: presigned addresses, and publishing to it."""
+"""Content in a private bucket: presigned addresses, and publishing to it."""
 
 from __future__ import annotations
 
@@ -74,7 +74,10 @@ def test_a_presigned_address_answers_not_modified_to_the_kept_etag(closed: S3Wor
     ],
 )
 def test_a_presigned_address_is_of_the_buckets_region(region: str, bucket: str, host: str) -> None:
-    """S3's general host redirects to another one, for which the signature does not hold."""
+    """Presign an address at the host of the bucket's own region.
+
+    S3's general host redirects to another one, for which the signature does not hold.
+    """
     keys = {"aws_access_key_id": "a", "aws_secret_access_key": "b"}
     s3 = boto3.client("s3", region_name=region, config=Config(**S3_SETTINGS), **keys)
     address = urllib.parse.urlsplit(presign(s3, S3Object(bucket, "a b/ü+?&#")))

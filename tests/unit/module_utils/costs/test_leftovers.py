@@ -44,7 +44,7 @@ def finder(account: World) -> ResourceFinder:
 
 
 def machines(account: World, *users: str) -> list[Resource]:
-    """Return the things of `users`, found with reading requests only."""
+    """Return the resources of `users`, found with read-only requests alone."""
     looking = finder(account)
     find_machines(looking, list(users), "stack.example.org", "example.org.")
     assert all(READING.match(name) for name in account.requests)
@@ -199,7 +199,10 @@ def test_a_network_is_found_with_its_price(account: World) -> None:
 
 
 def test_what_others_put_into_a_network_is_found(account: World) -> None:
-    """Find all that stops the deletion of the VPC, such as GuardDuty's endpoint and security group."""
+    """Find everything that stops the deletion of the VPC.
+
+    GuardDuty's endpoint and security group are the example.
+    """
     ec2 = account.make("ec2")
     vpc = ec2.create_vpc(CidrBlock="10.20.0.0/16")["Vpc"]["VpcId"]
     account.stack_made(vpc, "probcomp-network-shared")
@@ -220,7 +223,10 @@ def test_what_others_put_into_a_network_is_found(account: World) -> None:
 
 
 def test_what_only_bears_our_names_is_not_ours(account: World) -> None:
-    """Look beside a second machine with all of alice's tags, and a stranger with a name like ours."""
+    """Tell alice's machine from others' resources with tags or names like hers.
+
+    The others are a second machine with all of her tags and what belongs to it, and a load balancer.
+    """
     ec2, elbv2 = account.make("ec2"), account.make("elbv2")
     listener(account)
     ours = account.make_machine("alice")

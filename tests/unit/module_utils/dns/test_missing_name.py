@@ -1,4 +1,7 @@
-"""Why a name does not resolve, by real name servers: the zone's own, and a caching resolver."""
+"""Why a name does not resolve, tested with real name servers.
+
+They are the zone's own, and a caching resolver before them.
+"""
 
 import re
 from collections.abc import Iterator

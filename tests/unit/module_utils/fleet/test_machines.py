@@ -1,6 +1,6 @@
 """The list of machines: every user's, with the command that repairs it.
 
-It takes few reading requests.
+It takes few read-only requests.
 """
 
 import re
@@ -47,7 +47,7 @@ def account(tmp_path: Path) -> Iterator[World]:
 
 
 def seen(account: World) -> list[FleetMachine]:
-    """Return the users' machines, found with reading requests only."""
+    """Return the users' machines, found with read-only requests alone."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     found = machines(clients, survey(clients), "stack.example.org", 443)

@@ -1,4 +1,7 @@
-"""fleet_check where name servers disagree: real ones, and a server over TLS that the name leads to."""
+"""The check of machines where name servers disagree.
+
+The name servers are real ones, and so is the server over TLS that the name leads to.
+"""
 
 import asyncio
 import ssl
@@ -36,7 +39,10 @@ def files(tmp_path: Path) -> dict[str, Path]:
 
 
 def check(servers: NameServers, files: dict[str, Path], limits: client.Limits, status: int = 403) -> client.Result:
-    """Return the result of a machine that opens at the second login, or always answers with a `status` above 403."""
+    """Return the check's result for a machine that opens at the second login.
+
+    With a `status` above 403 the machine answers everything with that.
+    """
     logins: list[str] = []
 
     async def answer(request: web.BaseRequest) -> web.StreamResponse:

@@ -1,4 +1,7 @@
-"""The end of a machine's cloud-init, from the files that it writes."""
+"""Tests for waiting until cloud-init has ended on a machine.
+
+The files that cloud-init writes tell the end.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ LOCALE = "('locale', ProcessExecutionError(\"Unexpected error.\\nCommand: ['upda
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """Return the folder of a boot whose cloud-init is at work, and has failed in one of its stages."""
+    """Return the folder of a boot in which cloud-init runs after a failed stage."""
     (tmp_path / "enabled").touch()
     (tmp_path / "status.json").write_text(json.dumps({"v1": {"modules-config": {"errors": [LOCALE]}}}))
     return tmp_path

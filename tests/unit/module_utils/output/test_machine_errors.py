@@ -1,4 +1,4 @@
-"""Whatever one machine answers is that machine's failure: the check of the others goes on.
+"""A machine's unexpected answer is its own failure; the others go on.
 
 The modules that ask all machines at once are here together. Jupyter's answers are in jupyter/test_client.py.
 """
@@ -36,7 +36,7 @@ ERRORS = [
 
 @pytest.fixture(params=ERRORS, ids=lambda error: type(error).__name__)
 def failing(request: pytest.FixtureRequest) -> Callable[[str, Any], Any]:
-    """Return a function that gives a value, and for the hostile machine raises an error."""
+    """Return a function that gives its value, or raises for the hostile machine."""
 
     def for_machine(user: str, value: Any) -> Any:
         if user == HOSTILE:

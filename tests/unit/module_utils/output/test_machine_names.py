@@ -1,4 +1,4 @@
-"""Names come in the order of their numbers, and many are folded to what people type."""
+"""Machines' names in natural order, many of them folded to what people type."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last lines of a command: each failure told once, and nothing that is not true of it."""
+"""The last lines of a command: each failure once, and nothing untrue."""
 
 from __future__ import annotations
 

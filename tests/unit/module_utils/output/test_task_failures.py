@@ -1,4 +1,7 @@
-"""Failures whose message has another type, another size or line breaks: still one clean, short line."""
+"""One clean, short line for failures with odd messages.
+
+Such a message has another type, a huge size or line breaks.
+"""
 
 from __future__ import annotations
 

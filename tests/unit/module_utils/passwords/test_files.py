@@ -72,7 +72,10 @@ def mode(path: Path) -> int:
 
 
 def ours(state: Path) -> Path:
-    """Make the state folder's own folder of password files, with alice's, both readable by others."""
+    """Make the state folder's own password folder, with alice's password file.
+
+    Others can read both.
+    """
     folder = state / "jupyter-passwords"
     folder.mkdir(parents=True)
     written(folder, b"correct-horse-battery\n", 0o644)

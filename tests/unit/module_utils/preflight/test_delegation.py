@@ -1,4 +1,7 @@
-"""Preflight where Route 53 takes every record and the world asks somebody else, with real name servers."""
+"""Preflight where public name servers differ from Route 53's for the zone.
+
+Route 53 takes every record then, but the world asks other servers. The name servers are real.
+"""
 
 import re
 from types import SimpleNamespace
@@ -14,7 +17,7 @@ OTHERS = ("ns1.registrar.test", "ns2.registrar.test")
 
 
 def only_problem(account: World, **settings: Any) -> str:
-    """Return the one problem of a sweep."""
+    """Return the problem that a preflight reports; fail unless it is the only one."""
     found = texts(account.sweep(*FLEET, **settings))
     assert len(found) == 1, found
     return found[0]

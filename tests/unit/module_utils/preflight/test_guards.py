@@ -1,4 +1,7 @@
-"""What keeps a sound account's machines from being reached, launched or named in their time."""
+"""Preflight of a sound account with one obstacle.
+
+The obstacle keeps machines from being reached, launched or named while they are needed.
+"""
 
 import threading
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The plan as people see it: narrow, without pass phrases, and with names as they are typed."""
+"""The plan's output: narrow, without pass phrases, with names as people type them."""
 
 from __future__ import annotations
 

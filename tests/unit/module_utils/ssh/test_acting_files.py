@@ -1,4 +1,7 @@
-"""What comes from a machine does nothing by itself: no repository, no file that a shell or an editor runs on sight."""
+"""Files from a machine do nothing by themselves.
+
+No repository comes, and no file that a shell or an editor runs on sight.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> World:
 
 
 def plant(there: Path) -> Path:
-    """Make repositories and files in `there` that run a program on sight; return the mark that it leaves."""
+    """Make repositories and files in `there` that run a program on sight.
+
+    Return the path of the mark that the program leaves.
+    """
     program = there.parent / "monitor"
     program.write_text(f"#!/bin/sh\ntouch {program}.ran\n")
     program.chmod(0o755)
