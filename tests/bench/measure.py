@@ -108,7 +108,7 @@ def _end_session(process: subprocess.Popen[bytes]) -> None:
 
 @dataclass
 class Row:
-    """One command on one number of machines, with the figures of its runs."""
+    """Recorder of measured rows, which hands each complete row to `show`."""
 
     name: str
     machines: int

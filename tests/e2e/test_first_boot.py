@@ -28,7 +28,10 @@ SETTINGS = "cat /etc/needrestart/needrestart.conf /etc/needrestart/conf.d/ask.co
 
 @pytest.fixture(scope="module")
 def first_boots() -> Iterator[Workshop]:
-    """Provide a workshop whose machines all have such a first boot, with one machine made in it."""
+    """Provide a workshop whose machines have a real first boot.
+
+    One user has a pass phrase there.
+    """
     image = build_image()
     OUTPUT.mkdir(exist_ok=True)
     workshop = Workshop(OUTPUT / "first-boot")
@@ -48,7 +51,10 @@ def first_boots() -> Iterator[Workshop]:
 
 @pytest.fixture(scope="module")
 def created(first_boots: Workshop) -> str:
-    """Return the output of a create without a repository, whose machine upgrades itself for two minutes."""
+    """Return the output of a create whose machine upgrades itself for two minutes.
+
+    No repository is set.
+    """
     started = time.monotonic()
     text = first_boots.succeed(f"{CREATE} {NO_REPOSITORY}", timeout=2400)
     print(f"a create with dpkg's lock held for two minutes took {time.monotonic() - started:.0f} s")
@@ -56,7 +62,10 @@ def created(first_boots: Workshop) -> str:
 
 
 def seconds(workshop: Workshop, command: str) -> float:
-    """Return a time on the machine, which `command` prints in a form that date(1) takes."""
+    """Return a machine's time in seconds since 1970.
+
+    `command` prints it there in a form that date(1) takes.
+    """
     return float(workshop.on_machine(USER, f'date -d "$({command})" +%s'))
 
 
@@ -73,7 +82,10 @@ def test_a_cloud_init_that_failed_is_named_in_a_line(created: str) -> None:
 
 
 def test_needrestart_never_asks(first_boots: Workshop, created: str) -> None:
-    """On a terminal it would; what was installed left its settings and the service alone."""
+    """Install without a question from needrestart, which asks on a terminal.
+
+    What was installed left its settings and the service alone.
+    """
     on_terminal = 'TERM=dumb script -qec "timeout 60 needrestart" /dev/null </dev/null || true'
     assert ASKED in first_boots.on_machine(USER, on_terminal)
     assert ASKED not in created

@@ -1,4 +1,7 @@
-"""Profiles of hypothesis: 200 examples of each kind in `make test`, always the same ones; 10,000 in `make fuzz`."""
+"""Profiles of hypothesis for `make test` and `make fuzz`.
+
+`make test` gives 200 examples of each kind, always the same ones; `make fuzz` gives 10,000.
+"""
 
 from __future__ import annotations
 

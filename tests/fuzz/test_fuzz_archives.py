@@ -56,7 +56,10 @@ def _written(made: list[Member], packing: str) -> bytes:
 
 @st.composite
 def spoilt(draw: Callable[..., object]) -> bytes:
-    """Return an archive with bytes of other values, so that headers say what no program writes."""
+    """Return an archive with some bytes changed, also in headers.
+
+    Its headers then say what no program writes.
+    """
     data = bytearray(_written(draw(st.lists(members(), max_size=3)), "w"))  # type: ignore[arg-type]
     for place, value in draw(st.lists(st.tuples(st.integers(0, 3000), st.integers(0, 255)), max_size=4)):  # type: ignore[attr-defined]
         if place < len(data):

@@ -1,4 +1,7 @@
-"""What Jupyter, or a machine in its place, answers; and the settings that a user may write."""
+"""Any answer of a Jupyter server, and any settings that a user may write.
+
+A machine may answer in Jupyter's place.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Files that came from a machine, of any name and type: what is taken over is plain, and stays below its folder."""
+"""Any files from a machine: only plain ones are kept, below their folder.
+
+Their names and types are arbitrary.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +43,10 @@ ENTRIES = st.lists(
 
 
 def make(arrived: Path, parts: list[str], kind: str, size: int) -> None:
-    """Make an entry as a hostile rsync might; what the file system takes not is left out."""
+    """Make an entry as a hostile rsync might.
+
+    What the file system refuses is left out.
+    """
     path = os.fsencode(arrived)
     for part in parts:
         name = part.encode("utf-8", "surrogatepass").replace(b"\0", b"").replace(b"/", b"")

@@ -1,4 +1,4 @@
-"""Dictionaries that modules return from machines: any types, and every machine gets its own line."""
+"""Any results of modules on machines: every machine gets its own line."""
 
 from __future__ import annotations
 
@@ -39,7 +39,10 @@ MESSAGE = answers(msg=TEXT)
 
 
 def assert_everybody_is_named(summary: Callable[[Mapping[str, Any]], list[str]], answer: object) -> None:
-    """Fail unless a machine of that `answer` has its own line, and another machine the line that it has alone."""
+    """Fail unless the machine of that `answer` and an honest one have their lines.
+
+    The honest machine's line is the one that it has alone.
+    """
     good: dict[str, Any] = {"stdout": "", "msg": "done", "version": "", "changed": False}
     lines = summary({"anna": answer, "bob": good})
     for line in lines:

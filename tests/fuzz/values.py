@@ -1,4 +1,7 @@
-"""Values that a machine, or somebody at a keyboard, may give: texts with odd characters, and JSON of any shape."""
+"""Values that a machine or a person at a keyboard may give.
+
+They are texts with odd characters, and JSON of any shape.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +50,17 @@ JSON: st.SearchStrategy[Any] = st.one_of(
 
 
 def answers(**expected: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Return dictionaries with some of the `expected` keys, each with a fitting value or any other."""
+    """Return dictionaries with some of the `expected` keys.
+
+    Each key has a fitting value or any other.
+    """
     return st.fixed_dictionaries({}, optional={name: fitting | JSON for name, fitting in expected.items()})
 
 
 def assert_line(line: str, most: int) -> None:
-    """Fail unless `line` is one line of at most `most` characters, without control and bidi characters."""
+    """Fail unless `line` is one line of at most `most` characters.
+
+    It must have neither control nor bidi characters.
+    """
     assert line.isprintable(), ascii(line[:500])
     assert len(line) <= most, len(line)

@@ -1,7 +1,7 @@
-"""Take the pictures of docs/pictures from a rehearsal of ten machines: the program of `make pictures`.
+"""Take the pictures of docs/pictures from a rehearsal of ten machines.
 
-See CONTRIBUTING.md; it is not a test. The rehearsal is removed at the end, so the pass phrases on the picture of the
-cards open nothing.
+It is the program of `make pictures`, and not a test; CONTRIBUTING.md tells more. The rehearsal is removed at the end,
+so the pass phrases on the picture of the cards open nothing.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ line-height: {line_height}px; }} {styles}</style>
 
 
 def terminal(workshop: Workshop, arguments: str, file: Path) -> None:
-    """Run ansible-playbook as on a terminal of `COLUMNS` columns, and draw command and output to `file`."""
+    """Run ansible-playbook, and draw the command and its output to `file`.
+
+    It runs as on a terminal of `COLUMNS` columns.
+    """
     command = f"ansible-playbook {arguments}"
     environment = {
         name: value for name, value in workshop.environment.items() if name not in ("NO_COLOR", "ANSIBLE_NOCOLOR")
@@ -73,7 +76,7 @@ def terminal(workshop: Workshop, arguments: str, file: Path) -> None:
 
 
 def page(workshop: Workshop, name: str, width: int, height: int) -> None:
-    """Take the picture of `name`.html of the reports as a browser window of this size shows it."""
+    """Take the picture of the report `name`.html in a browser window of this size."""
     with (
         tempfile.TemporaryDirectory(prefix="probcomp-pictures-") as profile,
         workshop.browser(Path(profile)) as browser,

@@ -18,9 +18,9 @@ FAULT = {"code": "Throttling", "message": "Rate exceeded", "rate": 0.3, "seed": 
 
 @pytest.fixture
 def throttled(workshop: Workshop) -> Iterator[dict[str, int]]:
-    """Throttle three of ten calls, and check at the end that our own pace had little part in it.
+    """Throttle three of ten calls, and check that our own pace had little part in it.
 
-    Returns the rehearsal's counts before.
+    Yields the rehearsal's counts from before.
     """
     before = workshop.control("counts")
     workshop.fault(**FAULT)
@@ -34,7 +34,10 @@ def throttled(workshop: Workshop) -> Iterator[dict[str, int]]:
 
 
 def hits(workshop: Workshop) -> int:
-    """Return how many calls were throttled, and let all others pass: the test's own must not be throttled."""
+    """Return how many calls were throttled, and end the throttling.
+
+    The test's own calls must not be throttled.
+    """
     found = sum(fault["hits"] for fault in workshop.control("faults"))
     workshop.succeed("scripts/rehearsal fault clear")
     return int(found)

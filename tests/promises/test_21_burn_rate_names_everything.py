@@ -85,7 +85,7 @@ def charged(account: World) -> set[str]:
 
 
 def report(account: World) -> tuple[dict[str, Any], list[str]]:
-    """Return the burn rate as data and as lines, made with reading requests only."""
+    """Return the burn rate as data and as lines, made with read-only requests alone."""
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     listed = PriceList(lambda: account.client("pricing", ""), REGION, errors=(ClientError,))

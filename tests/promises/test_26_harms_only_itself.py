@@ -1,4 +1,4 @@
-"""Test promise 26: a machine that hangs, floods, lies or is full harms only itself.
+"""Promise 26: a machine that hangs, floods, lies or is full harms only itself.
 
 The others are done in their time, the controller keeps its memory, and the machine is named. `make test` has each
 fault once; every command under every fault is marked long, and prints a table.
@@ -22,7 +22,10 @@ from tests.support.machine_faults import FILL_AGAIN, FORGED, machine_fault
 from tests.support.workshop import Result, Workshop
 
 ANSWER = 40
-"""Seconds that a task may take where a machine hangs; otherwise the play's own limits hold, which are minutes."""
+"""Seconds that a task may take where a machine hangs.
+
+Otherwise the play's own limits hold, which are minutes.
+"""
 OWN_SECONDS = 150
 """Seconds for the command's own work on a busy computer."""
 MOST_MEMORY = 400 << 20
@@ -32,7 +35,7 @@ HOSTILE = "ws-3"
 
 @dataclass(frozen=True)
 class Command:
-    """A command, what makes work for it on a machine, and how to see that the work was done."""
+    """A command, how to make work for it on a machine, and the proof of the work."""
 
     arguments: str
     undo: str = "true"
@@ -49,7 +52,10 @@ _MARCO = "/var/lib/probcomp/content_install.json"
 _INSTALLING = 120
 """Seconds of a task that installs, or starts Jupyter."""
 _CHECK = 120
-"""Seconds of the login check: connection, kernel, and its wait for a machine that may come up."""
+"""Seconds of the login check.
+
+They are for the connection, the kernel, and the wait for a machine that may come up.
+"""
 COMMANDS = {
     "fleet_check": Command("-l {who} fleet_check.yml", seconds=_CHECK),
     "fleet_create": Command(
@@ -82,8 +88,12 @@ COMMANDS = {
     "stack_start": Command("-l {who} stack_start.yml -e check_wait=60", unharmed=("full",), seconds=_CHECK + 60),
     "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
 }
-"""The menu but for what talks to no machine (create_passwords, fleet_plan, url_cards, stack_list, burn_rate,
-publish_content, share_logs, network_delete) and what is the same playbook for one (stack_create, stack_delete)."""
+"""Commands of the menu that talk to machines, apart from ami_bake, by name.
+
+Those that talk to none are create_passwords, fleet_plan, url_cards, stack_list, burn_rate, publish_content, share_logs
+and network_delete. stack_create and stack_delete are the same playbooks as fleet_create and fleet_delete, for one
+machine.
+"""
 ROWS = (*((name,) for name in COMMANDS if name not in ("stack_stop", "stack_start")), ("stack_stop", "stack_start"))
 """Commands that are run one after the other within one fault."""
 # In `make test` each fault meets a command of another kind.
@@ -134,7 +144,10 @@ def measured(workshop: Workshop, command: str, limit: float) -> tuple[Result, fl
 
 
 def run(workshop: Workshop, users: list[str], fault: str, name: str) -> Row:
-    """Make work for a command, run it with one hostile machine, and look at the others."""
+    """Run a command with one hostile machine, after making work for it.
+
+    Fail unless the others' work was done.
+    """
     command = COMMANDS[name]
     others = [user for user in users if user != HOSTILE]
     # What is to be started has no container to go into; a full machine may not let its own work be undone.
@@ -225,7 +238,10 @@ def test_every_command(workshop: Workshop, four: list[str], fault: str, names: t
 
 @pytest.fixture(scope="module")
 def half_baked(workshop: Workshop) -> Iterator[str]:
-    """Provide the machine of a bake that failed after packages and Jupyter were installed; remove it afterwards."""
+    """Provide the machine of a failed bake, and remove it afterwards.
+
+    The bake failed after packages and Jupyter were installed.
+    """
     half = workshop.play(f"ami_bake.yml -e content_checksum=sha256:{'0' * 64}")
     assert half.status and "FAILED ami-bake: content: " in half.text, half.text
     yield "ami-bake"

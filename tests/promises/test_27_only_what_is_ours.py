@@ -60,7 +60,7 @@ def test_lists_have_others_apart(workshop: Workshop) -> None:
 
 
 def test_a_machine_that_somebody_renamed_is_found_and_named_right(workshop: Workshop) -> None:
-    """Rename the original, as the older message advised; its copy still bears its name."""
+    """Rename the original, as an older message advised; its copy keeps the name."""
     original = workshop.machines()[USER]["InstanceId"]
     (copy,) = strangers_named(workshop, f"{USER}/instance")
     with untouched(workshop.strangers):

@@ -50,7 +50,10 @@ chown -Rh jupyter: {folder}; chmod 6777 ls git vim status
 
 @pytest.fixture
 def mark(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
-    """Make the hostile files on ws-3; return the file on this computer that they would make."""
+    """Make the hostile files on ws-3; yield the path that they would create here.
+
+    It is on this computer.
+    """
     mark = tmp_path / "acted"
     # A name has no slash, and a program that looks at it is in its folder.
     script = "".join(TREE.format(folder=folder, mark=mark, mark_command="touch acted") for folder in (SESSIONS, COURSE))
@@ -62,9 +65,10 @@ def mark(workshop: Workshop, tmp_path: Path) -> Iterator[Path]:
 
 
 def look_at(root: Path, tmp_path: Path) -> str:
-    """Enter each folder below `root` with a prompt that calls git, list it, open its files in vim; return the screen.
+    """Look at each folder below `root` as people do, and return the screen.
 
-    The working directory comes first on the search path, as some people have it.
+    A prompt that calls git is shown there, the folder is listed, and its files are opened in vim. The working directory
+    comes first on the search path, as some people have it.
     """
     home = tmp_path / "home"
     home.mkdir(exist_ok=True)
@@ -102,7 +106,10 @@ def _run(command: list[str], folder: Path, environment: dict[str, str], text: st
 
 
 def assert_inert(folder: Path) -> None:
-    """Fail unless `folder` has only plain files that nobody can run, and none on which programs act."""
+    """Fail unless `folder` has only plain files without permission to run.
+
+    Programs act on none of them.
+    """
     paths = list(folder.rglob("*"))
     assert "honest.json" in {path.name for path in paths}
     assert not {path.name for path in paths} & ACTING

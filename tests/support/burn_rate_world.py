@@ -22,7 +22,7 @@ def listed(account: World, **options: Any) -> prices.PriceList:
 
 
 def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[list[Row], prices.Bill]:
-    """Return rows and sums, found with reading requests only."""
+    """Return rows and sums, found with read-only requests alone."""
     made, total, _ = burn_and_rest(account, price_list)
     return made, total
 
@@ -30,7 +30,10 @@ def burn(account: World, price_list: prices.PriceList | None = None) -> tuple[li
 def burn_and_rest(
     account: World, price_list: prices.PriceList | None = None
 ) -> tuple[list[Row], prices.Bill, list[Resource]]:
-    """Return rows, sums and what is not known to be ours, found with reading requests only."""
+    """Return rows, sums and the resources that are not known to be ours.
+
+    They are found with read-only requests alone.
+    """
     account.requests.clear()
     clients = AwsClients(account.client, REGION)
     price_list = price_list or listed(account)

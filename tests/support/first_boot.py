@@ -1,4 +1,7 @@
-"""Real first boots: an image with cloud-init, needrestart and unattended-upgrades, and what cloud-init prints."""
+"""Real first boots of machines.
+
+The image has cloud-init, needrestart and unattended-upgrades; what cloud-init prints is compared.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,10 @@ from tests.support import ROOT
 IMAGE = f"{images.MACHINE_REPOSITORY}:first-boot"
 # git keeps the file with LF alone.
 REAL_CONSOLE = (ROOT / "tests/support/debian12-console.txt").read_text().replace("\n", "\r\n")
-"""What cloud-init printed of the host keys on the serial line of a real machine of Debian 12, in QEMU."""
+"""Host keys as cloud-init printed them on a real serial line.
+
+The machine was one of Debian 12 in QEMU.
+"""
 _DIFFERING = (
     (r"^<14>\w{3} [ \d]\d \d\d:\d\d:\d\d ", "<14>TIME "),
     (r"SHA256:[A-Za-z0-9+/]{43} ", "SHA256:FINGERPRINT "),
@@ -21,7 +27,10 @@ _DIFFERING = (
 
 
 def build_image() -> str:
-    """Build the container image of a machine whose first boot is a real one; return its tag."""
+    """Build the container image of a machine with a real first boot.
+
+    Return its tag.
+    """
     base = images.ensure("debian12", print)
     command = ["docker", "build", "--quiet", "--build-arg", f"BASE_IMAGE={base}", "--tag", IMAGE]
     subprocess.run([*command, ROOT / "docker/first_boot"], check=True, timeout=900)
@@ -29,9 +38,9 @@ def build_image() -> str:
 
 
 def keys_form(console: str) -> list[str]:
-    """Return the lines that a console shows of its host keys, without times, keys and host name.
+    """Return a console's lines about host keys, without what differs each time.
 
-    All other bytes count, and so do the lines' ends.
+    That is times, keys and host name. All other bytes count, and so do the lines' ends.
     """
     begin = re.search(r"^<14>[^\n]* #+\r\n", console, re.MULTILINE)
     assert begin, console

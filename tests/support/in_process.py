@@ -173,7 +173,10 @@ class Account:
         return run("dns_records", zone=zone, state=state, records=records)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return every machine of ours that is not terminated, by user, as EC2 describes it."""
+        """Return every machine of ours that is not terminated, by user.
+
+        EC2 describes it, with its tags as a dictionary.
+        """
         found = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
             for instance in reservation["Instances"]:

@@ -1,4 +1,4 @@
-"""A real Jupyter, installed from the role's list and started with the command of the role's unit."""
+"""A real Jupyter, installed from the role's list and started by the role's unit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,10 @@ START_SECONDS = 60
 
 
 def environment() -> Path:
-    """Return a virtual environment with the role's packages, made once for each list of them."""
+    """Return a virtual environment with the role's packages.
+
+    It is made once for each list of them.
+    """
     wanted = ROLE / "files/requirements.txt"
     key = hashlib.sha256(wanted.read_bytes() + sys.version.encode()).hexdigest()[:12]
     path = ROOT / ".cache" / f"jupyter-{key}"
@@ -45,7 +48,7 @@ def environment() -> Path:
 
 
 def unit(home: Path, port: int) -> tuple[list[str], dict[str, str]]:
-    """Return the command and the environment of the role's unit for this home and port."""
+    """Return the role's unit for this home and port: its command and environment."""
     values = yaml.safe_load((ROLE / "defaults/main.yml").read_text())
     values |= {"jupyter_home": str(home), "jupyter_port": port, "jupyter_venv": str(environment())}
     template = (ROLE / "templates/jupyter.service.j2").read_text()

@@ -58,7 +58,10 @@ _RESTART = "systemctl reset-failed jupyter; systemctl restart --no-block jupyter
 
 
 def _lies() -> str:
-    """Return a program that answers as a module with forged lines and connection settings."""
+    """Return a program that answers as a module with forged lines and settings.
+
+    The settings are those of Ansible's connection.
+    """
     line = f"ok\n{FORGED}\nFAILED ws-1: \x1b[31mdelete it\r\x1b]0;owned\x07"
     settings = {
         "ansible_connection": "local",

@@ -1,4 +1,7 @@
-"""Real name servers on loopback addresses: a zone's own, and a caching resolver before them."""
+"""Real name servers on loopback addresses.
+
+They are a zone's own, and a caching resolver before them.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,16 @@ from rehearsal.name_servers.caching import CachingResolver
 from rehearsal.name_servers.server import NameServer
 
 RESOLVER, OWN, NOBODY = "127.0.0.1", "127.0.0.2", "127.0.0.9"
-"""Addresses of the resolver, of the zone's own servers, and one where nobody answers."""
+"""Addresses of the resolver, the zone's own servers, and one without a server."""
 
 
 @dataclass
 class NameServers:
-    """The zones that the servers have now, the resolver's setting, and its clock's lead in seconds."""
+    """State of the name servers.
+
+    `zones` are those that the servers have now, `setting` is the resolver's address and port, and `lead` the seconds by
+    which its clock is ahead.
+    """
 
     zones: Zones = field(default_factory=dict)
     setting: str = ""

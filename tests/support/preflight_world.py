@@ -203,7 +203,10 @@ class World:
         return str(made["Instances"][0]["InstanceId"])
 
     def stack_made(self, identity: str, stack: str) -> None:
-        """Tag an EC2 resource as CloudFormation does; the API lets nobody write such a tag."""
+        """Tag an EC2 resource as CloudFormation does.
+
+        The API lets nobody write such a tag.
+        """
         ec2_backends[ACCOUNT][REGION].create_tags([identity], {"aws:cloudformation:stack-name": stack})
 
     def stack_made_elbv2(self, arn: str, stack: str) -> None:

@@ -71,7 +71,10 @@ class S3World:
         return len([call for call in self._counts.calls_since(0) if call["call"] == "s3:PutObject"])
 
     def close(self) -> None:
-        """Make a bucket as new ones are, closed by Block Public Access, with KMS, in another region."""
+        """Make a bucket as new ones are, in another region.
+
+        It is closed by Block Public Access, and encrypts with KMS.
+        """
         elsewhere = {"LocationConstraint": "eu-west-1"}
         self.s3.create_bucket(Bucket=CLOSED.bucket, CreateBucketConfiguration=elsewhere)
         self.s3.put_bucket_encryption(Bucket=CLOSED.bucket, ServerSideEncryptionConfiguration=_BY_KMS)

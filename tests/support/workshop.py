@@ -206,9 +206,9 @@ class Workshop:
         self.ask("POST", "faults", values)
 
     def machines(self) -> dict[str, dict[str, Any]]:
-        """Return every machine of ours that is not terminated, by user, as EC2 describes it.
+        """Return every machine of ours that is not terminated, by user.
 
-        Ours are those that a stack of ours made; the account has others', with names like ours.
+        EC2 describes it. Ours are those that a stack of ours made; the account has others', with names like ours.
         """
         found: dict[str, dict[str, Any]] = {}
         for reservation in self.ec2.describe_instances()["Reservations"]:
