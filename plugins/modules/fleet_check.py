@@ -214,7 +214,7 @@ def with_login(result: Result, login: Login) -> Result:
 
 
 def advised(result: Result, drift: Drift) -> Result:
-    """Return a failed `result` with what AWS knows of its cause, and the command that repairs it."""
+    """Return a failed `result` with the cause in AWS and the repair command."""
     seen = result.reason.partition(":")[0]
     if drift.problems:
         reason = "; ".join([*drift.problems, *drift.differences])

@@ -25,7 +25,10 @@ class Wanted:
     update: bool = False
     """Whether to update a stack that differs; not for machines, which it can replace."""
     kept: Mapping[str, str] = field(default_factory=dict)
-    """Outputs by parameter, with which an existing stack is updated whatever its job says."""
+    """Output names by parameter: an update gives the parameter its stack's output.
+
+    It does so whatever the stack's job says.
+    """
 
 
 @dataclass
@@ -192,7 +195,10 @@ class StackCreator:
             job.finish("failed", stack, str(failure))
 
     def _second_attempt(self, job: Job, reason: str) -> str:
-        """Prepare the job for its only other attempt and return what to say, "" when there is none."""
+        """Prepare the job for its only other attempt.
+
+        Return the line about it, "" where there is no other attempt.
+        """
         if is_without_capacity(reason) and self.elsewhere and not job.has_moved:
             job.has_moved = True
             return self.elsewhere.move(job)

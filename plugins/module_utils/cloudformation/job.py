@@ -37,7 +37,7 @@ class Job:
     has_new_priority: bool = False
     """Whether a second priority was allocated after a collision."""
     has_moved: bool = False
-    """Whether it was made again elsewhere, for want of capacity."""
+    """Whether it was made again elsewhere because AWS lacked capacity."""
     was_throttled: bool = False
     """Whether it was made again because AWS throttled CloudFormation."""
     result: dict[str, Any] = field(default_factory=dict)

@@ -135,7 +135,7 @@ class Pinner:
                 self._fail(machine, explain(error))
 
     def _read_keys(self, machine: dict[str, Any]) -> list[HostKey]:
-        """Return the keys that the machine's consoles show, none yet if there is no trustworthy block.
+        """Return the keys in the machine's consoles, none without a trustworthy block.
 
         Raises ForgedKeys, UnexpectedAnswer and botocore's errors.
         """
