@@ -5,6 +5,7 @@ A newcomer relies on it when she has seen one role, one command, one plugin.
 
 from __future__ import annotations
 
+import ast
 import importlib
 import json
 import shutil
@@ -205,8 +206,30 @@ def test_setup_says_what_to_do_where_git_made_no_links(windows_checkout: Path) -
     assert not (windows_checkout / ".venv").exists()
 
 
-def test_no_python_file_is_longer_than_300_lines() -> None:
+def python_files() -> list[Path]:
+    """Return the repository's Python files."""
     tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     files = [path for name in tracked.splitlines() if (path := ROOT / name).is_file()]
     assert len(files) > 300
-    assert [str(path) for path in files if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []
+    return files
+
+
+def test_no_python_file_is_longer_than_300_lines() -> None:
+    assert [str(path) for path in python_files() if len(path.read_text(encoding="utf-8").splitlines()) > 300] == []
+
+
+def test_a_docstring_begins_with_one_line_of_80_characters() -> None:
+    """Measure docstrings up to their first empty line, also those below attributes.
+
+    Ruff has no rule for this: its W505 measures all lines of a docstring.
+    """
+    too_long = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in python_files()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and len(node.value.value.strip().partition("\n\n")[0]) > 80
+    ]
+    assert too_long == []
