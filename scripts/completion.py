@@ -103,7 +103,10 @@ def read_line(text: str, breaks: str) -> Line | None:
 
 
 def state_folder(environment: Mapping[str, str]) -> Path:
-    """Return the folder of per-user files: `state_dir` of the inventory in force where it is plain text, else ours."""
+    """Return the folder of per-user files.
+
+    It is `state_dir` of the inventory in force where that is plain text, else ours.
+    """
     found = ROOT
     sources = [source for source in environment.get("ANSIBLE_INVENTORY", "").split(",") if source]
     for source in sources or ["inventory"]:
@@ -117,7 +120,10 @@ def state_folder(environment: Mapping[str, str]) -> Path:
 
 
 def settings_in(file: Path) -> dict[str, object]:
-    """Return the settings in a file of group_vars, none of one that is encrypted or broken."""
+    """Return the settings in a file of group_vars.
+
+    There are none in a file that is encrypted or broken.
+    """
     try:
         found = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # A safe loader.
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
@@ -145,7 +151,7 @@ class Known:
                 self.members.setdefault(found[1], []).append(int(found[2]))
 
     def after(self, name: str, given: Mapping[str, str]) -> list[str]:
-        """Return the values that the setting `name` may have beside those that are `given`."""
+        """Return the values that the setting `name` may have beside the `given` settings."""
         numbers = self.members.get(given.get("base", ""), [])
         values = {
             "user": self.users,
@@ -163,7 +169,10 @@ def _is_user(name: str) -> bool:
 
 
 def complete(line: Line, folder: Path, environment: Mapping[str, str]) -> list[str]:
-    """Return the words that the current one may become; `folder` is the one in which the line is typed."""
+    """Return the words that the current one may become.
+
+    `folder` is the one in which the line is typed.
+    """
     if not line.words:
         return []
     program, given = Path(line.words[0]).name, line.words[1:]
@@ -220,10 +229,10 @@ def _pairs(words: Iterable[str]) -> dict[str, str]:
 
 
 def _settings(current: str, given: Mapping[str, str], known: Known, offered: Iterable[str] = ()) -> list[str]:
-    """Return name= for what may begin so, or name=value for a name that has a list of values.
+    """Return the settings that the current word may become.
 
-    All that -e takes would be a hundred and fifty names: those of roles and of the account come where no setting of a
-    command begins so.
+    They are name=, or name=value for a name that has a list of values. All that -e takes would be a hundred and fifty
+    names: those of roles and of the account come where no setting of a command begins so.
     """
     name, equals, value = current.partition("=")
     if equals:
@@ -235,7 +244,10 @@ def _settings(current: str, given: Mapping[str, str], known: Known, offered: Ite
 
 
 def _in_list(current: str, values: Iterable[str]) -> list[str]:
-    """Return `current` with its last part, after a comma and a sign of Ansible's patterns, as each of `values`."""
+    """Return `current` once for each of `values`, with that as its last part.
+
+    Parts are separated by commas and signs of Ansible's patterns. Values that it has already are left out.
+    """
     head = re.sub(r"[^,:!&]*\Z", "", current)
     used = re.split(r"[,:!&]+", head)
     return [head + value for value in values if value not in used]
@@ -252,9 +264,9 @@ def shell_part(shell: str) -> str:
 
 
 def answers(text: str, breaks: str) -> list[str]:
-    """Return what a shell may put in the place of the current word of `text`, with the blank that ends a word.
+    """Return what a shell may put in the place of the current word of `text`.
 
-    `breaks` is empty for zsh, which takes words as a whole.
+    A blank at its end ends the word. `breaks` is empty for zsh, which takes words as a whole.
     """
     line = read_line(text, breaks)
     if line is None:

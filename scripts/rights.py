@@ -1,7 +1,7 @@
-"""Write docs/iam-policy.json and the table of rights in docs/account.md from docs/rights.yml.
+"""Write the IAM policy and the table of rights from docs/rights.yml.
 
-The rights are thus written down once. `rights.py` writes, `rights.py --check` only names outdated files, with exit
-status 1.
+They are docs/iam-policy.json and a part of docs/account.md. The rights are thus written down once. `rights.py` writes,
+`rights.py --check` only names outdated files, with exit status 1.
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class ActionModule(ActionBase):
 
 
 def difference(old_hash: str, file: str) -> dict[str, str]:
-    """Return for --diff that the pass phrase changes, and nothing of a phrase or of its hash."""
+    """Return for --diff that the pass phrase changes, without it and its hash."""
     before = "hash of another pass phrase" if old_hash else "no pass phrase"
     header = "password of Jupyter"
     return {

@@ -1,4 +1,4 @@
-"""Join the fragments of amazon.aws that document what all of our modules for AWS take.
+"""Join amazon.aws's fragments about the options of all our AWS modules.
 
 A fragment cannot extend others, so their texts are read and put together.
 """
@@ -10,7 +10,7 @@ _PARTS = [yaml.safe_load(module.ModuleDocFragment().MODULES) for module in (comm
 
 
 class ModuleDocFragment:
-    """Fragment with credentials, profile, region and endpoint, as every module of amazon.aws has them."""
+    """Fragment with credentials, profile, region and endpoint, as amazon.aws has them."""
 
     DOCUMENTATION = yaml.safe_dump(
         {

@@ -203,7 +203,7 @@ class InventoryModule(AWSInventoryBase):
         return machines
 
     def _name_strangers(self, machines: list[dict[str, Any]], limit: str | None) -> None:
-        """Warn once of instances that are named like machines that `limit` means, and that no stack of ours made."""
+        """Warn once of others' instances named like machines that `limit` means."""
         ours = {text for one in machines for text in (one["probcomp_user"], one["probcomp_fleet"].replace("-", "_"))}
         found = instances.strangers(self._clients(), {one["probcomp_instance_id"] for one in machines})
         named = (tags_of(item)["Name"] for item in found)

@@ -6,7 +6,10 @@ A call that is not listed here is refused, never answered in part.
 from fnmatch import fnmatchcase
 
 _READS = ("Get*", "List*", "Describe*")
-"""All reads of a service whose requests name the action: what has no method to answer it is refused as well."""
+"""All reads of a service whose requests name the action.
+
+A read that no method answers is refused as well.
+"""
 
 CARRIED: dict[str, tuple[str, ...]] = {
     "acm": (*_READS, "AddTagsToCertificate", "DeleteCertificate", "ImportCertificate", "RequestCertificate"),

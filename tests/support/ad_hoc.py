@@ -1,4 +1,7 @@
-"""Run one of our modules as `ansible localhost -m` does, without the computer's own settings of Ansible."""
+"""Run one of our modules as `ansible localhost -m` does.
+
+The computer's own settings of Ansible have no effect.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,10 @@ PROGRAMS = Path(sys.executable).parent
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return variables that show a program of Ansible's in `folder` our modules, and nothing of the caller's."""
+    """Return environment variables for a program of Ansible's that runs in `folder`.
+
+    It finds our modules, and nothing of the caller's.
+    """
     return {
         "PATH": f"{PROGRAMS}:/usr/bin:/bin",
         "HOME": str(folder),

@@ -13,7 +13,10 @@ MACHINE = "AWS::EC2::Instance"
 
 
 def make_place(cloud: Cloud) -> dict[str, str]:
-    """Return two subnets and two security groups of the default VPC, and make two key pairs."""
+    """Return two subnets and two security groups of the default VPC.
+
+    Two key pairs are made as well.
+    """
     for key in ("one", "two"):
         cloud.ec2.create_key_pair(KeyName=key)
     subnets = sorted(cloud.ec2.describe_subnets()["Subnets"], key=lambda subnet: subnet["AvailabilityZone"])

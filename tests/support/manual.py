@@ -89,7 +89,7 @@ def mentioned(page: Path) -> list[str]:
 
 
 def file_names(page: Path) -> list[str]:
-    """Return the names of playbooks and other YAML files within the sentences of `page`."""
+    """Return the names of YAML files in the sentences of `page`, such as playbooks."""
     texts = [child.content for token in _tokens(page) for child in token.children or () if child.type == "code_inline"]
     return [text for text in texts if re.fullmatch(r"[\w/]+\.yml", text)]
 
@@ -120,7 +120,7 @@ CLASS = "A class in twelve commands"
 
 
 def plays(heading: str) -> list[str]:
-    """Return the README's ansible-playbook commands below `heading`, as they stand there."""
+    """Return the README's ansible-playbook commands below `heading`, unchanged."""
     found = [command for block in section("README.md", heading) for command in block.commands()]
     return [command for command in found if shlex.split(command)[0] == "ansible-playbook"]
 
@@ -132,7 +132,10 @@ def first_machine(playbook: str) -> str:
 
 
 def of_class(playbook: str, high: int = 40, one: str = "ws-7") -> str:
-    """Return the README's command with `playbook` for a class of `high`, or for `one` of its machines."""
+    """Return the README's command with `playbook` for a class.
+
+    The class has `high` machines; `one` replaces the name of a single machine.
+    """
     (command,) = (command for command in plays(CLASS) if f" {playbook}" in command)
     return command.replace("high=40", f"high={high}").replace("ws-7", one)
 

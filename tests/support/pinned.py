@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def pinned_arguments(folder: Path, *more: str) -> list[str]:
-    """Return the arguments that ssh wrote to `folder`, which pin alice's key and have these options as well."""
+    """Return ssh's arguments in `folder`, with alice's pinned key and these options."""
     arguments = (folder / "arguments").read_text().splitlines()
     options = {word for before, word in itertools.pairwise(arguments) if before == "-o"}
     assert {

@@ -19,10 +19,16 @@ MADE_ANEW = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_IN_PROGRESS", "REVIEW_IN_P
 """Statuses of stacks that are deleted, or waited for, and then created again."""
 
 DELETED_FIRST = frozenset({"CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED"})
-"""Statuses of stacks whose creation or deletion failed, and left resources that may cost money."""
+"""Statuses of stacks that a failed creation or deletion left.
+
+Their resources may cost money.
+"""
 
 LOOK = "look at its events in the AWS console"
-"""What to do where no command is known to help: IMPORT_ROLLBACK_FAILED, and statuses that AWS adds."""
+"""What to do about a stack that no known command repairs.
+
+Its status is IMPORT_ROLLBACK_FAILED, or a new one of AWS.
+"""
 
 
 def is_busy(status: str) -> bool:
@@ -31,9 +37,10 @@ def is_busy(status: str) -> bool:
 
 
 def repair(status: str, name: str, region: str) -> str:
-    """Return the command that repairs the stack `name`, "" when there is none or a create repairs it.
+    """Return the command that repairs the stack `name`, "" without one.
 
-    A stack whose update failed holds a machine in use: it is taken back, not deleted.
+    There is none where a create repairs it. A stack whose update failed holds a machine in use: it is taken back, not
+    deleted.
     """
     if status in DELETED_FIRST:
         network = network_of_stack_name(name)

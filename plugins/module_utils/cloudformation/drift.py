@@ -51,7 +51,7 @@ class Drift:
     is_changed: bool = False
 
     def as_diff(self) -> dict[str, str]:
-        """Return tags and security groups, found and right, as Ansible shows them for --diff."""
+        """Return tags and security groups, found and right, for Ansible's --diff."""
         before = {f"tag {key}": value for key, value in self.other_tags.items()}
         after = {f"tag {key}": value for key, value in self.tags.items()}
         if self.groups:

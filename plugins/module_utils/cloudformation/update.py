@@ -219,7 +219,7 @@ def differs(job: Job, stack: Stack) -> bool:
 
 
 def difference(job: Job, stack: Stack) -> dict[str, str]:
-    """Return which parameters and tags of the stack an update by the job changes, as Ansible shows it for --diff."""
+    """Return the stack's parameters and tags that the job changes, for Ansible's --diff."""
     current = parameters_of(stack)
     before = {name: current[name] for name in job.parameters if name in current}
     after = {name: job.parameters[name] for name in before}

@@ -23,10 +23,10 @@ NEED_NO_ACCOUNT = frozenset({"create_passwords.yml", "share_logs.yml", "url_card
 """Commands that need no AWS, and must not wait for it when it is unreachable."""
 
 NAME_STRANGERS = frozenset({"stack_start.yml", "stack_stop.yml", "stack_update.yml"})
-"""Commands with -l that name, of the instances named like ours, those that their -l would mean.
+"""Commands that name those of others' instances that their -l would mean.
 
-Plans of creates and deletes name those of their users, `stack_list.yml` and `burn_rate.yml` all. Other commands do
-nothing that costs or saves money.
+These instances have names like ours. Plans of creates and deletes name those of their users, `stack_list.yml` and
+`burn_rate.yml` all. Other commands do nothing that costs or saves money.
 """
 
 _NAMES = ("user", "users", "base", "low", "high", "roster")
@@ -141,10 +141,10 @@ def names_strangers(playbooks: Iterable[Path]) -> bool:
 
 
 def meant(limit: str | None, machine: str, ours: Collection[str]) -> bool:
-    """Return whether `limit` (-l) would mean a machine with the Name tag `machine`, if it were ours.
+    """Return whether `limit` would mean a machine with the Name tag `machine`.
 
-    `ours` are the names of our machines and fleets, which mean no other. Any other group may have any machine in it; so
-    may a file and a regular expression.
+    `limit` is the value of -l, and the machine is taken for one of ours. `ours` are the names of our machines and
+    fleets, which mean no other. Any other group may have any machine in it; so may a file and a regular expression.
     """
     user = probcomp_names.user_of_instance_tag(machine) or ""
     base, _, number = user.rpartition("-")

@@ -23,5 +23,8 @@ def composed(text: str) -> str:
 
 
 def is_longer_decomposed(text: str) -> bool:
-    """Return whether `text` has more characters where letters and their marks are characters of their own."""
+    """Return whether `text` has more characters in its decomposed form.
+
+    Letters and their marks are characters of their own there.
+    """
     return len(unicodedata.normalize("NFD", text)) > len(text)

@@ -161,7 +161,10 @@ class _Unpacking:
         self._target.joinpath(*parts[:-1]).mkdir(parents=True, exist_ok=True)
 
     def _check(self, member: tarfile.TarInfo, path: str) -> None:
-        """Raise MachineError for a member that is neither folder nor file, and for a link that leads out."""
+        """Refuse a special file, and a link that leads out of the archive.
+
+        Raises MachineError. A link may also not be empty, or name no earlier file if it is a hard link.
+        """
         if member.issym():
             if not member.linkname:
                 raise MachineError(f"content: the archive's link {path!r} leads nowhere")
@@ -202,9 +205,10 @@ class _Unpacking:
         return fingerprint
 
     def _ask_tarfile(self, member: tarfile.TarInfo) -> None:
-        """Raise MachineError for what Python's own filter refuses: a second lock behind our checks.
+        """Raise MachineError for what Python's own filter refuses.
 
-        Python has it since 3.12 and in later releases of older series: 3.10.12, which Ubuntu 22.04 has, and 3.11.4.
+        It is a second lock behind our checks. Python has it since 3.12 and in later releases of older series: 3.10.12,
+        which Ubuntu 22.04 has, and 3.11.4.
         """
         if not hasattr(tarfile, "data_filter"):
             return

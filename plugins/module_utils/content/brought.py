@@ -1,4 +1,4 @@
-"""Tell what the content and its installer put into a home from what somebody else left there.
+"""Tell files of the content and its installer from others' files in a home.
 
 Runs on the machine. Python 3.10 and its standard library only.
 """
@@ -24,15 +24,16 @@ _NOT_OF_AN_INSTALLER = (".ssh/", ".config/")
 _MOST_FILES = 20_000
 
 Look = Mapping[str, list[Any]]
-"""Fingerprint, time and number of each file that could be an intruder's, by its path."""
+"""Fingerprint, time and number of each possible file of an intruder's, by path."""
 
 
 @contextlib.contextmanager
 def recorded(note: Path, account: pwd.struct_passwd, path: Iterable[str], is_ours: bool) -> Iterator[None]:
-    """Record in the file `note` what the installer puts where an intruder would, while it runs in the block.
+    """Record in the file `note` what the installer puts where an intruder would.
 
-    `path` are the installer's folders of programs; that of a virtual environment means this environment. A script that
-    is not `is_ours` gets nothing recorded. What others write during the run cannot be told from what it writes.
+    The installer runs in the block. `path` are the installer's folders of programs; that of a virtual environment means
+    this environment. A script that is not `is_ours` gets nothing recorded. What others write during the run cannot be
+    told from what it writes.
     """
     environments = [folder.parent for folder in map(Path, path) if (folder.parent / "pyvenv.cfg").is_file()]
     before = _look(account, environments) if is_ours else None
@@ -69,9 +70,10 @@ def _look(account: pwd.struct_passwd, environments: Iterable[Path]) -> Look | No
 
 
 def _written(before: Look | None, after: Look | None, earlier: object) -> dict[str, str]:
-    """Return the fingerprints of what was written between two looks, and of what is unchanged since an `earlier` run.
+    """Return the fingerprints of files written between two looks.
 
-    What was written anew with the same content counts, too.
+    Files that are unchanged since an `earlier` run are there, too. What was written anew with the same content counts,
+    too.
     """
     known = earlier if isinstance(earlier, dict) else {}
     if after is None:
@@ -81,9 +83,9 @@ def _written(before: Look | None, after: Look | None, earlier: object) -> dict[s
 
 
 def is_known(notes: Path, home: Path) -> Callable[[str], bool]:
-    """Return a function that tells whether a file, or all in a folder, is as content or installer put it.
+    """Return a function that tells whether a path is as content or installer put it.
 
-    `notes` is root's folder of records. The function runs as the user.
+    Of a folder, that is every file in it. `notes` is root's folder of records. The function runs as the user.
     """
     content, installer = read_note(notes / CONTENT).get("files"), read_note(notes / INSTALLER).get("brought")
     ours: dict[str, set[str]] = {}

@@ -104,7 +104,7 @@ class Dns:
         return found
 
     def ask_zone(self, zone: str, name: str) -> Answer:
-        """Return the addresses that the zone's own name servers have for a name; raise NoAnswer."""
+        """Return a name's addresses at the zone's own name servers; raise NoAnswer."""
         servers = self.zone_servers(zone)
         if not servers:
             raise NoAnswer("no name server")

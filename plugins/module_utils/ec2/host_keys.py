@@ -23,16 +23,25 @@ _KEY_PARTS = {
     "ecdsa-sha2-nistp521": 3,
     "ssh-rsa": 3,
 }
-"""Known types in order of preference, and of how many parts such a key consists (RFC 4253, 5656, 8709)."""
+"""Number of parts in a key of each known type, in order of preference.
+
+RFC 4253, 5656 and 8709 define the types.
+"""
 _KEY_TYPES = tuple(_KEY_PARTS)
 _KEY = re.compile(rf"(?<!\S)({'|'.join(_KEY_TYPES)}) (AAAA[A-Za-z0-9+/]+={{0,2}})(?!\S)")
 _FINGERPRINT = re.compile(
     r"(?<!\S)[0-9]{3,5} SHA256:([A-Za-z0-9+/]{43}) (?:\S+|no comment) \((ED25519|ECDSA|RSA)\)\s*$"
 )
 _CUT_BYTES = 63_000
-"""EC2 gives the last 64 KB; whether it means 64,000 or 65,536 bytes is not written."""
+"""Bytes from which an output may be cut.
+
+EC2 gives the last 64 KB; whether that is 64,000 or 65,536 bytes is not documented.
+"""
 _LINES_AFTER_KEYS = 5
-"""A block whose end cannot be read is over when so many lines without a key follow its keys."""
+"""Lines without a key after which a block of keys ends.
+
+This is for a block whose end cannot be read.
+"""
 
 
 class ForgedKeys(Exception):
@@ -76,7 +85,10 @@ class _Print:
         return {key for key in self.keys if key.fingerprint in self.fingerprints.get(key.family, ())}
 
     def counted(self) -> set[HostKey]:
-        """Return the keys of a complete print: those in a block, or beside their fingerprints."""
+        """Return the keys of a complete print, none of an incomplete one.
+
+        They are those in a block, or beside their fingerprints.
+        """
         shown = {fingerprint for group in self.fingerprints.values() for fingerprint in group}
         confirmed = self.confirmed()
         all_there = bool(confirmed) and shown == {key.fingerprint for key in confirmed}
@@ -86,9 +98,9 @@ class _Print:
 
 
 def host_keys(*outputs: str) -> list[HostKey]:
-    """Return the whole host keys that the console `outputs` of one machine show, none before a complete block.
+    """Return the whole host keys in the console `outputs` of one machine.
 
-    Raises ForgedKeys.
+    There are none before a complete block. Raises ForgedKeys.
     """
     prints = [one for output in outputs for one in _prints(output)]
     blocks = [keys for keys in (one.counted() for one in prints) if keys]

@@ -41,7 +41,7 @@ class PinText:
 
 
 def differences(before: dict[str, PinText], results: dict[str, dict[str, Any]]) -> list[dict[str, str]]:
-    """Return how the pin files of `results` differ from what they held `before`, as Ansible shows it for --diff.
+    """Return what changed in the pin files since `before`, for Ansible's --diff.
 
     Pins that would be removed are shown as removed. Keys that were not read yet are not known.
     """

@@ -19,10 +19,10 @@ LARGEST_REPORT = 4_000_000
 
 
 def failing_since(path: Path, now: datetime) -> dict[str, str]:
-    """Return by user since when, in UTC, every check in a row has failed, by the report at `path`.
+    """Return by user since when every check in a row has failed.
 
-    It is another program's file as soon as somebody edits it: what is missing, old, broken or impossible counts for
-    nothing.
+    Times are in UTC, and from the report at `path`. It is another program's file as soon as somebody edits it: what is
+    missing, old, broken or impossible counts for nothing.
     """
     try:
         rows = json.loads(_recent(path, now))
@@ -44,7 +44,10 @@ def _recent(path: Path, now: datetime) -> bytes:
 
 
 def _since(row: Any, now: datetime) -> str:
-    """Return the time that a report's `row` gives, "" unless the machine failed and the time is possible."""
+    """Return the time that a report's `row` gives, or "".
+
+    It is "" unless the machine failed and the time is possible.
+    """
     if not isinstance(row, dict) or row.get("ok") is not False or not isinstance(row.get("since"), str):
         return ""
     try:

@@ -23,10 +23,10 @@ _OF_A_FLEET = re.compile(r"(.+)-([1-9][0-9]*)")
 
 
 def names_argument(users: Iterable[str], groups: Groups | None = None) -> str:
-    """Return what follows `-e`: `user=alice`, `users=ws-3,ws-7` or `"base=ws low=1 high=40"`.
+    """Return the argument of `-e` that names `users`.
 
-    The last form also says which fleet new machines belong to. With `groups`, the inventory's, it is only for machines
-    that are in that fleet.
+    It is `user=alice`, `users=ws-3,ws-7` or `"base=ws low=1 high=40"`. The last form also says which fleet new machines
+    belong to; with `groups`, the inventory's, it is only for machines that are in that fleet.
     """
     names = sorted(users, key=by_number)
     if len(names) == 1:
@@ -40,7 +40,7 @@ def names_argument(users: Iterable[str], groups: Groups | None = None) -> str:
 
 
 def limit_pattern(users: Iterable[str], groups: Groups) -> str:
-    """Return what follows `-l` to choose just `users`, quoted for a shell: `ws-3,ws-7`, `ws` or `'ws,!ws-7'`.
+    """Return the argument of `-l` that chooses just `users`, quoted for a shell.
 
     It is `ws-3,ws-7`, `ws` or `'ws,!ws-7'`. `groups` are the inventory's, with their hosts. Ansible has no pattern for
     a range of names: it takes `ws-[1:40]` for places in a group `ws-`. So a fleet stands for its machines where few or
@@ -62,9 +62,10 @@ def limit_pattern(users: Iterable[str], groups: Groups) -> str:
 
 
 def range_for_shell(names: list[str]) -> str:
-    """Return `names`, of one fleet and in the order of their numbers, as a shell expands them to `ws-1,ws-2,...`.
+    """Return shell text that expands to the machines' names, as `ws-1,ws-2,...`.
 
-    It is for names of which it is not known whether they are in a group. Few of them stay as they are.
+    `names` are of one fleet, in the order of their numbers. It is for names of which it is not known whether they are
+    in a group. Few of them stay as they are.
     """
     if len(names) <= _FEW:
         return ",".join(names)

@@ -34,7 +34,7 @@ def one_line(text: str, limit: int = 500) -> str:
 
 
 def settings_diff(header: str, before: Mapping[str, str], after: Mapping[str, str]) -> dict[str, str]:
-    """Return the difference of two sets of names with values as Ansible shows one for --diff, a line for each name."""
+    """Return two mappings' difference by name, for Ansible's --diff."""
     texts = {
         when: "".join(f"{name}: {one_line(value)}\n" for name, value in sorted(settings.items()))
         for when, settings in (("before", before), ("after", after))

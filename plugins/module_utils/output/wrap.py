@@ -10,7 +10,10 @@ import re
 from .table import text_width
 
 _HANGING = "  "
-"""Indent of a continued line. What stands there is part of the line above, whoever wrote it."""
+"""Indent of a continued line.
+
+What stands there is part of the line above, whoever wrote it.
+"""
 _VALUE = r"""(?:"[^"]*"|'[^']*'|\S+)"""
 _PARTS = re.compile(
     rf"ansible-playbook(?: -[el] {_VALUE}| -\S+| \S+\.yml)+|aws [a-z0-9]+ [a-z0-9-]+(?: --[a-z0-9-]+ {_VALUE})*|\S+"
@@ -19,9 +22,10 @@ _PARTS = re.compile(
 
 
 def wrapped(text: str, width: int | None) -> list[str]:
-    """Return a line of text as lines of at most `width` terminal columns, None for as many as it has.
+    """Return a line of text as lines of at most `width` terminal columns.
 
-    A word, or a command, that is longer stays whole. So does a row of a table, which has gaps between its columns.
+    None stands for as many as the line has. A word, or a command, that is longer stays whole. So does a row of a table,
+    which has gaps between its columns.
     """
     if width is None or text_width(text) <= width or "  " in text.strip():
         return [text]

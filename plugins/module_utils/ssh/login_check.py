@@ -17,7 +17,10 @@ from .rsync import LATE, run
 
 _ASK = "systemctl show --property=LoadState,ActiveState,ConditionResult jupyter.service"
 _WITHOUT_PASSWORD = {"LoadState=loaded", "ActiveState=inactive", "ConditionResult=no"}
-"""State of Jupyter's unit whose condition, the file with the password's hash, is not met."""
+"""State of Jupyter's unit without a password.
+
+The condition of the unit, a file with the password's hash, is not met then.
+"""
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,10 @@ FILES_ALONE = (
     # The complete file list comes first, so that the name checks see all of it.
     "--no-inc-recursive",
 )
-"""Options that receive regular files and folders alone: no links, devices, owners or modes."""
+"""Options that receive regular files and folders alone.
+
+No link, device, owner or mode comes.
+"""
 WORDS = 1 << 16
 """Bytes that are kept of rsync's output, and of its error stream."""
 MOST_WORDS = 1 << 24

@@ -17,7 +17,10 @@ from rehearsal.cloudformation.stacks import STACKS
 from rehearsal.lock import LOCK
 
 Snapshot = dict[str, dict[str, Any]]
-"""Descriptions of resources as plain data, by kind and id; deleted resources are left out."""
+"""Descriptions of resources as plain data, by kind and id.
+
+Deleted resources are left out.
+"""
 _DESCRIBED: dict[str, tuple[str, str, str, dict[str, Any]]] = {
     "vpcs": ("describe_vpcs", "Vpcs", "VpcId", {}),
     "subnets": ("describe_subnets", "Subnets", "SubnetId", {}),

@@ -85,9 +85,9 @@ def on_a_pipe(folder: Path, text: str, *options: str, **settings: str) -> subpro
 
 
 def on_a_terminal(folder: Path, text: str, *options: str, columns: int = 0, **settings: str) -> str:
-    """Return all that is written to a terminal of unknown width, or of as many columns.
+    """Return all standard output and errors, written to a terminal.
 
-    It has standard output and errors.
+    Its width is unknown with `columns` 0.
     """
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, columns))

@@ -1,4 +1,7 @@
-"""Every supported call has something that answers it; a call that nothing answers is refused by name."""
+"""Supported calls: each is answered, and a call without an answer is refused.
+
+The refusal names the call.
+"""
 
 from collections.abc import Iterator
 
@@ -32,7 +35,10 @@ HANDLERS: dict[str, type[BaseResponse]] = {
     "ssm": SimpleSystemManagerResponse,
     "sts": TokenResponse,
 }
-"""Classes with a method for each call; S3, which moto answers within its routing, has a test of its own."""
+"""Classes with a method for each call, by service.
+
+S3, which moto answers within its routing, has a test of its own.
+"""
 READABLE = sorted(service for service in HANDLERS if any("*" in pattern for pattern in CARRIED[service]))
 
 

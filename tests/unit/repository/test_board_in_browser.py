@@ -1,4 +1,7 @@
-"""The page of a check in a real Chromium: nothing is cut, all can be read, copied and reached by keys."""
+"""The page of a check in a real Chromium.
+
+Nothing is cut, and all can be read, copied and reached by keys.
+"""
 
 from __future__ import annotations
 

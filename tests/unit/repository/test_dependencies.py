@@ -1,4 +1,7 @@
-"""The packages: three groups by what one does, each with a lock, and no code that imports beyond its group."""
+"""Groups of packages: each has a lock, and no code imports beyond its group.
+
+There are three groups, by what one does.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,10 @@ FOR_MACHINES = ROOT / "rehearsal/inputs/modules"
 
 
 def entries(text: str) -> dict[str, str]:
-    """Return a lock's packages by name, each as its version, marker and hashes in one line."""
+    """Return a lock's packages by name.
+
+    Each is its version, marker and hashes in one line.
+    """
     joined = re.sub(r" +\\\n +", " ", text)
     return {line.partition("==")[0]: line for line in joined.splitlines() if re.match(r"[a-z0-9]", line)}
 
@@ -41,7 +47,10 @@ def groups() -> dict[str, list[Any]]:
 
 
 def imported(folder: str) -> Iterator[tuple[Path, str]]:
-    """Yield each file of `folder` with each top-level module that it imports and that is not of the repository."""
+    """Yield each file of `folder` with each foreign top-level module that it imports.
+
+    A foreign module is not of the repository.
+    """
     ours = {path.stem for path in (ROOT / folder).iterdir()} | {"rehearsal", "scripts"}
     for path in sorted((ROOT / folder).rglob("*.py")):
         if path.is_relative_to(FOR_MACHINES):
@@ -56,7 +65,7 @@ def imported(folder: str) -> Iterator[tuple[Path, str]]:
 
 @functools.cache
 def distributions() -> dict[str, set[str]]:
-    """Return the packages that bring each top-level module, by the names that locks have."""
+    """Return the packages that bring each top-level module, named as in locks."""
     return {
         module: {re.sub(r"[-_.]+", "-", name).lower() for name in names}
         for module, names in packages_distributions().items()

@@ -113,7 +113,10 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="module")
 def former(lab: Lab) -> dict[str, str]:
-    """Make a network and a machine by the former version's templates, and return their parts by logical name."""
+    """Make a network and a machine by the former version's templates.
+
+    Return their parts by logical name.
+    """
     made = lab.cloud.create("probcomp-network-shared", (FORMER / "network.cfn.template").read_text(), network(lab))
     assert made["StackStatus"] == "CREATE_COMPLETE"
     lab.network = {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}

@@ -1,4 +1,4 @@
-"""The manual: its links lead somewhere, and its commands are ones that their programs take.
+"""The manual: links that lead somewhere, and commands that their programs take.
 
 Nothing is run. The README's first machine and its class are also run, by tests/e2e.
 """

@@ -1,6 +1,7 @@
-"""Files that other programs read: versions, GitHub's workflows, pre-commit, Renovate, ansible-navigator, a citation.
+"""Files that other programs read.
 
-None of these programs runs here. Their files were checked once against the schemas that they publish.
+They are for versions, GitHub's workflows, pre-commit, Renovate, ansible-navigator and a citation. None of these
+programs runs here. Their files were checked once against the schemas that they publish.
 """
 
 from __future__ import annotations
@@ -104,7 +105,10 @@ def test_hooks_have_no_versions_of_their_own() -> None:
     ],
 )
 def test_a_hook_finds_what_lint_finds(tmp_path: Path, name: str, suffix: str, right: str, wrong: str) -> None:
-    """Run the hook's own command. A formatter writes and passes: git sees that the file changed, and refuses."""
+    """Run the hook's own command.
+
+    A formatter writes and passes: git sees that the file changed, and refuses.
+    """
     for text, is_right in ((right, True), (wrong, False)):
         file = tmp_path / f"file{suffix}"
         file.write_text(text)

@@ -1,4 +1,7 @@
-"""The page of a check says what the check found, and nothing of a machine's acts in it."""
+"""The page of a check: what the check found, without anything that acts.
+
+Text of a machine does nothing in it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Completion at a Tab: what is offered, in Python, in a real bash and in a real zsh."""
+"""Completion at a Tab: what is offered, in Python, a real bash and a real zsh."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ SHELLS = {"bash": ["bash", "--norc", "--noprofile", "-i"], "zsh": ["zsh", "-f", 
 
 @pytest.fixture
 def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Make a folder of per-user files, which an inventory like a rehearsal's names, and go to the root."""
+    """Make a folder of per-user files, and go to the root.
+
+    An inventory like a rehearsal's names the folder.
+    """
     folder = tmp_path / "the state"
     for name in ("alice", "ws-1", "ws-2", "ws-10", "$(touch run)", "`touch run`", "a;b", "-x", "users"):
         (folder / "jupyter-passwords").mkdir(parents=True, exist_ok=True)
@@ -151,7 +154,10 @@ def test_the_function_of_bash_fills_compreply(state: Path) -> None:
     ],
 )
 def test_keys_in_a_terminal(state: Path, shell: str, keys: str, words: str) -> None:
-    """Type the keys, and then in front of them a command that shows what the shell made of them."""
+    """Type the keys, and show what the shell made of them.
+
+    A command that is typed in front of them shows it.
+    """
     if not shutil.which(shell):
         pytest.skip(f"no {shell} on this computer")
     child, terminal = pty.fork()

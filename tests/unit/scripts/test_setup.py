@@ -1,4 +1,7 @@
-"""`make setup`: a group of packages after the other, and on systems that have other programs than Debian."""
+"""`make setup`: one group of packages after the other, also not on Debian.
+
+Other systems have other programs.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,10 @@ def test_an_unknown_group_is_named(clone: Path) -> None:
 
 
 class SmallClone:
-    """A checkout whose locks name small packages in a folder; its uv hands on to the real one."""
+    """A checkout whose locks name small packages in a folder.
+
+    Its uv hands on to the real one.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = checkout(folder / "clone", "rehearsal")

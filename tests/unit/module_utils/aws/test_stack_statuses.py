@@ -1,4 +1,4 @@
-"""Create, preflight, update and stack_list name the same repair for each status of a stack."""
+"""The same repair of each stack status in create, preflight, update, stack_list."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Python's own filter is the second lock of unpacking: it refuses what our checks would let pass."""
+"""Python's own filter when content is unpacked: a second lock behind our checks.
+
+It refuses what they would let pass.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from tests.support.hostile_archives import HARD, LINK, MIB
 
 
 def put_unchecked(target: Path, *members: Member) -> None:
-    """Write `members` below `target` by the step that follows our checks, without these."""
+    """Write `members` below `target` by the step after our checks, without the checks."""
     archive = target.parent / "archive.tar"
     archive.write_bytes(tar(*members, mode="w"))
     with tarfile.open(archive) as opened:

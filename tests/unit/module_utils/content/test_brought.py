@@ -1,4 +1,4 @@
-"""What content and its installer put on a machine is no intruder's, as long as it is that."""
+"""Files that content and installer brought: not an intruder's while unchanged."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from tests.support.content_world import account_with, load_module
 
 content_installer = load_module("content_installer")
 REHEARSAL = Path(__file__).parents[4] / "rehearsal/inputs/content/install.sh"
-"""The installer of the rehearsal's content; its part with pip is tested with the rehearsal."""
+"""The installer of the rehearsal's content.
+
+Its part with pip is tested with the rehearsal.
+"""
 OURS = ".local/share/jupyter/kernels/probcomp"
 VENDORED = ".jupyter/custom/custom.js"
 WRITES = "mkdir -p ~/.jupyter ~/.ssh; echo x > ~/.jupyter/y.py; echo key > ~/.ssh/authorized_keys\n"

@@ -1,4 +1,7 @@
-"""Promise 4: consoles give the keys that are whole, however torn they are, or are refused as forged."""
+"""Promise 4: consoles give whole host keys only, or are refused as forged.
+
+They may be torn anywhere.
+"""
 
 from __future__ import annotations
 

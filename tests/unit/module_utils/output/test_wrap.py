@@ -1,4 +1,4 @@
-"""Long lines are broken at blanks, and commands, table rows and long words stay whole."""
+"""Lines broken at blanks, with commands, table rows and long words kept whole."""
 
 from __future__ import annotations
 

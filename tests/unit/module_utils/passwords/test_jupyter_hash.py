@@ -1,6 +1,7 @@
-"""passlib, which nobody maintains any more, still works on the newest Python of this computer.
+"""passlib on the newest Python of this computer.
 
-What the hashes are is tested with the module that sets them.
+It must still work there, though nobody maintains it any more. What the hashes are is tested with the module that sets
+them.
 """
 
 from __future__ import annotations
@@ -23,7 +24,10 @@ print(is_hash_of(made, "correct horse battery"), is_hash_of(made, "another"))
 
 
 def newest_python() -> Path:
-    """Return the newest released Python here: this one, or one on the path or among pyenv's."""
+    """Return the newest released Python on this computer.
+
+    It is this one, or one on the path or among pyenv's.
+    """
     folders = [Path(folder) for folder in os.get_exec_path()]
     folders += Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/3.*/bin")
     found = {

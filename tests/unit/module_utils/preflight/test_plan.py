@@ -85,7 +85,10 @@ def test_no_sentence_is_wider_than_the_terminal(account: World, monkeypatch: pyt
 
 
 def too_wide(lines: list[str]) -> list[str]:
-    """Return what is wider than 80 columns as a terminal of 80 gets it, unless it is one word or one command."""
+    """Return lines that are too wide for a terminal of 80 columns after wrapping.
+
+    A single word or a single command may be too wide.
+    """
     shown = [line for text in lines for line in wrapped(text, 80)]
     is_whole = re.compile(r"\s*(ansible-playbook .*|\S+)")
     return [line for line in shown if text_width(line) > 80 and not is_whole.fullmatch(line)]

@@ -1,4 +1,7 @@
-"""What a login to a machine tells of its Jupyter, by a program in ssh's place that answers as a machine."""
+"""What a login to a machine tells of its Jupyter.
+
+A program in ssh's place answers as a machine.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import M
 from ansible_collections.probcomp.stack.plugins.modules import fleet_check
 
 NEW = "LoadState=loaded\nActiveState=inactive\nConditionResult=no\n"
-"""What systemctl says of a Jupyter that never had a password, or has none any more."""
+"""Output of systemctl about a Jupyter that has no password, or never had one."""
 DOWN = Result(
     "ws-1", "https://x", False, 1.0, "unavailable", "answers 503", "ansible-playbook -l ws-1 restart_jupyter.yml"
 )
