@@ -68,8 +68,7 @@ options:
   earlier:
     description:
       - Report of the check before, C(reports/check.json). A machine that failed in it as well keeps its
-        RV(machines.since).
-      - One that is missing, broken or older than a day counts for nothing.
+        RV(machines.since). One that is missing, broken or older than a day counts for nothing.
     type: path
   groups:
     description: Machines by the groups of the inventory, by which commands choose many of them.

@@ -22,7 +22,7 @@ def ready(user: str) -> Result:
 
 def failed(user: str, kind: str, reason: str = "", since: str = CHECKED_AT) -> Result:
     """Return the result of a machine that failed in this way."""
-    repair = repair_command(REPAIRS[kind], [user]) if kind in REPAIRS else ""
+    repair = repair_command(REPAIRS[kind], [user], {}) if kind in REPAIRS else ""
     url = f"https://{user}.stack.example.org"
     return Result(user, url, False, 12.34, kind, reason or f"the reason of {user}", repair, since)
 
@@ -32,7 +32,7 @@ def board(results: list[Result], groups: dict[str, list[str]] | None = None) -> 
     check = {
         "machines": {result.user: asdict(result) for result in results},
         "checked_at": CHECKED_AT,
-        "repair_commands": repair_commands([result for result in results if result.kind in REPAIRS]),
+        "repair_commands": repair_commands([result for result in results if result.kind in REPAIRS], {}),
     }
     text = (ROOT / "playbooks/shared/templates/check.html.j2").read_text()
     variables = {"check": check, "groups": groups or {}}

@@ -219,7 +219,7 @@ def differs(job: Job, stack: Stack) -> bool:
 
 
 def difference(job: Job, stack: Stack) -> dict[str, str]:
-    """Return the stack's parameters and tags that the job changes, for Ansible's --diff."""
+    """Return what the job changes of a stack, for Ansible's --diff."""
     current = parameters_of(stack)
     before = {name: current[name] for name in job.parameters if name in current}
     after = {name: job.parameters[name] for name in before}

@@ -142,6 +142,9 @@ def test_a_screen_reader_finds_landmarks_headings_and_names() -> None:
     ids = {item["id"] for _, item in outline.tags if "id" in item}
     assert {item["aria-labelledby"] for tag, item in outline.tags if tag == "section"} <= ids
     labels = [item["aria-label"] for tag, item in outline.tags if tag == "button"]
-    assert labels[0] == f"Copy: {repair_command('set_password.yml', ['ws-2'])}" and len(labels) == len(set(labels)) == 2
+    assert (
+        labels[0] == f"Copy: {repair_command('set_password.yml', ['ws-2'], {})}"
+        and len(labels) == len(set(labels)) == 2
+    )
     assert not any("tabindex" in item for _, item in outline.tags)
     assert CHECKED_AT in [item["datetime"] for tag, item in outline.tags if tag == "time"]
