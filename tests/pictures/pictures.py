@@ -23,7 +23,7 @@ from tests.support.workshop import OUTPUT, Workshop
 
 FOLDER = ROOT / "docs/pictures"
 NAMES = "base=ws low=1 high=10"
-COLUMNS, LINES = 92, 44
+COLUMNS, LINES = 100, 42
 """Size of the terminal that is shown; of a longer output its end."""
 _LIMIT = 2400.0
 """The limit of one command, in seconds."""
@@ -34,7 +34,8 @@ _BROKEN = {
 """What keeps two machines of the board from being ready."""
 _SVG = """<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">
 <style>.{unique_id}-matrix {{ font: {char_height}px "Fira Code", "DejaVu Sans Mono", Menlo, Consolas, monospace;
-line-height: {line_height}px; }} {styles}</style>
+line-height: {line_height}px; }} {styles}
+.{unique_id}-title {{ font: 18px sans-serif; }}</style>
 <defs><clipPath id="{unique_id}-clip-terminal"><rect x="0" y="0" width="{terminal_width}" height="{terminal_height}"/>
 </clipPath>{lines}</defs>{chrome}
 <g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">{backgrounds}
@@ -98,7 +99,7 @@ def take(workshop: Workshop) -> None:
     """Make ten machines and take all pictures."""
     workshop.begin()
     workshop.succeed(f'ansible-playbook create_passwords.yml -e "{NAMES}"')
-    workshop.succeed(f"ansible-playbook url_cards.yml -e \"{NAMES} cards_per_page=4 cards_title='Statistics, Monday'\"")
+    workshop.succeed(f"ansible-playbook url_cards.yml -e \"{NAMES} cards_per_page=8 cards_title='Statistics, Monday'\"")
     cards(workshop)
     terminal(workshop, f"fleet_create.yml -e {NAMES}", FOLDER / "create.svg")
     for user, script in _BROKEN.items():
