@@ -26,7 +26,7 @@ from .phrase import InvalidPhrase, phrase_in, vault_text
 WORDS_IN_PHRASE = 5
 """Number of words in a new pass phrase.
 
-5 of the 7,776 words of the EFF's long list are 64.6 bits. Jupyter does not limit login attempts, so the phrase must
+5 of the 7,776 words of the EFF's long list are 64.6 bits. Jupyter only slows login attempts down, so the phrase must
 resist guessing over the network; it is also short enough to type from a card.
 """
 
