@@ -115,13 +115,12 @@ def image_fault(
 ) -> str:
     """Return why `machine` cannot use the image `name`, "" when it can.
 
-    `allowed` is the state of the account's setting Allowed AMIs.
+    `allowed` is the state of the account's setting Allowed AMIs. Enabled, it hides what it does not allow:
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_Image.html
     """
     if image is None:
         hidden = ", or Allowed AMIs, which is enabled, hides it" if allowed == "enabled" else ""
         return f"there is no image {name!r} in this region that the account may use{hidden}"
-    if allowed == "enabled" and image.get("ImageAllowed") is False:
-        return f"image {name} of {image.get('OwnerId')} is not among the account's Allowed AMIs"
     supported = description["ProcessorInfo"]["SupportedArchitectures"]
     if image.get("Architecture") not in supported:
         return f"image {name} is for {image.get('Architecture')}, {machine.instance} for {' or '.join(supported)}"
