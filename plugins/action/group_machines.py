@@ -13,6 +13,7 @@ _OPTIONS = {
     "pinned_only": {"type": "bool", "default": False},
     "unpinned_group": {"type": "str", "default": "unpinned"},
     "state_dir": {"type": "path", "default": ""},
+    "count_skipped": {"type": "bool", "default": False},
 }
 
 
@@ -24,7 +25,7 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Return the users of both groups, and those of neither."""
+        """Return the users of both groups, and those of neither where they count."""
         result = super().run(tmp, task_vars)
         variables = task_vars or {}
         _, options = self.validate_argument_spec(_OPTIONS)
@@ -41,4 +42,5 @@ class ActionModule(ActionBase):
         for group, members in ((options["group"], users), (options["unpinned_group"], unpinned)):
             for user in members:
                 self.add_host(host_name=user, parent_group_names=[group], host_vars={})
-        return result | {"changed": False, "users": users, "unpinned_users": unpinned, "skipped_users": skipped}
+        counted = {"skipped_users": skipped} if options["count_skipped"] else {}
+        return result | {"changed": False, "users": users, "unpinned_users": unpinned, **counted}

@@ -32,6 +32,10 @@ options:
     description: Where C(known_hosts) lies; needed for O(pinned_only).
     type: path
     default: ""
+  count_skipped:
+    description: Whether machines in another state count as skipped in the last line of the command.
+    type: bool
+    default: false
 """
 
 EXAMPLES = r"""
@@ -56,7 +60,7 @@ unpinned_users:
   elements: str
 skipped_users:
   description: Those in another state, which the last line of the command counts as skipped.
-  returned: success
+  returned: with O(count_skipped)
   type: list
   elements: str
 """

@@ -99,7 +99,8 @@ def take(workshop: Workshop) -> None:
     """Make ten machines and take all pictures."""
     workshop.begin()
     workshop.succeed(f'ansible-playbook create_passwords.yml -e "{NAMES}"')
-    workshop.succeed(f"ansible-playbook url_cards.yml -e \"{NAMES} cards_per_page=10 cards_title='Statistics, Monday'\"")
+    look = "cards_per_page=10 cards_title='Statistics, Monday'"
+    workshop.succeed(f'ansible-playbook url_cards.yml -e "{NAMES} {look}"')
     cards(workshop)
     terminal(workshop, f"fleet_create.yml -e {NAMES}", FOLDER / "create.svg")
     for user, script in _BROKEN.items():

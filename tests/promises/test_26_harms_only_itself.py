@@ -192,7 +192,9 @@ def judge(row: Row) -> None:
     ), text
     assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
     forged = [line.partition(FORGED)[0] for line in row.result.text.splitlines() if FORGED in line]
-    assert all(re.search(r"\w-\w", before) for before in forged), f"a forged line does not name its machine: {text}"
+    assert all(re.search(r"\bws-\d|\bami-bake\b", before) for before in forged), (
+        f"a forged line does not name its machine: {text}"
+    )
     assert "Traceback" not in row.result.text, text
 
 

@@ -149,9 +149,11 @@ def meant(limit: str | None, machine: str, ours: Collection[str]) -> bool:
     user = probcomp_names.user_of_instance_tag(machine) or ""
     base, _, number = user.rpartition("-")
     own = base.replace("-", "_") if number.isdecimal() else ""
+    patterns = split_host_pattern(limit or "")
     is_left_out = False
-    is_meant = False
-    for pattern in split_host_pattern(limit or ""):
+    # Patterns that only take away, or only narrow, do so from all.
+    is_meant = bool(patterns) and all(pattern.startswith(("!", "&")) for pattern in patterns)
+    for pattern in patterns:
         name = pattern.lstrip("!").partition("[")[0]
         fits = fnmatch.fnmatchcase(user, name) or name == own
         if pattern.startswith("!"):

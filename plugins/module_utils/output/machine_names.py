@@ -70,4 +70,4 @@ def range_for_shell(names: list[str]) -> str:
     if len(names) <= _FEW:
         return ",".join(names)
     base, _, low = names[0].rpartition("-")
-    return f'"$(seq -s, -f {base}-%g {low} {names[-1].rpartition("-")[2]})"'
+    return f'"$(seq -s, -f {base}-%.0f {low} {names[-1].rpartition("-")[2]})"'

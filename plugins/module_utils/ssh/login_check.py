@@ -15,12 +15,14 @@ from ..progress.reporter import Tally
 from .client import CONNECT_SECONDS, NO_CONNECTION, Machine, ssh_words, why_no_connection
 from .rsync import LATE, run
 
-_ASK = "systemctl show --property=LoadState,ActiveState,ConditionResult jupyter.service"
+_ASK = "systemctl show --property=LoadState,ActiveState,ConditionResult,ConditionTimestampMonotonic jupyter.service"
 _WITHOUT_PASSWORD = {"LoadState=loaded", "ActiveState=inactive", "ConditionResult=no"}
 """State of Jupyter's unit without a password.
 
-The condition of the unit, a file with the password's hash, is not met then.
+The condition of the unit, a file with the password's hash, is not met then. Systemd says the same of a unit that was
+not tried since the boot; its time of the look at the condition is 0.
 """
+_NEVER_TRIED = "ConditionTimestampMonotonic=0"
 
 
 @dataclass(frozen=True)
@@ -65,4 +67,6 @@ def login_to(machine: Machine, private_key_file: str) -> Login:
         return Login(f"its ssh server at {machine.address} was cut off: {ran.stopped}")
     if ran.status == NO_CONNECTION:
         return Login(why_no_connection(machine, ran.said))
-    return Login(has_no_password=set(ran.printed.split()) == _WITHOUT_PASSWORD)
+    state = set(ran.printed.split())
+    tried = {item for item in state if item.startswith("ConditionTimestampMonotonic=")} - {_NEVER_TRIED}
+    return Login(has_no_password=len(tried) == 1 and state - tried == _WITHOUT_PASSWORD)

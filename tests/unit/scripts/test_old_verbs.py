@@ -118,7 +118,7 @@ def test_many_names_are_printed_folded_and_mean_the_same(tmp_path: Path) -> None
     done = run(tmp_path, str(ROOT / "scripts/fleet"), "check", "ws", "1", "40", "--syntax-check")
     assert done.returncode == 0, done.stderr
     printed = done.stderr.splitlines()[0]
-    assert printed.endswith('-l "$(seq -s, -f ws-%g 1 40)" fleet_check.yml --syntax-check)')
+    assert printed.endswith('-l "$(seq -s, -f ws-%.0f 1 40)" fleet_check.yml --syntax-check)')
     words = run(tmp_path, "sh", "-c", f"set -- {printed[printed.index('-l') : -1]}; printf %s $2").stdout
     assert words == FORTY
     assert old_verbs.as_typed(["ansible-playbook", "-l", "ws-1,ws-2", "x.yml"], ROOT, True).endswith(

@@ -137,6 +137,8 @@ OURS = {"alice", "ws-1", "ws", "my_class"}
         ("users,!ws", "payroll my-class-3"),
         ("users,!ws-9", "payroll ws-1 my-class-3"),
         ("users,&ws", "payroll ws-1 ws-9 my-class-3"),
+        ("&ws", "payroll ws-1 ws-9 my-class-3"),
+        ("!ws-9", "payroll ws-1 my-class-3"),
         ("@failed.txt", "payroll ws-1 ws-9 my-class-3"),
         ("~ws-[0-9]", "payroll ws-1 ws-9 my-class-3"),
         (None, ""),

@@ -97,7 +97,7 @@ STOPPED = """
 - hosts: users
   gather_facts: false
   tasks:
-    - group_machines: {group: fleet}
+    - group_machines: {group: fleet, count_skipped: true}
       run_once: true
 - hosts: fleet
   gather_facts: false

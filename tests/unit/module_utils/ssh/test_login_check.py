@@ -13,7 +13,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.ssh import login_ch
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh.client import Machine
 from ansible_collections.probcomp.stack.plugins.modules import fleet_check
 
-NEW = "LoadState=loaded\nActiveState=inactive\nConditionResult=no\n"
+NEW = "LoadState=loaded\nActiveState=inactive\nConditionResult=no\nConditionTimestampMonotonic=2716423\n"
 """Output of systemctl about a Jupyter that has no password, or never had one."""
 DOWN = Result(
     "ws-1", "https://x", False, 1.0, "unavailable", "answers 503", "ansible-playbook -l ws-1 restart_jupyter.yml"
@@ -37,7 +37,10 @@ def log_in(answer: str, folder: Path, monkeypatch: pytest.MonkeyPatch, status: i
     ("answer", "has_no_password"),
     [
         (NEW, True),
-        ("ConditionResult=no\nLoadState=loaded\nActiveState=inactive\n", True),
+        ("\n".join(reversed(NEW.splitlines())), True),
+        # Jupyter was not tried yet: the machine is booting.
+        (NEW.replace("=2716423", "=0"), False),
+        (NEW.partition("ConditionTimestamp")[0], False),
         (NEW.replace("=no", "=yes"), False),
         (NEW.replace("inactive", "failed"), False),
         (NEW.replace("loaded", "not-found"), False),
