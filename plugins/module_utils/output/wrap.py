@@ -9,14 +9,16 @@ import re
 
 from .table import text_width
 
-_HANGING = "  "
-"""Indent of a continued line.
+_HANGING = "    "
+"""Indent of a continued line, more than any line of ours has.
 
 What stands there is part of the line above, whoever wrote it.
 """
 _VALUE = r"""(?:"[^"]*"|'[^']*'|\S+)"""
+# An option of aws has one value, none, or several of the form Id=i-0123.
+_AWS_OPTION = rf" --[a-z0-9-]+(?: (?!--){_VALUE})?(?: [A-Z]\w*=\S+)*"
 _PARTS = re.compile(
-    rf"ansible-playbook(?: -[el] {_VALUE}| -\S+| \S+\.yml)+|aws [a-z0-9]+ [a-z0-9-]+(?: --[a-z0-9-]+ {_VALUE})*|\S+"
+    rf"ansible-playbook(?: -[el] {_VALUE}| -\S+| \S+\.yml)+|aws [a-z0-9]+ [a-z0-9-]+(?:{_AWS_OPTION})*|\S+"
 )
 """Words of a sentence. A command is one, so that it can be copied."""
 

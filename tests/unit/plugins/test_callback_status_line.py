@@ -232,8 +232,8 @@ def test_a_terminal_gets_long_lines_broken_at_blanks_and_a_pipe_gets_them_whole(
     (tmp_path / "terminal").mkdir()
     (tmp_path / "pipe").mkdir()
     lines = on_a_terminal(tmp_path / "terminal", LONG, columns=80, ANSIBLE_NOCOLOR="1").replace("\r", "").splitlines()
-    assert lines.count("  sentence of some words a sentence of some words") == 1
+    assert lines.count("    sentence of some words a sentence of some words") == 1
     # A row of a table is not broken, and a command can be copied.
-    assert ROW in lines and f"  {COMMAND}" in lines
+    assert ROW in lines and f"    {COMMAND}" in lines
     piped = on_a_pipe(tmp_path / "pipe", LONG).stdout
     assert SENTENCE in piped.splitlines() and f"FAILED: {SENTENCE}: {COMMAND}" in piped.splitlines()
