@@ -83,7 +83,9 @@ msg:
   returned: changed
   type: str
 left_behind:
-  description: Paths of what an intruder, or the user herself, may have left. C(probcomp_left_behind) shows them.
+  description:
+    - Paths of what an intruder, or the user herself, may have left. C(probcomp_left_behind) shows them.
+    - Before them come lines about what was not looked at, or is not listed.
   returned: success
   type: list
   elements: str
