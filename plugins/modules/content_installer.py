@@ -14,7 +14,11 @@ description:
     no input, and the environment of a login of its account. What it prints goes to a log on the machine.
   - Runs again when the content's version changed, when the last run failed or was cut off, or with O(force).
   - Of the files that it writes, those that M(jupyter_password) would take for an intruder's are recorded, if the script
-    is as the content brought it. Keys and timers in the home are not.
+    and all else of the content in its folder are as the content brought them. Keys and timers in the home are not.
+  - What remains is that the user can change what the script reads between that check and the script's end; with
+    O(become_root) only the script itself is safe from that. What others write meanwhile counts as the script's. What
+    the script reads elsewhere (pip's settings, Python's packages in the home), and files in its folder that the content
+    did not bring, are not checked.
   - Without content, or when the content has no such script, nothing is run and the message says so.
 options:
   script:
@@ -88,7 +92,6 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.probcomp.stack.plugins.module_utils.content import brought
-from ansible_collections.probcomp.stack.plugins.module_utils.content.install import fingerprint
 from ansible_collections.probcomp.stack.plugins.module_utils.content.script import interpreter, problem
 from ansible_collections.probcomp.stack.plugins.module_utils.content.script_run import run_script
 from ansible_collections.probcomp.stack.plugins.module_utils.machine.accounts import (
@@ -206,12 +209,27 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
             raise MachineError(f"{script} begins with #!{found['interpreter'][0]}, and the machine has no such program")
         if check_mode:
             return {"changed": True, "version": version, "msg": f"{name} would run for {version[:12]}"}
-        ours = content.get("files", {}).get(name, [])
-        is_ours = run_as(account, lambda: fingerprint(script), _LOOK, f"reading {script}") in ours
-        with brought.recorded(done_file, account, options["path"], is_ours):
+        changed = changed_beside(account, name, content)
+        with brought.recorded(done_file, account, options["path"], not changed):
             _run(options, [*found["interpreter"], str(program)], account, script.parent)
     write_note(done_file, {**read_note(done_file), "version": version})
-    return {"changed": True, "version": version, "msg": f"{name} ran for content {version[:12]}"}
+    return {"changed": True, "version": version, "msg": f"{name} ran for content {version[:12]}{changed}"}
+
+
+def changed_beside(account: pwd.struct_passwd, script: str, content: dict[str, Any]) -> str:
+    """Return why nothing that the script writes is believed to be the content's, or "".
+
+    See `Records.changed_beside`.
+    """
+    after = "; set_password.yml names what it wrote as if it were others'"
+    records = brought.Records(
+        Path(account.pw_dir), content.get("files"), seconds=_LOOK - 10, largest=brought.MOST_BYTES
+    )
+    try:
+        path = run_as(account, lambda: records.changed_beside(script), _LOOK, f"comparing what lies beside {script}")
+    except MachineError as error:
+        return f"{after}, for {error}"
+    return f"{after}, for {path} is not as the content brought it" if path else ""
 
 
 def _run(options: dict[str, Any], command: list[str], account: pwd.struct_passwd, folder: Path) -> None:

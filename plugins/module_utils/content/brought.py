@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import itertools
 import os
+import posixpath
 import pwd
 import stat
 import time
@@ -77,8 +78,8 @@ def recorded(note: Path, account: pwd.struct_passwd, path: Iterable[str], is_our
     """Record in the file `note` what the installer puts where an intruder would.
 
     The installer runs in the block. `path` are the installer's folders of programs; that of a virtual environment means
-    this environment. A script that is not `is_ours` gets nothing recorded. What others write during the run cannot be
-    told from what it writes.
+    this environment. Nothing is recorded of one that is not `is_ours`: see `changed_beside`. What others write during
+    the run cannot be told from what it writes.
     """
     environments = [folder.parent for folder in map(Path, path) if (folder.parent / "pyvenv.cfg").is_file()]
     before = _look(account, environments) if is_ours else None
@@ -142,20 +143,22 @@ def _written(before: Look | None, after: Look | None, earlier: object) -> dict[s
 class Records:
     """Root's records of what content and installer put into a home, to compare with what is there.
 
-    `content` and `installer` are the records' lists of files. Methods run as the user, and read files from the
-    first call on for a bounded time.
+    `content` and `installer` are the records' lists of files. Methods run as the user. Files are read from the first
+    call on for at most `seconds`, those of the content up to `largest` bytes.
     """
 
     def __init__(
         self,
         home: Path,
         content: object,
-        installer: object,
+        installer: object = None,
+        seconds: float = _READ_SECONDS,
+        largest: int = _LARGEST_FILE,
     ) -> None:
-        self._home = home
+        self._home, self._seconds = home, seconds
         self._reader: _Reader | None = None
         self._content = {
-            path: dict.fromkeys(prints, _LARGEST_FILE)
+            path: dict.fromkeys(prints, largest)
             for path, prints in (content.items() if isinstance(content, dict) else ())
             if isinstance(prints, list)
         }
@@ -168,6 +171,18 @@ class Records:
     def is_known(self, name: str) -> bool:
         """Return whether a path is as content or installer put it; of a folder, every file in it."""
         return self._are_known(Path(name), self._home, set(), self._installer)
+
+    def changed_beside(self, script: str) -> str:
+        """Return a path of the content in the script's folder that is not as the content brought it, or "".
+
+        What the content did not bring there, and what the script reads elsewhere, is not looked at.
+        """
+        folder = posixpath.dirname(script)
+        beside = (path for path in self._content if not folder or path == folder or path.startswith(f"{folder}/"))
+        for path in (script, *beside):
+            if not self._is_as_recorded(self._home / path, self._content.get(path, {}), set()):
+                return path
+        return ""
 
     def _are_known(self, path: Path, home: Path, followed: set[Path], others: Mapping[str, dict[str, int]]) -> bool:
         is_empty = True
@@ -190,7 +205,7 @@ class Records:
         """
         if not wanted:
             return False
-        self._reader = self._reader or _Reader()
+        self._reader = self._reader or _Reader(self._seconds)
         found = self._reader.fingerprint(path, max(wanted.values()))
         if found is None or found not in wanted:
             return False

@@ -208,6 +208,24 @@ def test_files_of_the_content_and_its_installer_hide_no_others(machine: Machine)
     assert machine.named() == ["home/.ssh/authorized_keys", "home/.jupyter/zz.py"]
 
 
+@pytest.mark.parametrize("spoiled", ["gen/helper.sh", "gen/lib/more.sh", "notebook/shared.sh"])
+def test_an_installer_beside_a_changed_file_is_believed_nothing(spoiled: str, machine: Machine) -> None:
+    machine.content(WRITES, "1", "gen/helper.sh", "gen/lib/more.sh", "notebook/shared.sh", "notebook/a.ipynb")
+    (machine.home / "gen/shared.sh").symlink_to("../notebook/shared.sh")
+    record = read_note(machine.notes / "content.json")
+    record["files"] |= {"gen/shared.sh": ["link:../notebook/shared.sh"], "gen": ["folder"], "gen/lib": ["folder"]}
+    write_note(machine.notes / "content.json", record)
+    machine.put("home/notebook/a.ipynb", "the user's work")
+    machine.put(f"home/{spoiled}", "cp ~/evil.py ~/.jupyter")
+    said = machine.install()["msg"]
+    assert "home/.jupyter/y.py" in machine.named()
+    shown = "gen/shared.sh" if spoiled.startswith("notebook") else spoiled
+    assert f"{shown} is not as the content brought it" in said
+    machine.put(f"home/{spoiled}", "of the content")
+    said = machine.install(force=True)["msg"]
+    assert "home/.jupyter/y.py" not in machine.named() and "not as" not in said
+
+
 def test_a_link_is_known_while_it_leads_to_the_contents_own(machine: Machine) -> None:
     kernel = ".local/share/jupyter/kernels/z"
     script = "cd ~/.jupyter; ln -s ~/notebook/a.py good.py; echo x > ~/own.py; ln -s ~/own.py own.py\n"
