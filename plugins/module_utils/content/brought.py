@@ -104,8 +104,8 @@ def _look(account: pwd.struct_passwd, environments: Iterable[Path]) -> Look | No
         for path in itertools.chain.from_iterable(_files(Path(name), search.unread) for name in entries):
             with contextlib.suppress(FileNotFoundError):
                 state = path.lstat()
-                print_ = reader.fingerprint(path, _LARGEST_FILE)
-                files[str(path)] = [print_, state.st_size, state.st_mtime_ns, state.st_ino]
+                fingerprint = reader.fingerprint(path, _LARGEST_FILE)
+                files[str(path)] = [fingerprint, state.st_size, state.st_mtime_ns, state.st_ino]
             if len(files) > _MOST_FILES:
                 raise MachineError("too many files")
         if search.is_late:
@@ -233,8 +233,8 @@ def is_known(notes: Path, home: Path) -> Callable[[str], bool]:
 def _files(path: Path, unread: list[str] | None = None) -> Iterator[Path]:
     """Give `path`, or all but the folders below it. No link is followed.
 
-    A folder that cannot be read is added to `unread`; without such a list OSError is raised. Raises MachineError for
-    too many.
+    What cannot be read, or has too many files, is added to `unread`. Without such a list it raises OSError, or
+    MachineError for too many.
     """
     waiting, count = [path], 0
     while waiting:
@@ -254,5 +254,8 @@ def _files(path: Path, unread: list[str] | None = None) -> Iterator[Path]:
             continue
         count += len(below)
         if count > _MOST_FILES:
-            raise MachineError(f"more than {_MOST_FILES} files in {path}")
+            if unread is None:
+                raise MachineError(f"more than {_MOST_FILES} files in {path}")
+            unread.append(str(path))
+            return
         waiting += below

@@ -266,6 +266,17 @@ def test_what_was_not_wholly_looked_at_is_not_recorded(
     assert machine.named() == ["home/.ssh/authorized_keys", *before, "home/.jupyter/y.py"]
 
 
+def test_a_folder_of_too_many_files_does_not_keep_others_from_the_record(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.content(WRITES + f"rm ~/{OURS}/[4-7]\n", "1")
+    for number in range(8):
+        machine.put(f"home/{OURS}/{number}", "")
+    monkeypatch.setattr(brought, "_MOST_FILES", 7)
+    machine.install()
+    assert machine.named() == ["home/.ssh/authorized_keys", f"home/{OURS}"]
+
+
 def test_more_bytes_than_may_be_read_are_named(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
     machine.content("echo ran\n", "1", VENDORED, ".jupyter/a.py")
     assert machine.named() == []
