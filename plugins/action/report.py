@@ -16,7 +16,7 @@ from ansible_collections.probcomp.stack.plugins.module_utils.common.files import
 _ARGUMENTS: dict[str, Any] = {
     "directory": {"type": "path", "required": True},
     "name": {"type": "str", "required": True},
-    "page": {"type": "str", "required": True},
+    "page": {"type": "str"},
     "data": {"type": "dict", "required": True},
 }
 
@@ -39,7 +39,8 @@ class ActionModule(ActionBase):
         if self._task.check_mode:
             return result | {"changed": False, "line": f"report: {page} (would be written)"}
         try:
-            write_whole(page, arguments["page"].encode())
+            if arguments["page"] is not None:
+                write_whole(page, arguments["page"].encode())
             data = json.dumps(arguments["data"], indent=4, sort_keys=True, ensure_ascii=False)
             write_whole(page.with_suffix(".json"), f"{data}\n".encode())
         except OSError as error:

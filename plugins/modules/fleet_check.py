@@ -67,8 +67,8 @@ options:
     default: 20
   earlier:
     description:
-      - Report of the check before, C(reports/check.json). A machine that failed in it as well keeps its
-        RV(machines.since). One that is missing, broken or older than a day counts for nothing.
+      - File with RV(failing) of the check before, C(reports/failing.json). A machine that failed then as well keeps its
+        RV(machines.since). What is missing, broken or older than a day counts for nothing.
     type: path
   groups:
     description: Machines by the groups of the inventory, by which commands choose many of them.
@@ -107,6 +107,12 @@ failed_users:
   returned: success
   type: list
   elements: str
+failing:
+  description:
+    - By user, which check in a row was the first that failed, C(since), and which the last, C(checked_at).
+    - Also of machines that were not checked now; they are in O(groups) and failed within a day by O(earlier).
+  returned: success
+  type: dict
 repair_commands:
   description: The commands that repair just the failed machines.
   returned: success
@@ -153,7 +159,7 @@ try:
         Result,
         check_all,
     )
-    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.earlier import failing_since
+    from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.earlier import combine, read_failing
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import (
         BY_AWS,
         DRIFT,
@@ -281,15 +287,14 @@ def main() -> None:
             found |= {drift.user: advised(found[drift.user], drift) for drift in drifts}
     now = datetime.now(UTC)
     checked_at = now.isoformat(timespec="seconds")
-    before = failing_since(Path(parameters["earlier"]), now) if parameters["earlier"] else {}
+    before = read_failing(Path(parameters["earlier"]), now) if parameters["earlier"] else {}
     results = [found[item["user"]] for item in parameters["machines"]]
-    results = [
-        result if result.ok else replace(result, since=before.get(result.user, checked_at)) for result in results
-    ]
+    results, failing = combine(results, before, checked_at, parameters["groups"])
     module.exit_json(
         changed=False,
         machines={result.user: asdict(result) for result in results},
         failed_users=[result.user for result in results if not result.ok],
+        failing=failing,
         repair_commands=repair_commands(results, parameters["groups"]),
         notes=notes,
         checked_at=checked_at,

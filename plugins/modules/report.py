@@ -22,9 +22,8 @@ options:
     type: str
     required: true
   page:
-    description: The page.
+    description: The page; without it only the data is written.
     type: str
-    required: true
   data:
     description: The data.
     type: dict

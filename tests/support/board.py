@@ -27,11 +27,18 @@ def failed(user: str, kind: str, reason: str = "", since: str = CHECKED_AT) -> R
     return Result(user, url, False, 12.34, kind, reason or f"the reason of {user}", repair, since)
 
 
-def board(results: list[Result], groups: dict[str, list[str]] | None = None) -> str:
-    """Return the page as the playbook makes it; `groups` are the inventory's."""
+def board(
+    results: list[Result], groups: dict[str, list[str]] | None = None, unchecked: dict[str, str] | None = None
+) -> str:
+    """Return the page as the playbook makes it.
+
+    `groups` are the inventory's; `unchecked` are times, by the users whose machines failed in an earlier check.
+    """
+    failing = {result.user: result.since for result in results if not result.ok} | (unchecked or {})
     check = {
         "machines": {result.user: asdict(result) for result in results},
         "checked_at": CHECKED_AT,
+        "failing": {user: {"since": since, "checked_at": since} for user, since in failing.items()},
         "repair_commands": repair_commands([result for result in results if result.kind in REPAIRS], {}),
     }
     text = (ROOT / "playbooks/shared/templates/check.html.j2").read_text()

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page
 
 from rehearsal.account import pki
-from tests.support.board import board, failed, ready
+from tests.support.board import CHECKED_AT, board, failed, ready
 from tests.support.browser import chromium
 
 pytestmark = pytest.mark.slow
@@ -25,7 +25,11 @@ LONG = "cannot connect to " + "x" * 180 + ": " + "see whether its network stands
 PAGES = {
     "forty": board([failed(u, "kernel") if u in ("ws-3", "ws-17", "ws-31") else ready(u) for u in FORTY]),
     "all fail": board([failed(user, KINDS[number % len(KINDS)], LONG) for number, user in enumerate(FORTY)]),
-    "few": board([failed(WIDE, "password", LONG), ready("alice"), ready(LONGEST)], {"fleet": ["ws-1", f"{WIDE[1:]}x"]}),
+    "few": board(
+        [failed(WIDE, "password", LONG), ready("alice"), ready(LONGEST)],
+        {"fleet": ["ws-1", f"{WIDE[1:]}x"]},
+        {"ws-1": CHECKED_AT, "ws-9": CHECKED_AT},
+    ),
     "fine": board([ready("alice")]),
 }
 CUT = """() => [...document.querySelectorAll("body *")].filter(item =>

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -96,6 +96,29 @@ def test_machines_that_failed_before_the_check_are_named() -> None:
     text = text_of(page)
     assert "1 of 3 ready 2 not checked ws-1 to ws-3 checked" in text and "last lines say ws-2 ws-3 Ready" in text
     assert "alice" not in text
+
+
+def test_machines_that_failed_earlier_and_were_not_checked_are_named_with_their_time() -> None:
+    page = board([ready("ws-3")], {"fleet": ["ws-3"]}, {"ws-9": "2026-05-12T09:35:00+00:00"})
+    assert "<title>1 machine is ready, 1 failed earlier and not checked now</title>" in page
+    text = text_of(page)
+    assert "1 of 1 ready 1 failed earlier, not checked now ws-3 checked" in text
+    assert "Failed earlier, not checked now ws-9 failed since 2026-05-12 09:35:00 UTC Ready" in text
+    several = board([ready("ws-1"), ready("ws-3")], {}, {"ws-9": CHECKED_AT})
+    assert "<title>2 machines are ready, 1 failed earlier and not checked now</title>" in several
+
+
+def test_a_stopped_machine_that_failed_earlier_is_named_once() -> None:
+    page = board([ready("ws-1")], {"fleet": ["ws-1", "ws-2"]}, {"ws-2": "2026-05-12T09:35:00+00:00"})
+    assert "<title>1 machine is ready, 1 not checked</title>" in page and "failed earlier" not in text_of(page)
+    assert "last lines say ws-2 failed since 2026-05-12 09:35:00 UTC Ready" in text_of(page)
+
+
+def test_a_long_command_is_whole_and_apart_from_the_reason() -> None:
+    repair = f"aws elbv2 deregister-targets --targets {' '.join(f'Id=i-{number:017}' for number in range(40))}"
+    page = board([replace(failed("ws-1", "drift", "its target group has other targets"), repair=repair)])
+    assert "its target group has other targets Tried to" in text_of(page)
+    assert repair in text_of(page) and f'aria-label="Copy: {repair}"' in page
 
 
 def test_every_kind_of_failure_has_words_of_its_own() -> None:

@@ -281,5 +281,12 @@ def test_the_module_shows_no_password_and_the_report_escapes(tmp_path: Path) -> 
     assert [data[2][user]["kind"] for user in ("ws-1", "ws-2")] == ["connection", "password_file"]
     assert data[1]["ws-1"]["since"] == data[2]["ws-1"]["since"] and page.count("Failing since") == 2
     assert "<code><span>ansible-playbook</span> <span>stack_create.yml</span> <span>-e</span> <span>user=ws-1<" in page
-    assert "2 of 2 machines need help, 1 not checked" in page and "<b>ws-3</b>" in page
     assert "&lt;missing&gt;" in page and "<missing>" not in page
+    assert "2 of 2 machines need help, 1 not checked" in page and "<b>ws-3</b>" in page
+    command += ["-l", "ws-1"]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
+    page = (tmp_path / "reports/check.html").read_text()
+    assert done.returncode == 2 and list(json.loads((tmp_path / "reports/check.json").read_text())) == ["ws-1"]
+    kept = json.loads((tmp_path / "reports/failing.json").read_text())
+    assert kept["ws-2"]["since"] == data[1]["ws-2"]["since"] and "1 of 1 machine needs help, 2 not checked" in page
+    assert f'<b>ws-2</b> <small class="soft">failed since <time datetime="{kept["ws-2"]["since"]}">' in page
