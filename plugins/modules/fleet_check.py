@@ -98,7 +98,8 @@ machines:
     ok: {description: Whether a student can work on it., type: bool}
     seconds: {description: "How long the check took, waiting included.", type: float}
     kind: {description: "What failed: C(name), C(zone), C(resolver), C(tls), C(connection), C(rule), C(unavailable),
-      C(drift), C(open), C(password), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.", type: str}
+      C(drift), C(open), C(password), C(unset), C(password_file), C(kernel), C(protocol) or C(ssh); empty when ok.",
+      type: str}
     reason: {description: The failure in one line with what to do., type: str}
     repair: {description: The command that mends it; empty when a person is needed., type: str}
     since: {description: "First check in a row that failed, in UTC, by O(earlier); empty when ok.", type: str}
@@ -163,6 +164,7 @@ try:
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import (
         BY_AWS,
         DRIFT,
+        NO_PHRASE,
         REPAIRS,
         UNSET,
         repair_command,
@@ -213,8 +215,7 @@ def with_login(result: Result, login: Login) -> Result:
     if result.ok and login.refusal:
         return replace(result, ok=False, kind="ssh", reason=login.refusal)
     if result.kind == "unavailable" and login.has_no_password:
-        repair = repair_command(REPAIRS["password"], [result.user], {})
-        return replace(result, kind="password", reason=UNSET, repair=repair)
+        return replace(result, kind=UNSET, reason=NO_PHRASE, repair=repair_command(REPAIRS[UNSET], [result.user], {}))
     return result
 
 

@@ -18,13 +18,16 @@ DRIFT = "drift"
 """Kind of a failure whose cause AWS names: the machine differs from its stack."""
 BY_AWS = ("connection", "rule", "ssh", "unavailable")
 """Kinds whose cause can be at AWS."""
-UNSET = "no pass phrase was set on the machine yet, and without one its Jupyter does not start"
+UNSET = "unset"
+"""Kind of a machine on which no pass phrase was set: nothing was tried with one."""
+NO_PHRASE = "no pass phrase was set on the machine yet, and without one its Jupyter does not start"
 REPAIRS = {
     "name": START,
     DRIFT: START,
     "connection": CREATE,
     "unavailable": "restart_jupyter.yml",
     "password": "set_password.yml",
+    UNSET: "set_password.yml",
     "open": "set_password.yml",
     "kernel": "restart_jupyter.yml",
 }

@@ -57,6 +57,8 @@ def test_a_jupyter_without_a_password_wants_one_and_no_restart(
     command = "set_password.yml" if has_no_password else "restart_jupyter.yml"
     assert found.repair == f"ansible-playbook -l ws-1 {command}" and not found.ok
     assert ("no pass phrase was set" in found.reason) == has_no_password
+    # No password was refused: none was tried.
+    assert found.kind == ("unset" if has_no_password else "unavailable")
     assert fleet_check.repair_commands([found], {}) == [found.repair]
 
 
