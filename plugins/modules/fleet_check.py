@@ -142,7 +142,6 @@ from ansible_collections.probcomp.stack.plugins.module_utils.aws.errors import C
 from ansible_collections.probcomp.stack.plugins.module_utils.aws.module import AwsModule
 from ansible_collections.probcomp.stack.plugins.module_utils.cloudformation.drift import Drift, read_drift
 from ansible_collections.probcomp.stack.plugins.module_utils.common.argument_specs import CONNECTION, SSH_MACHINE
-from ansible_collections.probcomp.stack.plugins.module_utils.output.machine_names import Groups
 from ansible_collections.probcomp.stack.plugins.module_utils.passwords.files import (
     PasswordFileError,
     read_password,
@@ -168,6 +167,7 @@ try:
         REPAIRS,
         UNSET,
         repair_command,
+        repair_commands,
     )
     from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.host_names import HostNames
 except ImportError:
@@ -197,18 +197,6 @@ ARGUMENTS: dict[str, Any] = {
 }
 
 
-def repair_commands(results: list[Result], groups: Groups) -> list[str]:
-    """Return repair commands for the failed `results`, one per kind of repair.
-
-    Each command is limited to its machines; `groups` are the inventory's, with their hosts.
-    """
-    users: dict[str, list[str]] = {}
-    for result in results:
-        if result.repair:
-            users.setdefault(REPAIRS[result.kind], []).append(result.user)
-    return [repair_command(playbook, names, groups) for playbook, names in users.items()]
-
-
 def with_login(result: Result, login: Login) -> Result:
     """Return `result` with what the ssh login to the machine tells of it."""
     # A failure that a student meets comes first, so a failed ssh login is only reported when Jupyter works.
@@ -222,11 +210,13 @@ def with_login(result: Result, login: Login) -> Result:
 def advised(result: Result, drift: Drift) -> Result:
     """Return a failed `result` with the cause in AWS and the repair command."""
     seen = result.reason.partition(":")[0]
-    if drift.problems:
-        reason = "; ".join([*drift.problems, *drift.differences])
-        return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair="")
-    if drift.differences:
-        reason, repair = "; ".join(drift.differences), repair_command(REPAIRS[DRIFT], [result.user], {})
+    if drift.problems or drift.differences:
+        reason = "; ".join([*(problem.text for problem in drift.problems), *drift.differences])
+        commands = [problem.command for problem in drift.problems]
+        if drift.differences:
+            commands.append(repair_command(REPAIRS[DRIFT], [result.user], {}))
+        # One command without the others does not mend it.
+        repair = " && ".join(commands) if all(commands) else ""
         return replace(result, kind=DRIFT, reason=f"{reason} ({seen})", repair=repair)
     if result.kind == "unavailable" and drift.health and not drift.health.startswith("healthy"):
         return replace(result, reason=f"{result.reason} (its target: {drift.health})")

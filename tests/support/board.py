@@ -7,8 +7,11 @@ from dataclasses import asdict
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar, trust_as_template
 from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.client import Result
-from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import REPAIRS, repair_command
-from ansible_collections.probcomp.stack.plugins.modules.fleet_check import repair_commands
+from ansible_collections.probcomp.stack.plugins.module_utils.jupyter.failures import (
+    REPAIRS,
+    repair_command,
+    repair_commands,
+)
 
 from tests.support import ROOT
 

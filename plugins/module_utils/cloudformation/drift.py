@@ -13,7 +13,7 @@ from typing import Any
 from ..aws.client import AwsClients, tags_of
 from ..aws.errors import Clock, error_code, explain, retry_transient
 from ..aws.ownership import by_stack, user_of
-from ..aws.stack_statuses import COMPLETE
+from ..aws.stack_statuses import COMPLETE, delete_command
 from ..common.names import stack_name
 from ..output.text import settings_diff
 from .api import StackApi
@@ -22,7 +22,17 @@ _JUPYTER_PORT = 8888
 _PARAMETERS = {"ListenerArn", "LoadBalancerSecurityGroupId", "SshSecurityGroupId"}
 _CONCURRENCY = 8
 """Parallel requests for targets' health; AWS takes one target group in each."""
-_MADE_ANEW = "only a new machine has one: stack_delete.yml -l {0} saves the home, stack_create.yml -e user={0}"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What a correction leaves, with the command that corrects it, if there is one."""
+
+    text: str
+    command: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.text}: {self.command}" if self.command else self.text
 
 
 @dataclass
@@ -46,9 +56,22 @@ class Drift:
     """Security groups of the instance, when they are not the stack's."""
     differences: list[str] = field(default_factory=list)
     """What `correct` puts right, for people."""
-    problems: list[str] = field(default_factory=list)
-    """What it does not put right, each with the step that does."""
+    others: list[Problem] = field(default_factory=list)
+    """What it does not put right, but for deleted parts."""
+    deleted: list[str] = field(default_factory=list)
+    """Parts that were deleted, and that only a new machine has."""
     is_changed: bool = False
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What `correct` does not put right; the deleted parts are one problem."""
+        if not self.deleted:
+            return self.others
+        what = f"{' and '.join(self.deleted)} {'was' if len(self.deleted) == 1 else 'were'} deleted"
+        new = f"only a new machine has {'one' if len(self.deleted) == 1 else 'them'}"
+        create = f"ansible-playbook stack_create.yml -e user={self.user}"
+        # Words and no command to copy: a deletion is a person's decision.
+        return [Problem(f"{what}, and {new}: {delete_command(self.user)} saves the home, {create}"), *self.others]
 
     def as_diff(self) -> dict[str, str]:
         """Return tags and security groups, found and right, for Ansible's --diff."""
@@ -66,7 +89,7 @@ class Drift:
             "changed": self.is_changed,
             "health": self.health,
             "differences": self.differences,
-            "reason": "; ".join(self.problems),
+            "reason": "; ".join(map(str, self.problems)),
         }
 
 
@@ -105,7 +128,7 @@ def correct(clients: AwsClients, clock: Clock, drifts: list[Drift]) -> None:
     changed = {drift.user: drift for drift in drifts if drift.is_changed}
     if changed:
         for again in read_drift(clients, clock, changed):
-            changed[again.user].problems += [f"{what}, though it was put right" for what in again.differences]
+            changed[again.user].others += [Problem(f"{what}, though it was put right") for what in again.differences]
 
 
 def _read(clients: AwsClients, clock: Clock, users: list[str]) -> _Account:
@@ -145,10 +168,10 @@ def _compare(drift: Drift, account: _Account, region: str) -> None:
         return  # Made by another template.
     drift.instance_id, drift.target_group = instance["InstanceId"], _outputs(stack)["TargetGroupArn"]
     if drift.target_group not in account.forwards[parameters["ListenerArn"]]:
-        drift.problems.append(f"its rule of the load balancer was deleted, and {_MADE_ANEW.format(drift.user)}")
+        drift.deleted.append("its rule of the load balancer")
     own = account.groups.get(drift.user)
     if own is None:
-        drift.problems.append(f"its security group was deleted, and {_MADE_ANEW.format(drift.user)}")
+        drift.deleted.append("its security group")
     else:
         _compare_groups(drift, instance, own, parameters, region)
     wanted = {key: value for key, value in tags_of(stack).items() if not key.startswith("aws:")}
@@ -169,10 +192,11 @@ def _compare_groups(
         drift.differences.append(f"security groups that are not the stack's: {', '.join(actual)}")
     balancer = parameters["LoadBalancerSecurityGroupId"]
     if not any(_admits(permission, balancer) for permission in own["IpPermissions"]):
-        drift.problems.append(
-            f"its security group does not admit the load balancer: aws ec2 authorize-security-group-ingress --region "
-            f"{region} --group-id {own['GroupId']} --protocol tcp --port {_JUPYTER_PORT} --source-group {balancer}"
+        command = (
+            f"aws ec2 authorize-security-group-ingress --region {region} --group-id {own['GroupId']} "
+            f"--protocol tcp --port {_JUPYTER_PORT} --source-group {balancer}"
         )
+        drift.others.append(Problem("its security group does not admit the load balancer", command))
 
 
 def _admits(permission: dict[str, Any], group: str) -> bool:
@@ -189,16 +213,17 @@ def _compare_target(drift: Drift, clients: AwsClients) -> None:
     except clients.errors as error:
         if error_code(error) != "TargetGroupNotFound":
             raise
-        drift.problems.append(f"its target group was deleted, and {_MADE_ANEW.format(drift.user)}")
+        drift.deleted.append("its target group")
         return
     targets = {item["Target"]["Id"]: item["TargetHealth"] for item in answer["TargetHealthDescriptions"]}
     health = targets.pop(drift.instance_id, {})
     others = sorted(name for name, other in targets.items() if other["State"] != "draining")
     if others:
-        drift.problems.append(
-            f"its target group has other targets: aws elbv2 deregister-targets --region {clients.region} "
-            f"--target-group-arn {drift.target_group} --targets {' '.join(f'Id={name}' for name in others)}"
+        command = (
+            f"aws elbv2 deregister-targets --region {clients.region} --target-group-arn {drift.target_group} "
+            f"--targets {' '.join(f'Id={name}' for name in others)}"
         )
+        drift.others.append(Problem("its target group has other targets", command))
     drift.is_registered = health.get("State", "draining") != "draining"
     if drift.is_registered:
         drift.health = ", ".join(text for text in (health["State"], health.get("Description", "")) if text)
@@ -221,7 +246,7 @@ def _correct(drift: Drift, clients: AwsClients, clock: Clock) -> None:
             retry_transient(lambda: ec2.create_tags(Resources=[machine], Tags=tags), clock=clock)
             drift.is_changed = True
     except clients.errors as error:
-        drift.problems.append(f"{' and '.join(drift.differences)}: {explain(error)}")
+        drift.others.append(Problem(f"{' and '.join(drift.differences)}: {explain(error)}"))
 
 
 def _outputs(stack: dict[str, Any]) -> dict[str, str]:

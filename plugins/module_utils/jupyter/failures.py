@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import aiohttp
 
 from ..output.machine_names import Groups, limit_pattern, names_argument
 from ..output.text import one_line
+
+if TYPE_CHECKING:
+    from .client import Result
 
 CREATE = "stack_create.yml"
 """Playbook that creates missing parts, the network too.
@@ -45,6 +50,20 @@ def repair_command(playbook: str, users: list[str], groups: Groups) -> str:
     if playbook == CREATE:
         return f"ansible-playbook {playbook} -e {names_argument(users, groups)}"
     return f"ansible-playbook -l {limit_pattern(users, groups)} {playbook}"
+
+
+def repair_commands(results: list[Result], groups: Groups) -> list[str]:
+    """Return repair commands for the failed `results`, one per kind of repair.
+
+    Each command is limited to its machines; `groups` are the inventory's, with their hosts.
+    """
+    users: dict[str, list[str]] = {}
+    for result in results:
+        if result.repair and not result.repair.startswith("aws "):
+            users.setdefault(REPAIRS[result.kind], []).append(result.user)
+    # A command of AWS's own tool is about one machine's parts.
+    others = [result.repair for result in results if result.repair.startswith("aws ")]
+    return [*(repair_command(playbook, names, groups) for playbook, names in users.items()), *others]
 
 
 class CheckFailed(Exception):

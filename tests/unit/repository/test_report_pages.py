@@ -79,7 +79,7 @@ def test_a_tile_says_what_was_tried_since_when_and_the_command() -> None:
     text = text_of(board([earlier, failed("ws-3", "tls")]))
     assert "Jupyter does not answer the reason of ws-2 Tried to ask the load balancer for Jupyter, for 12.3 s." in text
     assert "Failing since 2026-05-12 09:35:00 UTC. ansible-playbook -l ws-2 restart_jupyter.yml" in text
-    assert "First failed in this check. No command mends this: a person is needed." in text
+    assert "First failed in this check. No single command mends this: a person is needed." in text
 
 
 def test_commands_for_several_are_there_where_they_save_some() -> None:

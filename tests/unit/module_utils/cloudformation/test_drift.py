@@ -13,10 +13,14 @@ import pytest
 
 from tests.support import in_process, rehearsal_process
 from tests.support.in_process import Account, run
+from tests.support.typed_commands import problems
 
 pytestmark = pytest.mark.slow
 TIMES = {"seconds_per_resource": 0.0, "requests_per_second": 0.0, "record_delay": 0.0}
-NEW = "only a new machine has one: stack_delete.yml -l alice saves the home, stack_create.yml -e user=alice"
+NEW = (
+    "only a new machine has one: ansible-playbook stack_delete.yml -e user=alice -e confirm=yes saves the home, "
+    "ansible-playbook stack_create.yml -e user=alice"
+)
 
 
 @pytest.fixture(scope="module")
@@ -180,8 +184,16 @@ def test_the_check_asks_aws_for_the_cause(account: Account, elbv2: Any, tmp_path
     assert changes(account, mark) == []
     elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": machine}, {"Id": "i-0123456789abcdef0"}])
     found = check(account, tmp_path)
-    assert "aws elbv2 deregister-targets" in found["machines"]["alice"]["reason"]
-    assert found["repair_commands"] == []
+    row = found["machines"]["alice"]
+    assert row["reason"].startswith("its target group has other targets (cannot connect") and "aws" not in row["reason"]
+    command = "aws elbv2 deregister-targets --region us-east-1 --target-group-arn"
+    assert row["repair"] == f"{command} {group} --targets Id=i-0123456789abcdef0" and problems(row["repair"]) == []
+    assert found["repair_commands"] == [row["repair"]]
+    elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": machine}])
+    # What the playbook corrects comes after what it does not.
+    both = check(account, tmp_path)["machines"]["alice"]["repair"]
+    assert both == f"{row['repair']} && ansible-playbook -l alice stack_start.yml"
+    elbv2.register_targets(TargetGroupArn=group, Targets=[{"Id": machine}])
     elbv2.deregister_targets(TargetGroupArn=group, Targets=[{"Id": "i-0123456789abcdef0"}])
 
 
@@ -204,7 +216,7 @@ def test_a_machine_that_does_not_run_and_one_without_a_stack_are_left_alone(acco
         account.power("started")
 
 
-def test_without_its_security_group_only_a_new_machine_helps(account: Account) -> None:
+def test_without_its_security_group_only_a_new_machine_helps(account: Account, tmp_path: Path) -> None:
     machine, other = account.machines()["alice"]["InstanceId"], stranger(account, "last")
     own = next(iter(groups_of(account, "alice") - {account.network["SshSecurityGroupId"]}))
     account.ec2.modify_instance_attribute(InstanceId=machine, Groups=[other])
@@ -212,6 +224,8 @@ def test_without_its_security_group_only_a_new_machine_helps(account: Account) -
     answer = drift()
     assert answer["failed_users"] == ["alice"]
     assert answer["machines"]["alice"]["reason"] == f"its security group was deleted, and {NEW}"
+    row = check(account, tmp_path)["machines"]["alice"]
+    assert row["reason"].startswith(f"its security group was deleted, and {NEW} (cannot connect") and not row["repair"]
 
 
 def test_without_its_rule_or_target_group_only_a_new_machine_helps(account: Account, elbv2: Any) -> None:
@@ -222,4 +236,5 @@ def test_without_its_rule_or_target_group_only_a_new_machine_helps(account: Acco
     answer, new = drift("bob"), NEW.replace("alice", "bob")
     assert answer["machines"]["bob"]["reason"] == f"its rule of the load balancer was deleted, and {new}"
     elbv2.delete_target_group(TargetGroupArn=group)
-    assert f"its target group was deleted, and {new}" in drift("bob")["machines"]["bob"]["reason"]
+    both = f"its rule of the load balancer and its target group were deleted, and {new.replace('has one', 'has them')}"
+    assert drift("bob")["machines"]["bob"]["reason"] == both
