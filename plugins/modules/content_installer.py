@@ -217,7 +217,7 @@ def install(options: dict[str, Any], account: pwd.struct_passwd, check_mode: boo
 
 
 def changed_beside(account: pwd.struct_passwd, script: str, content: dict[str, Any]) -> str:
-    """Return why nothing that the script writes is believed to be the content's, or "".
+    """Return why what the script writes is not taken for the content's, or "".
 
     See `Records.changed_beside`.
     """

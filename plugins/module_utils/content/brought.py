@@ -31,10 +31,10 @@ _LARGEST_FILE = 64 << 20
 MOST_BYTES = 4 << 30
 """Bytes that are read in one search."""
 _READ_SECONDS = 10
-"""Seconds in which files are read, so that a search with them ends within HOME_SECONDS."""
+"""Seconds in which files are read, so that a search ends within HOME_SECONDS."""
 
 Look = Mapping[str, list[Any]]
-"""Fingerprint, size, time and number of each possible file of an intruder's, by path.
+"""Fingerprint, size, time and number of each suspicious file, by path.
 
 The fingerprint is None for what cannot be read, files and folders.
 """
@@ -47,7 +47,10 @@ class _Reader:
         self._left, self._until = MOST_BYTES, time.monotonic() + seconds
 
     def fingerprint(self, path: Path, largest: int) -> str | None:
-        """Return the fingerprint of `path`; None for what cannot be read, or has more than `largest` bytes."""
+        """Return the fingerprint of `path`, or None.
+
+        None is for what cannot be read, or has more than `largest` bytes.
+        """
         try:
             state = path.lstat()
             if stat.S_ISLNK(state.st_mode):
@@ -91,7 +94,9 @@ def recorded(note: Path, account: pwd.struct_passwd, path: Iterable[str], is_our
 
 
 def _look(account: pwd.struct_passwd, environments: Iterable[Path]) -> Look | None:
-    """Return what could be an intruder's, but keys and timers, which are named whoever put them there.
+    """Return what could be an intruder's, except keys and timers.
+
+    Those are named whoever put them there.
 
     The result is None when not all of it can be looked at.
     """
@@ -141,7 +146,7 @@ def _written(before: Look | None, after: Look | None, earlier: object) -> dict[s
 
 
 class Records:
-    """Root's records of what content and installer put into a home, to compare with what is there.
+    """Root's records of what content and installer put into a home.
 
     `content` and `installer` are the records' lists of files. Methods run as the user. Files are read from the first
     call on for at most `seconds`, those of the content up to `largest` bytes.
@@ -169,11 +174,14 @@ class Records:
         }
 
     def is_known(self, name: str) -> bool:
-        """Return whether a path is as content or installer put it; of a folder, every file in it."""
+        """Return whether a path is as content or installer put it.
+
+        A folder is when every file in it is.
+        """
         return self._are_known(Path(name), self._home, set(), self._installer)
 
     def changed_beside(self, script: str) -> str:
-        """Return a path of the content in the script's folder that is not as the content brought it, or "".
+        """Return a changed path of the content in the script's folder, or "".
 
         What the content did not bring there, and what the script reads elsewhere, is not looked at.
         """
@@ -199,9 +207,11 @@ class Records:
         return not is_empty
 
     def _is_as_recorded(self, path: Path, wanted: Mapping[str, int], followed: set[Path]) -> bool:
-        """Return whether a file has one of the fingerprints `wanted`, each with its file's most bytes.
+        """Return whether a file has one of the fingerprints `wanted`.
 
-        A link must also lead to files of the content in the home, for what it leads to is what acts.
+        Each has its file's most bytes.
+
+            A link must also lead to files of the content in the home, for what it leads to is what acts.
         """
         if not wanted:
             return False

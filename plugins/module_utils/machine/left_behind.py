@@ -18,7 +18,7 @@ from .accounts import MachineError, run_as
 from .jupyter_service import CONFIG, HOME_SECONDS, read_config
 
 KEYS = (".ssh/authorized_keys", ".ssh/authorized_keys2", ".ssh/rc", ".config/systemd/user/*", ".config/autostart/*")
-"""Patterns of keys and timers in a home, which are looked for first, and counted apart."""
+"""Patterns of keys and timers in a home, looked for first and counted apart."""
 IN_HOME = (
     *(".jupyter/*.py", ".jupyter/*.json", ".jupyter/*_config.d/*", ".jupyter/custom/*.js"),
     *(".ipython/profile_*/*.py", ".ipython/profile_*/startup/*", ".ipython/extensions/*"),
@@ -55,10 +55,16 @@ OURS = frozenset(
 )
 """What the role's packages put into the environment."""
 MOST = 1000
-"""Files of each kind (keys, others in the home, in the environment) that are listed."""
+"""Number of files listed of each kind.
+
+Kinds are keys, others in the home, and those in the environment.
+"""
 _MOST_IN_A_FOLDER = 100_000
 _SEARCH_SECONDS = 20
-"""Seconds after which a search stops by itself, before it is ended (HOME_SECONDS) and has no result."""
+"""Seconds after which a search stops by itself.
+
+After HOME_SECONDS it is ended, and has no result.
+"""
 _AGAIN_SECONDS = 10
 """Seconds for a second search, which compares nothing."""
 _OUR_SETTINGS = {"IdentityProvider": {"hashed_password"}}
