@@ -5,12 +5,14 @@ Other systems have other programs.
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -141,29 +143,114 @@ class SmallClone:
     def lock(self, file: str, *names: str) -> None:
         (self.folder / file).write_text("".join(self._lines[name] for name in names))
 
-    def run(self, *words: str | Path) -> tuple[int, str, str]:
+    def start(self, *words: str | Path, **environment: str) -> subprocess.Popen[str]:
         offline = {"PIP_NO_INDEX": "1", "UV_NO_INDEX": "1", "UV_NO_CACHE": "1"}
         links = {"PIP_FIND_LINKS": str(self.wheels), "UV_FIND_LINKS": str(self.wheels)}
-        environment = {**os.environ, **offline, **links, "PYTHON": sys.executable}
-        done = subprocess.run(
-            words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False, timeout=120
+        return subprocess.Popen(
+            words,
+            cwd=self.folder,
+            env={**os.environ, **offline, **links, "PYTHON": sys.executable, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
-        return done.returncode, done.stdout, done.stderr
+
+    def run(self, *words: str | Path, **environment: str) -> tuple[int, str, str]:
+        with self.start(*words, **environment) as process:
+            printed, said = process.communicate(timeout=120)
+        return process.returncode, printed, said
+
+    def copy_to(self, folder: Path) -> SmallClone:
+        other = copy.copy(self)
+        other.folder, other.wheels = folder / "clone", folder / "wheels"
+        shutil.copytree(self.folder, other.folder, symlinks=True, ignore=shutil.ignore_patterns(".venv.old-*"))
+        shutil.copytree(self.wheels, other.wheels)
+        return other
+
+    def place(self) -> Path:
+        """Return the folder of the installed packages."""
+        (place,) = self.folder.glob(".venv/lib/python3*/site-packages")
+        return place
 
     def packages(self) -> set[str]:
-        (place,) = self.folder.glob(".venv/lib/python3*/site-packages")
         # pip is there from the beginning, and uv leaves it.
-        return {path.name.partition("-")[0] for path in place.glob("*.dist-info")} - {"pip"}
+        return {path.name.partition("-")[0] for path in self.place().glob("*.dist-info")} - {"pip"}
+
+
+def without_roots_rights() -> tuple[str, ...]:
+    """Return what goes before a command that shall obey the modes of files, also as root."""
+    return () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--")
+
+
+@pytest.fixture(scope="module")
+def made_anew(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallClone, tuple[int, str, str]]:
+    """Set up where there is a .venv of another lock, from a shell that has activated it.
+
+    In it are files that nobody but another user may delete. Half of the time is Python's, which makes .venv.
+    """
+    clone = SmallClone(tmp_path_factory.mktemp("anew"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", clone.folder / ".venv"], check=True, timeout=60)
+    (clone.folder / ".venv/lock-id").write_text("another  requirements.txt\n")
+    (clone.place() / "of root").mkdir()
+    (clone.place() / "of root/file.py").write_text("")
+    (clone.place() / "of root").chmod(0o555)
+    path = f"{clone.folder}/.venv/bin:{os.environ['PATH']}"
+    return clone, clone.run(*without_roots_rights(), "scripts/setup", PATH=path, PYTHON="")
 
 
 @pytest.mark.slow
-def test_what_a_command_needs_is_added_and_nothing_taken_away(tmp_path: Path) -> None:
-    """Half of its time is Python's, which makes a virtual environment."""
-    clone = SmallClone(tmp_path)
-    status, _, said = clone.run("scripts/setup")
+def test_a_venv_with_files_of_another_user_is_replaced(made_anew: tuple[SmallClone, tuple[int, str, str]]) -> None:
+    clone, (status, _, said) = made_anew
     assert status == 0, said
     assert clone.packages() == {"uv", "tool"}, "what the group names and no more"
+    (left,) = clone.folder.glob(".venv.old-*")
+    assert said.splitlines()[-1].endswith(f": sudo rm -rf {left.parent}/.venv.old-*"), said
     assert clone.run("scripts/setup") == (0, "", "")
+    ignored = subprocess.run(["git", "check-ignore", "-q", left.name], cwd=ROOT, check=False, timeout=60)
+    assert ignored.returncode == 0, "git does not see it"
+
+
+@pytest.fixture
+def clone_of_operator(made_anew: tuple[SmallClone, tuple[int, str, str]], tmp_path: Path) -> SmallClone:
+    return made_anew[0].copy_to(tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("missing", ["", "flock"])
+def test_two_at_once_install_once(clone_of_operator: SmallClone, tmp_path: Path, missing: str) -> None:
+    """Let the first be in the middle when the second begins; macOS has no flock."""
+    clone = clone_of_operator
+    path = os.environ["PATH"]
+    if missing:
+        programs = tmp_path / "programs"
+        programs.mkdir()
+        for folder in map(Path, reversed(os.get_exec_path())):
+            for name in {entry.name for entry in folder.glob("*")} - {missing}:
+                (programs / name).unlink(missing_ok=True)
+                (programs / name).symlink_to(folder / name)
+        path = str(programs)
+    uv, calls, go_on = clone.folder / ".venv/bin/uv", tmp_path / "calls", tmp_path / "go on"
+    wait = f'for i in $(seq 300); do [ -e "{go_on}" ] || sleep 0.1; done'
+    uv.write_text(f'#!/bin/sh\necho "$*" >>"{calls}"\n{wait}\nexec "{UV}" "$@"\n')
+    first = clone.start("scripts/setup", "rehearse", PATH=path)
+    deadline = time.monotonic() + 60
+    while not calls.exists():
+        assert time.monotonic() < deadline and first.poll() is None
+        time.sleep(0.05)
+    second = clone.start("scripts/setup", "rehearse", PATH=path)
+    assert second.stderr is not None
+    said = second.stderr.readline()
+    go_on.touch()
+    with first, second:
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+    assert said == "setup: waiting for another run that installs into .venv (up to 10 minutes)\n"
+    assert len(calls.read_text().splitlines()) == 1, "the second found all done"
+    assert clone.packages() == {"uv", "tool", "cloud"}
+
+
+@pytest.mark.slow
+def test_what_a_command_needs_is_added_and_nothing_taken_away(clone_of_operator: SmallClone, tmp_path: Path) -> None:
+    clone = clone_of_operator
     python, own = clone.folder / ".venv/bin/python", clone.wheels / "own-1-py3-none-any.whl"
     subprocess.run([UV, "pip", "install", "--quiet", "--no-index", "--python", python, own], check=True, timeout=60)
 
@@ -175,11 +262,13 @@ def test_what_a_command_needs_is_added_and_nothing_taken_away(tmp_path: Path) ->
     assert clone.run("scripts/setup") == (0, "", "")
     # A run was ended in the middle: there is a package without its module.
     (tmp_path / wheel.name).rename(wheel)
-    (place,) = clone.folder.glob(".venv/lib/python3*/site-packages")
     with zipfile.ZipFile(wheel) as archive:
-        archive.extractall(place, [name for name in archive.namelist() if ".dist-info/" in name])
+        archive.extractall(clone.place(), [name for name in archive.namelist() if ".dist-info/" in name])
+    # What is vouched for is not installed again, which may be ended in the middle, too.
+    (clone.place() / "tool.py").write_text("# as it was\n")
     status, printed, said = clone.run("scripts/rehearsal", "env")
     assert (status, printed) == (0, "cloud\n"), said
+    assert (clone.place() / "tool.py").read_text() == "# as it was\n"
     assert clone.packages() == {"uv", "tool", "cloud", "own"}
     assert clone.run("scripts/rehearsal", "env") == (0, "cloud\n", "")
     assert clone.run("scripts/setup") == (0, "", "")
