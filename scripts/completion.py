@@ -46,10 +46,10 @@ complete -o bashdefault -o default -o nospace -F _probcomp_stack {commands}""",
 _probcomp_stack() {{
   local -a found
   found=("${{(@f)$({program} words '' "${{(j: :)words[1,CURRENT-1]}} $QIPREFIX$IPREFIX$PREFIX" 2>/dev/null)}}")
-  found=(${{found%% }})
+  found=(${{found:#}})
   if (( $#found )); then
-    compadd -Q -S '' -- ${{(M)found:#*=}}
-    compadd -Q -- ${{found:#*=}}
+    compadd -Q -S '' -- ${{found:#* }}
+    compadd -Q -- ${{${{(M)found:#* }}% }}
   else
     compset -P '*='
     _files
@@ -139,16 +139,19 @@ _Loader.add_multi_constructor("!", lambda *_: None)
 
 
 class Known:
-    """Names of users and fleets that this computer has files of."""
+    """Names of users, and fleets of two or more, that this computer has files of."""
 
     def __init__(self, state: Path) -> None:
         files = [path.stem for path in state.glob("jupyter-passwords/*.passwd")]
         files += [path.name for path in state.glob("known_hosts/*")]
         self.users = sorted({name for name in files if _is_user(name)}, key=names.by_number)
-        self.members: dict[str, list[int]] = {}
+        members: dict[str, list[int]] = {}
         for user in self.users:
             if found := _MEMBER.fullmatch(user):
-                self.members.setdefault(found[1], []).append(int(found[2]))
+                members.setdefault(found[1], []).append(int(found[2]))
+        self.members = {base: numbers for base, numbers in members.items() if len(numbers) > 1}
+        # As the inventory calls them; one that is also a user has none.
+        self.groups = [base.replace("-", "_") for base in self.members if base not in self.users]
 
     def after(self, name: str, given: Mapping[str, str]) -> list[str]:
         """Return the values that the setting `name` may have beside the `given` settings."""
@@ -209,7 +212,7 @@ def _of_playbook(given: Sequence[str], current: str, known: Known, folder: Path)
         return []
     before = given[-1] if given else ""
     if before in ("-l", "--limit"):
-        return _in_list(current, [*known.users, *known.members, "users"])
+        return _in_list(current, [*known.users, *known.groups, "users"])
     if before in ("-e", "--extra-vars"):
         head, blank, last = current.rpartition(" ")
         return [head + blank + word for word in _settings(last, _pairs(head.split()), known)]
@@ -272,10 +275,12 @@ def answers(text: str, breaks: str) -> list[str]:
     if line is None:
         return []
     shown_from = line.shown_from if breaks else 0
-    return [
-        word[shown_from:] + ("" if word.endswith("=") or line.quote else " ")
-        for word in complete(line, Path.cwd(), os.environ)
-    ]
+    words = complete(line, Path.cwd(), os.environ)
+    if line.quote:
+        # After a single word bash closes the quote, in which a value or the next setting comes: it gets a second one.
+        open_ended = [f"{word} " for word in words if "=" in word] if breaks and len(words) == 1 else []
+        return [word[shown_from:] for word in words + open_ended]
+    return [word[shown_from:] + ("" if word.endswith("=") else " ") for word in words]
 
 
 def main(arguments: Sequence[str]) -> int:

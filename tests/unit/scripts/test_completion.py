@@ -72,7 +72,8 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("ansible-playbook fleet_create.yml -e base=", ["ws "]),
         ("ansible-playbook fleet_create.yml -e base=ws low=1 hi", ["high="]),
         ("ansible-playbook fleet_create.yml -e base=ws low=1 high=", ["10 "]),
-        ('ansible-playbook fleet_create.yml -e "base=ws low=1 hi', ["base=ws low=1 high="]),
+        ('ansible-playbook fleet_create.yml -e "base=ws low=1 hi', ["base=ws low=1 high=", "base=ws low=1 high= "]),
+        ("ansible-playbook fleet_create.yml -e 'base=w", ["base=ws", "base=ws "]),
         ("ansible-playbook stack_create.yml -e users=ben,a", ["ben,alice "]),
         ("ansible-playbook fleet_create.yml -e cpu_credits=s", ["standard "]),
         ("ansible-playbook fleet_create.yml -e admin_", ["admin_cidr=", "admin_user="]),
@@ -88,8 +89,32 @@ def test_what_a_tab_offers(state: Path, typed: str, offered: list[str]) -> None:
     assert sorted(completion.answers(typed, BREAKS)) == sorted(offered)
 
 
+def test_a_fleet_has_two_members_and_for_l_the_name_of_its_group(state: Path) -> None:
+    for user in ("my-lab-1", "my-lab-2", "alice-2", "dora-2", "ben-1", "ben-2"):
+        (state / "known_hosts" / user).touch()
+    assert completion.answers("ansible-playbook -l my", BREAKS) == ["my-lab-1 ", "my-lab-2 ", "my_lab "]
+    assert completion.answers("ansible-playbook fleet_create.yml -e base=", BREAKS) == ["ben ", "my-lab ", "ws "]
+    assert completion.answers("ansible-playbook -l do", BREAKS) == ["dora-2 "], "one is no fleet"
+    assert completion.answers("ansible-playbook -l ben", BREAKS) == ["ben ", "ben-1 ", "ben-2 "], "the user, once"
+
+
 def test_zsh_gets_whole_words(state: Path) -> None:
     assert completion.answers("scripts/stack delete alice confirm=y", "") == ["confirm=yes "]
+    assert completion.answers('ansible-playbook fleet_create.yml -e "base=ws hi', "") == ["base=ws high="]
+
+
+def test_without_venv_a_new_shell_hears_it_only_on_a_terminal(tmp_path: Path) -> None:
+    for name in ("completion", "venv_python"):
+        shutil.copy(ROOT / "scripts" / name, tmp_path / name)
+    command = [tmp_path / "completion", "bash"]
+    elsewhere = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (1, "", "")
+    ours, terminal = pty.openpty()
+    there = subprocess.run(command, stdout=subprocess.PIPE, stderr=terminal, text=True, timeout=60, check=False)
+    assert (there.returncode, there.stdout) == (1, "")
+    assert os.read(ours, 1024) == b"completion: .venv is missing: run make setup\r\n"
+    os.close(ours)
+    os.close(terminal)
 
 
 def test_another_folder_and_another_projects_playbooks_are_left_to_the_shell(
@@ -149,6 +174,11 @@ def test_the_function_of_bash_fills_compreply(state: Path) -> None:
     [
         ("scripts/stack restart-j\tal\tconf\ty\t.", "scripts/stack|restart-jupyter|alice|confirm=yes|.|"),
         ("ansible-playbook fleet_pl\t-e base=w\tins\t.", "ansible-playbook|fleet_plan.yml|-e|base=ws|instance=.|"),
+        # An open quote stays open.
+        (
+            'ansible-playbook fleet_plan.yml -e "base=w\t low=1 hi\t9" .',
+            "ansible-playbook|fleet_plan.yml|-e|base=ws low=1 high=9|.|",
+        ),
         # What is no name of ours is the shell's to complete.
         ("scripts/put al\tCHANGEL\t", "scripts/put|alice|CHANGELOG.md|"),
     ],
