@@ -106,7 +106,7 @@ def test_zsh_gets_whole_words(state: Path) -> None:
 def test_without_venv_a_new_shell_hears_it_only_on_a_terminal(tmp_path: Path) -> None:
     for name in ("completion", "venv_python"):
         shutil.copy(ROOT / "scripts" / name, tmp_path / name)
-    command = [tmp_path / "completion", "bash"]
+    command = [str(tmp_path / "completion"), "bash"]
     elsewhere = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert (elsewhere.returncode, elsewhere.stdout, elsewhere.stderr) == (1, "", "")
     ours, terminal = pty.openpty()
