@@ -178,13 +178,13 @@ class SmallClone:
 
 
 def without_roots_rights() -> tuple[str, ...]:
-    """Return what goes before a command that shall obey the modes of files, also as root."""
+    """Return what to put before a command, so that also root obeys files' modes."""
     return () if os.geteuid() else ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--")
 
 
 @pytest.fixture(scope="module")
 def made_anew(tmp_path_factory: pytest.TempPathFactory) -> tuple[SmallClone, tuple[int, str, str]]:
-    """Set up where there is a .venv of another lock, from a shell that has activated it.
+    """Set up beside a .venv of another lock, in a shell that has activated it.
 
     In it are files that nobody but another user may delete. Half of the time is Python's, which makes .venv.
     """
@@ -217,7 +217,7 @@ def clone_of_operator(made_anew: tuple[SmallClone, tuple[int, str, str]], tmp_pa
 
 @pytest.mark.slow
 def test_two_at_once_install_once(clone_of_operator: SmallClone, tmp_path: Path) -> None:
-    """Let the first be in the middle when the second begins, which has no flock, as on macOS."""
+    """Begin the second while the first installs; it has no flock, as on macOS."""
     clone = clone_of_operator
     programs = tmp_path / "programs"
     programs.mkdir()
