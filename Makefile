@@ -1,5 +1,8 @@
 # The targets of the manual. Each works in a fresh clone, and again without harm.
-.PHONY: setup demo demo-down test test-fast test-long fuzz lint bench pictures lock readmes
+.PHONY: help setup demo demo-down test test-fast test-long fuzz lint bench pictures lock readmes
+
+help:        ## this list
+	@sed -n "s/^\([a-z-]*\):.*## /\1\t/p" Makefile | expand -t 14
 
 setup:       ## make .venv with what an operator needs; other targets add what they need
 	@scripts/setup

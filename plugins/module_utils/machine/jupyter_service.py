@@ -28,6 +28,8 @@ PENDING = NOTES / "jupyter_restart_pending"
 """Root's record of a new hash with which Jupyter has not answered yet."""
 _LARGEST_CONFIG = 1 << 20
 _SYSTEMCTL_SECONDS = 90
+_JOURNAL_SECONDS = 10
+_LONGEST_LINE = 300
 
 
 def read_config(path: Path) -> dict[str, Any] | None:
@@ -122,16 +124,27 @@ class Service:
             what = f"{state['ActiveState']} ({state['SubState']}, {state['Result']})"
             if time.monotonic() > deadline:
                 raise MachineError(
-                    f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: "
-                    f"journalctl -u {self._name} on the machine says why"
+                    f"Jupyter did not answer within {self._timeout} s, {self._name} is {what}: {self._why()}"
                 )
             if (state["ActiveState"], state.get("ConditionResult")) == ("inactive", "no"):
                 raise MachineError(
                     f"no pass phrase is set, the condition of {self._name}: set_password.yml sets it and starts Jupyter"
                 )
             if state["ActiveState"] in ("inactive", "failed"):
-                raise MachineError(f"{self._name} is {what}: journalctl -u {self._name} on the machine says why")
+                raise MachineError(f"{self._name} is {what}: {self._why()}")
             time.sleep(0.3)
+
+    def _why(self) -> str:
+        """Return the last line of the unit's own processes, and where there is more."""
+        more = f"journalctl -u {self._name} on the machine says why"
+        # Of systemd's own lines the last one is always that the unit failed.
+        own = ["-q", "--no-pager", "--output=cat", "--lines=1", f"_SYSTEMD_UNIT={self._name}"]
+        try:
+            done = subprocess.run(["journalctl", *own], capture_output=True, timeout=_JOURNAL_SECONDS, check=False)
+        except (OSError, subprocess.SubprocessError):
+            return more
+        last = done.stdout.decode(errors="replace").strip()[-_LONGEST_LINE:]
+        return f"{last}; {more}" if last else more
 
     def _answers(self) -> bool:
         # The request goes directly to the machine itself, whatever proxy its environment names.
