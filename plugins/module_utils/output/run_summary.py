@@ -15,25 +15,11 @@ from .text import one_line
 
 _REASON_LENGTH = 160
 DO_WHAT_IS_MISSING = frozenset(
-    {
-        "create_passwords.yml",
-        "stack_create.yml",
-        "fleet_create.yml",
-        "stack_delete.yml",
-        "fleet_delete.yml",
-        "stack_start.yml",
-        "stack_stop.yml",
-        "stack_update.yml",
-        "set_password.yml",
-        "deb_upgrade.yml",
-        "grab_content.yml",
-        "fetch_logs.yml",
-        "ami_bake.yml",
-    }
+    {"stack_create.yml", "fleet_create.yml", "stack_start.yml", "grab_content.yml", "fetch_logs.yml", "ami_bake.yml"}
 )
-"""Commands that skip what an earlier run of theirs has done.
+"""Commands whose next run goes on where the last one stopped.
 
-The others look at all machines or do all again.
+The others do all again, or refuse what only another setting changes.
 """
 
 
