@@ -23,7 +23,10 @@ FULL = "OSError: [Errno 28] No space left on device: '/home/jupyter/.local/share
 
 
 def start(folder: Path, journal: str, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Start a service that fails, where `journal` is a shell script in journalctl's place; return the reason."""
+    """Start a service that fails; return the reason.
+
+    `journal` is a shell script in the place of journalctl.
+    """
     (folder / "state").write_text(FAILED)
     for name, script in (("systemctl", f"cat {folder}/state"), ("journalctl", journal)):
         program = folder / name
