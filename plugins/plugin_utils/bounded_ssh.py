@@ -119,7 +119,7 @@ core_ssh.subprocess = _bounded
 
 @contextlib.contextmanager
 def bounded(limits: Limits) -> Iterator[None]:
-    """Bound the processes that core's plugin starts in the block.
+    """Bound the processes that core's plugin starts in the block, and leave none of them behind.
 
     Raises AnsibleConnectionFailure when one of them was killed.
     """
@@ -134,6 +134,9 @@ def bounded(limits: Limits) -> Iterator[None]:
         _bounded.limits = None
         for process in _bounded.started:
             process.timer.cancel()
+            # Core leaves the process that it gave up on, which would be a zombie or go on without anybody.
+            if process.poll() is None:
+                process.end()
     if any(process.is_late for process in _bounded.started):
         raise limits.no_answer()
 
