@@ -74,6 +74,14 @@ options:
     default: 180
     vars:
       - name: probcomp_answer_timeout
+  modules_repeat_arguments:
+    description:
+      - Whether modules repeat their arguments in their answers, as C(INJECT_INVOCATION) of Ansible tells them to. Then
+        an answer without them is not a module's, and the machine is unreachable for that command.
+    type: bool
+    default: false
+    vars:
+      - name: ansible_inject_invocation
   port:
     description: Port of the ssh server.
     type: int
@@ -120,6 +128,7 @@ from ansible_collections.probcomp.stack.plugins.plugin_utils import bounded_ssh
 
 # The path of a socket may have 104 characters.
 _DIGEST_LENGTH = 24
+_ECHO = b'"invocation"'
 
 
 class Connection(SSHConnection):
@@ -169,6 +178,13 @@ class Connection(SSHConnection):
         status, stdout, stderr = super().exec_command(limited, in_data=in_data, sudoable=sudoable)
         if limited != cmd and status in bounded_ssh.TIMED_OUT and not stdout:
             raise limits.no_answer()
+        # Data for sudo's shell is a module, and each module repeats its arguments; dd takes data of files without sudo.
+        is_module = in_data and sudoable and self.get_option("modules_repeat_arguments")
+        if is_module and status == 0 and _ECHO not in stdout:
+            raise AnsibleConnectionFailure(
+                "its python3 answered, but not as a module of Ansible: what was done there is not known; "
+                "look at /usr/bin/python3 there, by scripts/login"
+            )
         return status, stdout, stderr
 
     def _bare_run(self, *arguments: Any, **options: Any) -> tuple[int, bytes, bytes]:

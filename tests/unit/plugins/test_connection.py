@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,8 @@ from typing import Any
 
 import pytest
 import yaml
+from ansible.plugins.connection import ssh as core_ssh
+from ansible_collections.probcomp.stack.plugins.plugin_utils import bounded_ssh
 
 from rehearsal.account.inventories import link_ours
 
@@ -43,6 +46,8 @@ if behaviour == "closes":
     time.sleep(600)
 elif behaviour == "ended":
     sys.exit(124)
+elif behaviour == "claims":
+    print('{"changed": true, "msg": "done"}')
 elif behaviour == "values":
     sys.stdout.buffer.write(b'{"changed": false, "x": [' + b"{}," * 2_600_000 + b"{}]}")
 elif behaviour:
@@ -239,6 +244,7 @@ _MODULE: dict[str, Any] = {"ansible.builtin.ping": {}}
         ("hangs", "no answer within 1 s"),
         ("stdout", "it sent more than 8 MiB"),
         ("values", "it sent more than 400,000 values"),
+        ("claims", "its python3 answered, but not as a module of Ansible"),
         pytest.param("closes", "no answer within 1 s", marks=pytest.mark.long),
         pytest.param("ended", "no answer within 1 s", marks=pytest.mark.long),
         pytest.param("stderr", "it sent more than 1 MiB", marks=pytest.mark.long),
@@ -254,7 +260,16 @@ def test_a_machine_that_hangs_or_floods_is_given_up(world: World, behaviour: str
     assert not Path(f"/proc/{process}").exists(), "ssh is left behind"
 
 
+def test_a_process_that_core_gave_up_on_is_ended() -> None:
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+    with pytest.raises(LookupError), bounded_ssh.bounded(bounded_ssh.Limits(600)):
+        process = core_ssh.subprocess.Popen(["sleep", "600"], **pipes)
+        raise LookupError
+    assert process.returncode == -signal.SIGKILL
+
+
 def test_a_machine_ends_what_took_too_long_itself(world: World) -> None:
-    (call,) = world.calls("-e", "probcomp_answer_timeout=77", "--become", tasks=[{**_MODULE, "failed_when": False}])
+    task = {**_MODULE, "ignore_unreachable": True}
+    (call,) = world.calls("-e", "probcomp_answer_timeout=77", "--become", tasks=[task])
     assert "timeout -k 5 77 /bin/sh -c " in call[-1] and call[-1].count("timeout -k") == 1
     assert call[-1].index("sudo") < call[-1].index("timeout -k 5"), "only root may end what root runs"
