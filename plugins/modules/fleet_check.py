@@ -1,7 +1,4 @@
-"""Check that users can work on their machines.
-
-The module changes nothing.
-"""
+"""Check that users can work on their machines, and change nothing."""
 
 from __future__ import annotations
 
@@ -54,11 +51,15 @@ options:
     description: Seconds from the start of the kernel to its answer. A small machine takes its time over the first one.
     type: float
     default: 120
+  last_step:
+    description: C(refuse) ends after nobody got in without the password, C(login) after the user did, C(kernel) after
+      all, O(machines[].ssh) included.
+    type: str
+    choices: [refuse, login, kernel]
+    default: kernel
   wait_seconds:
-    description:
-      - Seconds that a machine may take to become ready; a new one must first be healthy for the load balancer.
-      - C(fleet_create.yml) and C(stack_create.yml) set it to 180 by C(check_wait), C(stack_start.yml) and
-        C(stack_update.yml) to 480; C(fleet_check.yml) does not wait.
+    description: Seconds that a machine may take to become ready. Commands that make, start or update one set it to
+      minutes, those that restart its Jupyter to 60; C(check_wait) sets it for a command.
     type: float
     default: 0
   concurrency:
@@ -191,6 +192,7 @@ ARGUMENTS: dict[str, Any] = {
     "connect_timeout": {"type": "float", "default": 10},
     "kernel_timeout": {"type": "float", "default": 120},
     "wait_seconds": {"type": "float", "default": 0},
+    "last_step": {"type": "str", "choices": ["refuse", "login", "kernel"], "default": "kernel"},
     "concurrency": {"type": "int", "default": 20},
     "earlier": {"type": "path"},
     "groups": {"type": "dict", "default": {}},
@@ -256,15 +258,16 @@ def main() -> None:
         module.fail_json(msg=str(error))
     notes: list[str] = []
     machines, found = readable(parameters, notes)
-    limits = Limits(parameters["connect_timeout"], parameters["kernel_timeout"], parameters["wait_seconds"])
-    check = check_all(
-        machines, limits, parameters["ca_bundle"], parameters["concurrency"], not module.check_mode, names
-    )
+    has_all = parameters["last_step"] == "kernel"
+    last_step = "login" if has_all and module.check_mode else parameters["last_step"]
+    seconds = (parameters[name] for name in ("connect_timeout", "kernel_timeout", "wait_seconds"))
+    limits = Limits(*seconds, last_step=last_step)
+    check = check_all(machines, limits, parameters["ca_bundle"], parameters["concurrency"], names)
     try:
         found |= {result.user: result for result in asyncio.run(check)}
     except OSError as error:
         module.fail_json(msg=f"ca_bundle {parameters['ca_bundle']}: cannot be used ({error.strerror or error})")
-    connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if item["ssh"]]
+    connections = [SshMachine(**item["ssh"]) for item in parameters["machines"] if has_all and item["ssh"]]
     for user, login in log_in(connections, parameters["private_key_file"], parameters["concurrency"]).items():
         found[user] = with_login(found[user], login)
     asked = [user for user, result in found.items() if result.kind in BY_AWS]

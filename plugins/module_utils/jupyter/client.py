@@ -48,11 +48,15 @@ class Machine:
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits in seconds: one answer, kernel start to result, machine readiness."""
+    """Limits in seconds, for an answer, kernel and readiness, and the last step.
+
+    Steps are "refuse" (nobody gets in without the password), "login" (the user does), "kernel" (it runs `1+1`).
+    """
 
     connect: float = 10
     kernel: float = 60
     wait: float = 0
+    last_step: str = "kernel"
 
 
 @dataclass(frozen=True)
@@ -74,28 +78,22 @@ class Result:
 
 
 async def check_all(
-    machines: list[Machine],
-    limits: Limits,
-    ca_bundle: str,
-    concurrency: int,
-    with_kernel: bool = True,
-    names: HostNames | None = None,
+    machines: list[Machine], limits: Limits, ca_bundle: str, concurrency: int, names: HostNames | None = None
 ) -> list[Result]:
     """Check all `machines`, and return the results in their order.
 
     At most `concurrency` machines are checked at a time. `ca_bundle` is a file with the authorities to trust, "" for
-    the system's. Without `with_kernel` a check ends after the login. Raises OSError when `ca_bundle` cannot be used.
+    the system's. Raises OSError when `ca_bundle` cannot be used.
     """
     context = ssl.create_default_context(cafile=ca_bundle or None)
     names = names or HostNames()
     connector = aiohttp.TCPConnector(resolver=names, ssl=context, limit=0)
     slots = asyncio.Semaphore(concurrency)
-
     tally = Tally.of("checks", (machine.user for machine in machines), "passed")
 
     async def one(machine: Machine) -> Result:
         async with slots:
-            result = await _check(machine, limits, connector, names, with_kernel)
+            result = await _check(machine, limits, connector, names)
         tally.end(machine.user, result.ok)
         return result
 
@@ -106,14 +104,12 @@ async def check_all(
         await names.close()
 
 
-async def _check(
-    machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, names: HostNames, with_kernel: bool
-) -> Result:
+async def _check(machine: Machine, limits: Limits, connector: aiohttp.TCPConnector, names: HostNames) -> Result:
     start = time.monotonic()
     while True:
         try:
             left = limits.wait - PAUSE - (time.monotonic() - start)
-            await _try(_Student(machine, limits, connector, names), with_kernel, left)
+            await _try(_Student(machine, limits, connector, names), left)
         except CheckFailed as failure:
             passed = time.monotonic() - start
             if failure.is_passing and passed + PAUSE < limits.wait:
@@ -123,11 +119,11 @@ async def _check(
         return Result(machine.user, machine.url, True, round(time.monotonic() - start, 2))
 
 
-async def _try(student: _Student, with_kernel: bool, left: float) -> None:
+async def _try(student: _Student, left: float) -> None:
     """Check once; whatever the machine answers, the only error is CheckFailed."""
     try:
         with one_machine(CheckFailed):
-            await student.check(with_kernel, left)
+            await student.check(left)
     except UnexpectedAnswer as error:
         raise CheckFailed("protocol", f"{error}: look at its journal") from error
 
@@ -163,14 +159,14 @@ class _Student:
         self._url = machine.url.rstrip("/")
         self._host = urlsplit(machine.url).hostname or ""
 
-    async def check(self, with_kernel: bool, left: float) -> None:
+    async def check(self, left: float) -> None:
         """Check that a student can work on the machine, and nobody without the password.
 
         Raises CheckFailed. `left` is the number of seconds that a fault may still take to pass.
         """
         self._names.forget(self._host)
         try:
-            await self._steps(with_kernel)
+            await self._steps()
         except _UnknownName as unknown:
             missing = await self._names.missing(self._host)
             if missing is None:
@@ -178,17 +174,19 @@ class _Student:
             if not missing.addresses or (missing.seconds or 0) <= left:
                 raise CheckFailed(missing.kind, missing.text, True) from None
             self._names.use(self._host, missing.addresses)
-            await self._steps(with_kernel)
+            await self._steps()
             raise CheckFailed(missing.kind, f"the machine works, but not for all yet: {missing.text}") from None
 
-    async def _steps(self, with_kernel: bool) -> None:
+    async def _steps(self) -> None:
         try:
             async with self._session() as stranger:
                 await self._expect_closed(stranger)
                 await self._expect_refused(stranger)
+            if self._limits.last_step == "refuse":
+                return
             async with self._session() as student:
                 token = await self._log_in(student)
-                if with_kernel:
+                if self._limits.last_step == "kernel":
                     await self._run_kernel(student, token)
         except aiohttp.ClientConnectorDNSError as error:
             raise _UnknownName(explained(error, self._host)) from error

@@ -1,7 +1,4 @@
-"""fleet_check against servers over TLS: each failure has its own message.
-
-tests/e2e runs it on real Jupyters.
-"""
+"""fleet_check against servers over TLS: each failure has its own message."""
 
 import asyncio
 import contextlib
@@ -102,6 +99,15 @@ def test_a_load_balancer_without_a_healthy_machine(pem: Path, status: int) -> No
 def test_a_name_that_the_load_balancer_does_not_know(pem: Path) -> None:
     result = check_against(lambda request: web.Response(status=404, text="No machine has this name."), pem)
     assert result.kind == "rule" and "knows no machine of this name" in result.reason
+
+
+@pytest.mark.parametrize(("last_step", "kind"), [("refuse", ""), ("login", "password")])
+def test_a_check_ends_after_its_last_step(pem: Path, last_step: str, kind: str) -> None:
+    def no_password_is_right(request: web.BaseRequest) -> web.Response:
+        status = 200 if (request.method, request.path) == ("GET", "/login") else 403
+        return web.Response(status=status, headers={"Set-Cookie": "_xsrf=token"})
+
+    assert check_against(no_password_is_right, pem, client.Limits(last_step=last_step)).kind == kind
 
 
 def test_a_machine_that_serves_everybody(pem: Path) -> None:
