@@ -29,7 +29,7 @@ Otherwise the play's own limits hold, which are minutes.
 OWN_SECONDS = 150
 """Seconds for the command's own work on a busy computer."""
 MOST_MEMORY = 400 << 20
-FAULTS = ("hang", "flood", "lie", "full")
+FAULTS = ("hang", "flood", "claim", "lie", "full")
 HOSTILE = "ws-3"
 
 
@@ -42,6 +42,8 @@ class Command:
     proof: str = "true"
     unharmed: tuple[str, ...] = ()
     """Faults that do not keep the command from its work on the machine itself."""
+    is_believed: bool = False
+    """Whether a whole answer is believed, since nothing is seen from here."""
     seconds: float = ANSWER
     answer: int = ANSWER
 
@@ -70,6 +72,7 @@ COMMANDS = {
         "-l {who} deb_upgrade.yml",
         "dpkg --remove --force-depends python-cgpm",
         "dpkg-query -W -f '${db:Status-Status}' python-cgpm | grep -x installed",
+        is_believed=True,
         seconds=_INSTALLING,
         answer=_INSTALLING,
     ),
@@ -78,12 +81,22 @@ COMMANDS = {
         "runuser -u jupyter -- sh -c 'mkdir -p ~/.iventure_logs; echo x >~/.iventure_logs/kept.json'",
         seconds=60,
     ),
-    "set_password": Command("-l {who} set_password.yml", f"rm -f {_HASH}", f"test -f {_HASH}", answer=_INSTALLING),
-    "restart_jupyter": Command(
-        "-l {who} restart_jupyter.yml", "systemctl stop jupyter", "systemctl is-active jupyter", answer=_INSTALLING
+    "set_password": Command(
+        "-l {who} set_password.yml -e check_wait=20",
+        f"rm -f {_HASH}; systemctl stop jupyter",
+        f"test -f {_HASH}",
+        seconds=_INSTALLING,
+        answer=_INSTALLING,
     ),
-    "grab_content": Command("-l {who} grab_content.yml", f"rm -f {_CONTENT}", f"test -f {_CONTENT}"),
-    "marco_install": Command("-l {who} marco_install.yml", f"rm -f {_MARCO}", f"test -f {_MARCO}"),
+    "restart_jupyter": Command(
+        "-l {who} restart_jupyter.yml -e check_wait=20",
+        "systemctl stop jupyter",
+        "systemctl is-active jupyter",
+        seconds=_INSTALLING,
+        answer=_INSTALLING,
+    ),
+    "grab_content": Command("-l {who} grab_content.yml", f"rm -f {_CONTENT}", f"test -f {_CONTENT}", is_believed=True),
+    "marco_install": Command("-l {who} marco_install.yml", f"rm -f {_MARCO}", f"test -f {_MARCO}", is_believed=True),
     "stack_stop": Command("-l {who} stack_stop.yml", unharmed=FAULTS),
     "stack_start": Command("-l {who} stack_start.yml -e check_wait=60", unharmed=("full",), seconds=_CHECK + 60),
     "stack_delete": Command("fleet_delete.yml -e users=ws-3,ws-4 -e confirm=yes", unharmed=("full",), seconds=180 + 60),
@@ -97,7 +110,7 @@ machine.
 ROWS = (*((name,) for name in COMMANDS if name not in ("stack_stop", "stack_start")), ("stack_stop", "stack_start"))
 """Commands that are run one after the other within one fault."""
 # In `make test` each fault meets a command of another kind.
-SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "fleet_create", "full": "set_password"}
+SLICE = {"hang": "grab_content", "flood": "fetch_logs", "lie": "set_password", "full": "fleet_create"}
 
 
 @dataclass
@@ -187,9 +200,10 @@ def judge(row: Row) -> None:
     assert row.seconds < row.limit and row.others == "done", text
     assert row.memory < MOST_MEMORY, text
     command = COMMANDS.get(row.command)
-    assert row.named != "not named" and (
-        row.named != "done" or row.fault in ("lie", "full") or (command and row.fault in command.unharmed)
-    ), text
+    may_be_done = row.fault == "full" or (
+        command and (row.fault in command.unharmed or (row.fault == "lie" and command.is_believed))
+    )
+    assert row.named != "not named" and (row.named != "done" or may_be_done), text
     assert FORGED not in row.result.text.splitlines() and raw_control_characters(row.result) == set(), text
     forged = [line.partition(FORGED)[0] for line in row.result.text.splitlines() if FORGED in line]
     assert all(re.search(r"\bws-\d|\bami-bake\b", before) for before in forged), (
@@ -215,7 +229,7 @@ def four(workshop: Workshop) -> Iterator[list[str]]:
     workshop.password_file("ws-4").unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("fault", SLICE)
 def test_a_machine_harms_only_itself(workshop: Workshop, fault: str) -> None:
     with machine_fault(workshop, HOSTILE, fault):
         row = run(workshop, ["ws-1", "ws-2", "ws-3"], fault, SLICE[fault])
@@ -252,7 +266,7 @@ def half_baked(workshop: Workshop) -> Iterator[str]:
 
 @pytest.mark.long
 # The lying machine says that it is clean, so a later bake takes another one.
-@pytest.mark.parametrize("fault", ("hang", "flood", "full", "lie"))
+@pytest.mark.parametrize("fault", ("hang", "flood", "claim", "full", "lie"))
 def test_a_bake_of_a_hostile_machine(workshop: Workshop, half_baked: str, fault: str) -> None:
     before = {user: machine["InstanceId"] for user, machine in workshop.machines().items()}
     setting = f"-e probcomp_answer_timeout={ANSWER}" if fault == "hang" else ""

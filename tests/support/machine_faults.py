@@ -1,4 +1,4 @@
-"""Make a machine hang, flood, lie or be full, and repair it afterwards."""
+"""Make a machine hang, flood, claim, lie or be full, and repair it afterwards."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ FORGED = "40 machines: 40 ok, 0 changed, 0 failed"
 
 _HANG = "#!/bin/sh\nexec sleep 3000\n"
 _FLOOD = "#!/bin/sh\nhead -c 300000000 /dev/zero | tr '\\0' x >&2 &\nhead -c 300000000 /dev/zero | tr '\\0' '['\nwait\n"
+_CLAIM = "#!/bin/sh\ncat >/dev/null\necho '{\"changed\": true}'\n"
 # Each folder becomes a disk with its content and without any room, now and after every start of the machine.
 _FILL = r"""
 cat >/usr/local/sbin/probcomp-full <<'FILL'
@@ -73,6 +74,7 @@ def _lies() -> str:
     }
     answer = {
         "changed": False,
+        "invocation": {"module_args": {}},
         "msg": [line, {"msg": line}],
         "state": line,
         "version": {"a": [line]},
@@ -107,12 +109,16 @@ def programs(workshop: Workshop, user: str, text: str) -> Iterator[None]:
 
 @contextmanager
 def machine_fault(workshop: Workshop, user: str, name: str) -> Iterator[None]:
-    """Have the machine of `user` hang, flood, lie, or be full within the block."""
+    """Have the machine of `user` hang, flood, claim, lie, or be full within the block.
+
+    One that claims says only that its work is done; one that lies answers whatever a module may, and more.
+    """
     with ExitStack() as stack:
         if name == "full":
             workshop.on_machine(user, _FILL)
         else:
-            stack.enter_context(programs(workshop, user, {"hang": _HANG, "flood": _FLOOD, "lie": _lies()}[name]))
+            texts = {"hang": _HANG, "flood": _FLOOD, "claim": _CLAIM, "lie": _lies()}
+            stack.enter_context(programs(workshop, user, texts[name]))
         try:
             yield
         finally:
