@@ -8,6 +8,8 @@ ansible.cfg from any folder, and a locale in which Ansible starts. The script it
 from __future__ import annotations
 
 import configparser
+import contextlib
+import functools
 import gc
 import json
 import locale
@@ -167,6 +169,18 @@ def use_utf8(environment: MutableMapping[str, str]) -> None:
         return
 
 
+def share_service_models() -> None:
+    """Let all sessions of boto3 in this process share AWS's service models.
+
+    Parsing them is nine tenths of the work of making a client. Ansible's workers, each of which makes its own clients,
+    inherit what the inventory has read. Without boto3 nothing is done.
+    """
+    with contextlib.suppress(ImportError):
+        import botocore.session
+
+        botocore.session.create_loader = functools.cache(botocore.session.create_loader)
+
+
 def main() -> None:
     """Run Ansible's own ansible-playbook with the arguments of this process.
 
@@ -177,6 +191,8 @@ def main() -> None:
         sys.exit(f"ansible-playbook: {problem}")
     # Imports and templates make many objects that live on; looking for garbage among them took 7 % of a command's time.
     gc.set_threshold(20_000, 20, 50)
+    if any(_is_ours(word) for word in sys.argv[1:]):
+        share_service_models()
     # The import is here because the tests of `joined` need no Ansible.
     from ansible.cli.playbook import main as ansible_playbook
 

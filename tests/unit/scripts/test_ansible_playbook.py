@@ -14,10 +14,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import botocore.loaders
+import botocore.session
 import pytest
 from ansible.cli.playbook import PlaybookCLI
 from ansible.parsing.dataloader import DataLoader
-from ansible_playbook import joined
+from ansible_playbook import joined, share_service_models
 
 pytestmark = pytest.mark.slow
 
@@ -259,3 +261,12 @@ def test_setup_places_it_and_it_is_found_from_everywhere(tmp_path: Path, wheel: 
     (folder / "scripts/ansible_playbook.py").unlink()
     assert called(program) == plain
     assert called(other / ".venv/bin/ansible-playbook") == ours
+
+
+def test_sessions_share_what_they_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(botocore.session, "create_loader", botocore.loaders.create_loader)
+    before = [botocore.session.Session().get_component("data_loader") for _ in range(2)]
+    assert before[0] is not before[1]
+    share_service_models()
+    after = [botocore.session.Session().get_component("data_loader") for _ in range(2)]
+    assert after[0] is after[1]
