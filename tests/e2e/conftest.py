@@ -56,6 +56,6 @@ def workshop() -> Iterator[Workshop]:
         workshop.transcript("demo").write_text(demo.text)
         assert demo.status == 0, demo.text
         assert own.read_bytes() == before
-        workshop.succeed("scripts/rehearsal fault clear")
+        workshop.clear_faults()
         workshop.take_settings()
         yield workshop

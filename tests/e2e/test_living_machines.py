@@ -26,7 +26,7 @@ def test_a_resize_a_stop_by_hand_and_a_start_keep_everything(workshop: Workshop)
         assert resized["PublicIpAddress"] != before["PublicIpAddress"]
         assert record_of(workshop, USER) == [resized["PublicIpAddress"]]
 
-        workshop.aws(f"ec2 stop-instances --instance-ids {before['InstanceId']}")
+        workshop.ec2.stop_instances(InstanceIds=[before["InstanceId"]])
         wait_until(workshop, USER, "stopped")
         skipped = workshop.succeed(f"ansible-playbook -l {USER},ws-2 set_password.yml")
         assert f"{USER}: stopped, skipped" in skipped

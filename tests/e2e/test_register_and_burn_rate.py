@@ -102,7 +102,7 @@ def test_the_sum_before_with_and_after_a_stopped_machine(workshop: Workshop, tmp
         # 3 x 0.0416 + 90 GiB x 0.08 / 730 + 5 x 0.005 + 0.0225
         assert totals(data) == {"per_hour": "0.1822", "per_day": "4.37", "per_30_days": "131.16"}
     identity = workshop.machines()["ws-3"]["InstanceId"]
-    workshop.aws(f"ec2 stop-instances --instance-ids {identity}")
+    workshop.ec2.stop_instances(InstanceIds=[identity])
     try:
         wait_until(workshop, "ws-3", "stopped")
         stopped, text = burn(workshop)
@@ -140,14 +140,14 @@ def test_without_the_price_list_old_prices_serve_and_unknown_ones_are_marked(wor
         assert data["total"]["per_day"] is None and "total: no price is known" in text
         assert re.search(r"^ws-1 .* \? +\? +\?$", text, re.MULTILINE), text
     finally:
-        workshop.succeed("scripts/rehearsal fault clear")
+        workshop.clear_faults()
         cache.write_text(kept)
 
 
 def test_a_machine_terminated_by_hand_is_named_and_made_again_alone(workshop: Workshop) -> None:
     before = workshop.machines()
     boots = {user: workshop.boot_time(user) for user in ("ws-1", "ws-2")}
-    workshop.aws(f"ec2 terminate-instances --instance-ids {before['ws-3']['InstanceId']}")
+    workshop.ec2.terminate_instances(InstanceIds=[before["ws-3"]["InstanceId"]])
     text = listed(workshop)
     assert re.search(r"^ws-3 +terminated ", text, re.MULTILINE), text
     assert re.search(r"^ws-3: terminated by hand: its stack is there, its instance is gone$", text, re.MULTILINE)

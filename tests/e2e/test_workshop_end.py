@@ -21,9 +21,9 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     assert len(workshop.machines()) == 5
     # Others have a copy of ws-1 with all of its tags. The original is renamed: it is its home that must be saved.
     renamed = workshop.machines()["ws-1"]["InstanceId"]
-    workshop.aws(f"ec2 create-tags --resources {renamed} --tags Key=Name,Value=old-box")
+    workshop.ec2.create_tags(Resources=[renamed], Tags=[{"Key": "Name", "Value": "old-box"}])
     stopped = workshop.machines()["ws-4"]["InstanceId"]
-    workshop.aws(f"ec2 stop-instances --instance-ids {stopped}")
+    workshop.ec2.stop_instances(InstanceIds=[stopped])
     wait_until(workshop, "ws-4", "stopped")
     refused = workshop.play('fleet_delete.yml -e "base=ws low=3 high=4" -e confirm=yes')
     assert refused.status != 0
@@ -44,23 +44,23 @@ def test_delete_asks_saves_and_proves(workshop: Workshop) -> None:
     assert "nothing is left" in last.lower()
     assert workshop.machines() == {}
     theirs = workshop.strangers()
-    groups = workshop.aws("elbv2 describe-target-groups")["TargetGroups"]
+    groups = workshop.client("elbv2").describe_target_groups()["TargetGroups"]
     assert {group["TargetGroupArn"] for group in groups} == set(theirs["target_groups"])
-    volumes = workshop.aws("ec2 describe-volumes")["Volumes"]
+    volumes = workshop.ec2.describe_volumes()["Volumes"]
     assert {volume["VolumeId"] for volume in volumes} == set(theirs["volumes"])
-    stacks = workshop.aws("cloudformation describe-stacks")["Stacks"]
+    stacks = workshop.client("cloudformation").describe_stacks()["Stacks"]
     ours = [stack["StackName"] for stack in stacks if stack["StackId"] not in theirs["stacks"]]
     assert ours == ["probcomp-network-shared"]
     guarded = guard(workshop)
     kept = workshop.play("network_delete.yml -e network=shared -e confirm=yes")
     assert kept.status != 0 and "VPC endpoint guardduty-data" in kept.text, kept.text
     assert guarded["endpoint"] in kept.text and guarded["security_group"] in kept.text
-    assert workshop.aws("cloudformation describe-stacks --stack-name probcomp-network-shared")["Stacks"]
-    workshop.aws(f"ec2 delete-vpc-endpoints --vpc-endpoint-ids {guarded['endpoint']}")
-    workshop.aws(f"ec2 delete-security-group --group-id {guarded['security_group']}")
+    assert workshop.client("cloudformation").describe_stacks(StackName="probcomp-network-shared")["Stacks"]
+    workshop.ec2.delete_vpc_endpoints(VpcEndpointIds=[guarded["endpoint"]])
+    workshop.ec2.delete_security_group(GroupId=guarded["security_group"])
     gone = workshop.succeed(manual.of_class("network_delete.yml"))
     assert "nothing is left" in gone.lower()
-    balancers = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"]
+    balancers = workshop.client("elbv2").describe_load_balancers()["LoadBalancers"]
     assert {balancer["LoadBalancerArn"] for balancer in balancers} == set(theirs["load_balancers"])
 
 

@@ -112,7 +112,7 @@ def updated(workshop: Workshop, parameters: dict[str, str]) -> dict[str, Any]:
 
 
 def test_no_parameter_of_a_machine_that_lives_costs_its_home(workshop: Workshop, file_of_ws_1: None) -> None:
-    subnets = workshop.aws("ec2 describe-subnets")["Subnets"]
+    subnets = workshop.ec2.describe_subnets()["Subnets"]
     own = workshop.machines()["ws-1"]["SubnetId"]
     other = next(item["SubnetId"] for item in subnets if item["SubnetId"] != own)
     for parameters in (
@@ -124,7 +124,7 @@ def test_no_parameter_of_a_machine_that_lives_costs_its_home(workshop: Workshop,
 
 
 def test_the_stack_itself_refuses_an_update_by_hand(workshop: Workshop, file_of_ws_1: None) -> None:
-    stack = workshop.aws("cloudformation describe-stacks --stack-name probcomp-stack-ws-1")["Stacks"][0]
+    stack = workshop.client("cloudformation").describe_stacks(StackName="probcomp-stack-ws-1")["Stacks"][0]
     parameters = " ".join(
         f"ParameterKey={item['ParameterKey']},"
         + (f"ParameterValue={OTHER_IMAGE}" if item["ParameterKey"] == "ImageId" else "UsePreviousValue=true")

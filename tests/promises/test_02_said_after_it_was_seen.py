@@ -194,7 +194,7 @@ TRIED = [("expired", STOP, 2), ("cut", START, 5), ("cut after it was done", STAR
 def started_again(workshop: Workshop) -> Iterator[None]:
     """Check after the tests that the machine runs under its name and works."""
     yield
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
 
 
@@ -205,7 +205,7 @@ def test_no_way_of_failing_passes_a_whole_command(workshop: Workshop, started_ag
         workshop.fault(skip=number, **WAYS[way])
         result = workshop.play(f"-l {USER} {command.line}")
         hit = any(fault["hits"] for fault in workshop.control("faults"))
-        workshop.succeed("scripts/rehearsal fault clear")
+        workshop.clear_faults()
         told = f"call {number}, {way}:\n{result.text}"
         assert hit, told
         assert "Traceback" not in result.text, told

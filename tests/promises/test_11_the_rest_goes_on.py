@@ -27,7 +27,7 @@ def fleet(workshop: Workshop) -> Iterator[None]:
     """Make the fleet's pass phrases; remove the fleet at the end."""
     workshop.succeed(f"ansible-playbook create_passwords.yml {NAMES}")
     yield
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     workshop.succeed(f"ansible-playbook fleet_delete.yml {NAMES} -e backup=false -e confirm=yes")
     for number in (1, 2, 3):
         workshop.password_file(f"cap-{number}").unlink(missing_ok=True)
@@ -55,7 +55,7 @@ def test_two_of_three_fail(workshop: Workshop, fleet: None, again: bool) -> None
 def check_that_the_rest_is_made(workshop: Workshop) -> None:
     """Run the same command without faults: it touches only those that failed."""
     made, booted = workshop.machines()["cap-1"], workshop.boot_time("cap-1")
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     since = mark(workshop)
     again = workshop.succeed(f"ansible-playbook fleet_create.yml {NAMES}")
     assert changed_machines(again) == set(EVENTS), again

@@ -25,7 +25,7 @@ def throttled(workshop: Workshop) -> Iterator[dict[str, int]]:
     before = workshop.control("counts")
     workshop.fault(**FAULT)
     yield before
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     after = workshop.control("counts")
     # The rehearsal itself refuses more than five requests a second to CloudFormation or Route 53.
     asked = after["reads"] + after["changes"] - before["reads"] - before["changes"]
@@ -39,7 +39,7 @@ def hits(workshop: Workshop) -> int:
     The test's own calls must not be throttled.
     """
     found = sum(fault["hits"] for fault in workshop.control("faults"))
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     return int(found)
 
 
@@ -48,7 +48,7 @@ def passphrase(workshop: Workshop) -> Iterator[None]:
     """Make the user's pass phrase, and remove what is left of the user at the end."""
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     yield
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     if USER in workshop.machines():
         workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER} -e backup=false -e confirm=yes")
     workshop.password_file(USER).unlink(missing_ok=True)

@@ -33,7 +33,7 @@ def never_configured(workshop: Workshop) -> Iterator[None]:
     workshop.succeed(f"ansible-playbook create_passwords.yml -e user={USER}")
     workshop.fault(kind="machine", effect="no-console", match=f"{USER}/")
     made = workshop.play(f"stack_create.yml -e user={USER} -e host_identity_console_timeout=5")
-    workshop.succeed("scripts/rehearsal fault clear")
+    workshop.clear_faults()
     assert made.status != 0 and USER in workshop.machines(), made.text
     # This is promise 20 too: the wait for the keys ends, and the line names what it waited for.
     line = re.search(rf"^FAILED {USER}: .*console.*$", made.text, re.MULTILINE)

@@ -33,9 +33,9 @@ def test_by_our_commands(workshop: Workshop) -> None:
 
 def test_by_hand_and_then_stack_start_puts_the_names_right(workshop: Workshop) -> None:
     with keeps_everything(workshop, USER) as before:
-        workshop.aws(f"ec2 stop-instances --instance-ids {before['InstanceId']}")
+        workshop.ec2.stop_instances(InstanceIds=[before["InstanceId"]])
         wait_until(workshop, USER, "stopped")
-        workshop.aws(f"ec2 start-instances --instance-ids {before['InstanceId']}")
+        workshop.ec2.start_instances(InstanceIds=[before["InstanceId"]])
         wait_until(workshop, USER, "running")
         assert record_of(workshop, USER) == [before["PublicIpAddress"]], "nobody has put it right yet"
         since = mark(workshop)
@@ -45,14 +45,14 @@ def test_by_hand_and_then_stack_start_puts_the_names_right(workshop: Workshop) -
 
 def test_a_machine_that_is_still_stopping_is_waited_for(workshop: Workshop) -> None:
     with keeps_everything(workshop, USER) as before:
-        workshop.aws(f"ec2 stop-instances --instance-ids {before['InstanceId']}")
+        workshop.ec2.stop_instances(InstanceIds=[before["InstanceId"]])
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
 
 
 def test_after_a_reboot_by_hand_nothing_needs_to_be_put_right(workshop: Workshop) -> None:
     with keeps_everything(workshop, USER) as before:
         booted = workshop.boot_time(USER)
-        workshop.aws(f"ec2 reboot-instances --instance-ids {before['InstanceId']}")
+        workshop.ec2.reboot_instances(InstanceIds=[before["InstanceId"]])
         since = mark(workshop)
         workshop.succeed(f"ansible-playbook -l {USER} stack_start.yml")
         assert calls_since(workshop, since) == []

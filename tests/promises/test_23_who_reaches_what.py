@@ -99,7 +99,7 @@ def test_from_outside_only_ssh_answers(workshop: Workshop) -> None:
 
 def test_what_the_groups_of_a_machine_say(workshop: Workshop) -> None:
     theirs = workshop.strangers()["load_balancers"]
-    balancers = workshop.aws("elbv2 describe-load-balancers")["LoadBalancers"]
+    balancers = workshop.client("elbv2").describe_load_balancers()["LoadBalancers"]
     (network,) = (balancer for balancer in balancers if balancer["LoadBalancerArn"] not in theirs)
     for user in USERS:
         rules = [rule for group in groups_of(workshop, user) for rule in group["IpPermissions"]]

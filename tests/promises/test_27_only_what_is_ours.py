@@ -64,7 +64,7 @@ def test_a_machine_that_somebody_renamed_is_found_and_named_right(workshop: Work
     original = workshop.machines()[USER]["InstanceId"]
     (copy,) = strangers_named(workshop, f"{USER}/instance")
     with untouched(workshop.strangers):
-        workshop.aws(f"ec2 create-tags --resources {original} --tags Key=Name,Value=old-box")
+        workshop.ec2.create_tags(Resources=[original], Tags=[{"Key": "Name", "Value": "old-box"}])
         planned = workshop.succeed(f"ansible-playbook stack_delete.yml -e user={USER}")
         assert original in planned and copy not in planned
         assert f"not ours, left alone: {USER}/instance (stack_list.yml)" in planned

@@ -205,6 +205,10 @@ class Workshop:
         """Inject a fault: the arguments are the fields of a fault of the rehearsal."""
         self.ask("POST", "faults", values)
 
+    def clear_faults(self) -> None:
+        """Remove all injected faults."""
+        self.ask("DELETE", "faults")
+
     def machines(self) -> dict[str, dict[str, Any]]:
         """Return every machine of ours that is not terminated, by user.
 
