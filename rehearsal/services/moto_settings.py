@@ -1,9 +1,14 @@
-"""Set moto's environment variables, which it reads when it is imported.
+"""Set moto's environment variables, and have botocore parse each of AWS's models once.
 
-Import this module before any of moto's.
+moto reads the variables when it is imported, and asks a new session of botocore for many of its parts; each session
+would parse megabytes of JSON anew. Import this module before any of moto's.
 """
 
 import os
+from functools import cache
+from typing import Any
+
+from botocore.loaders import JSONFileLoader, Loader
 
 os.environ.update(
     {
@@ -17,3 +22,19 @@ os.environ.update(
         "MOTO_DISABLE_GLOBAL_CORS": "true",
     }
 )
+
+_read_model = cache(JSONFileLoader().load_file)
+
+
+class KeptModels(JSONFileLoader):
+    """Read each file of botocore's data once in a process, but for S3's.
+
+    A client of S3 takes the bucket out of the paths in its own model, which moto needs as they are.
+    """
+
+    def load_file(self, file_path: str) -> Any:
+        """Return the content of a file, named without its ending, or None if there is none."""
+        return super().load_file(file_path) if "/s3/" in file_path else _read_model(file_path)
+
+
+Loader.FILE_LOADER_CLASS = KeptModels
