@@ -24,6 +24,7 @@ os.environ.update(
 )
 
 _read_model = cache(JSONFileLoader().load_file)
+_exists = cache(JSONFileLoader().exists)
 
 
 class KeptModels(JSONFileLoader):
@@ -31,6 +32,10 @@ class KeptModels(JSONFileLoader):
 
     A client of S3 takes the bucket out of the paths in its own model, which moto needs as they are.
     """
+
+    def exists(self, file_path: str) -> bool:
+        """Return whether there is a file, named without its ending: each new client asks for those of all services."""
+        return _exists(file_path)
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, named without its ending, or None if there is none."""
