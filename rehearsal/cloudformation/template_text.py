@@ -14,7 +14,7 @@ from rehearsal.cloudformation.name_sets import words
 _SHORT_FUNCTIONS = words("And Base64 Cidr Equals FindInMap GetAtt GetAZs If Join Not Or Select Split Sub")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """Safe YAML loader in which dates stay text and duplicate keys are an error."""
 
 
@@ -59,7 +59,7 @@ def read(body: str) -> dict[str, Any]:
     """Return the template as data; raise ValidationError if it is not well-formed."""
     try:
         # CloudFormation too takes a text that begins with a brace for JSON first, although it may be a YAML flow
-        # mapping. S506: _Loader is a SafeLoader.
+        # mapping. S506: _Loader is a CSafeLoader.
         document = json.loads(body) if body.lstrip().startswith("{") else yaml.load(body, _Loader)  # noqa: S506
     except json.JSONDecodeError as error:
         raise ValidationError(f"Template format error: JSON not well-formed. (line {error.lineno})") from error
