@@ -4,6 +4,7 @@ It is moto's, with literal quotas and prices: moto has no vCPU quotas and no pri
 AWS's documentation shows. Every request is recorded, so that a test can check that a sweep only reads.
 """
 
+import copy
 import json
 import os
 import re
@@ -23,6 +24,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from moto import mock_aws
 from moto.acm import acm_backends
+from moto.acm.models import CertBundle
+from moto.acm.utils import make_arn_for_certificate
 from moto.cloudformation import cloudformation_backends
 from moto.ec2 import ec2_backends
 from moto.ec2.models.amis import Ami
@@ -94,6 +97,13 @@ def new_client(service: str, region: str, recorded: bool) -> Any:
     return client
 
 
+@cache
+def new_certificate(name: str, region: str) -> CertBundle:
+    """Return a certificate whose key, the dearest part of an account, all tests share."""
+    made: CertBundle = CertBundle.generate_cert(name, ACCOUNT, region)
+    return made
+
+
 class World:
     """The account, the settings that fit it, and the recorded requests."""
 
@@ -155,10 +165,11 @@ class World:
         return path
 
     def make_certificate(self, name: str, region: str = REGION, **fields: Any) -> str:
-        arn = str(self.make("acm", region).request_certificate(DomainName=name)["CertificateArn"])
-        certificate = acm_backends[ACCOUNT][region]._certificates[arn]
-        for field, value in {"status": "ISSUED", **fields}.items():
+        arn = make_arn_for_certificate(ACCOUNT, region)
+        certificate = copy.copy(new_certificate(name, region))
+        for field, value in {"arn": arn, "in_use_by": [], "status": "ISSUED", **fields}.items():
             setattr(certificate, field, value)
+        acm_backends[ACCOUNT][region]._certificates[arn] = certificate
         return arn
 
     def make_images(self) -> dict[str, str]:
