@@ -27,6 +27,7 @@ from moto.acm import acm_backends
 from moto.acm.models import CertBundle
 from moto.acm.utils import make_arn_for_certificate
 from moto.cloudformation import cloudformation_backends
+from moto.core.utils import utcnow
 from moto.ec2 import ec2_backends
 from moto.ec2.models.amis import Ami
 from moto.elbv2 import elbv2_backends
@@ -167,7 +168,7 @@ class World:
     def make_certificate(self, name: str, region: str = REGION, **fields: Any) -> str:
         arn = make_arn_for_certificate(ACCOUNT, region)
         certificate = copy.copy(new_certificate(name, region))
-        for field, value in {"arn": arn, "in_use_by": [], "status": "ISSUED", **fields}.items():
+        for field, value in {"arn": arn, "created_at": utcnow(), "in_use_by": [], "status": "ISSUED", **fields}.items():
             setattr(certificate, field, value)
         acm_backends[ACCOUNT][region]._certificates[arn] = certificate
         return arn
