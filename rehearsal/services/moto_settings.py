@@ -1,4 +1,4 @@
-"""Set moto's environment variables, and have botocore parse each of AWS's models once.
+"""Set moto's environment variables, and parse each of AWS's models once.
 
 moto reads the variables when it is imported, and asks a new session of botocore for many of its parts; each session
 would parse megabytes of JSON anew. Import this module before any of moto's.
@@ -34,11 +34,14 @@ class KeptModels(JSONFileLoader):
     """
 
     def exists(self, file_path: str) -> bool:
-        """Return whether there is a file, named without its ending: each new client asks for those of all services."""
+        """Return whether there is a file, named without its ending.
+
+        Each new client asks for those of all services.
+        """
         return _exists(file_path)
 
     def load_file(self, file_path: str) -> Any:
-        """Return the content of a file, named without its ending, or None if there is none."""
+        """Return the content of a file, named without its ending, or None."""
         return super().load_file(file_path) if "/s3/" in file_path else _read_model(file_path)
 
 
