@@ -16,6 +16,8 @@ description:
     C(ssh_args) or C(ansible_ssh_common_args) say. ssh takes the first value of an option, and these come first.
   - A machine that does not answer a task within O(answer_timeout), or sends too much, is unreachable for that command,
     and the others go on. What the task runs on the machine is ended there, too.
+  - So is one that says that a module is done without repeating the arguments, as each module of Ansible does when asked
+    to. Modules in other languages than Python, and those that are not sent over a pipe, are not asked.
   - A kept connection is used only for the same address, port, account, key file and pinned key.
 extends_documentation_fragment:
   - probcomp_core_ssh
@@ -74,14 +76,6 @@ options:
     default: 180
     vars:
       - name: probcomp_answer_timeout
-  modules_repeat_arguments:
-    description:
-      - Whether modules repeat their arguments in their answers, as C(INJECT_INVOCATION) of Ansible tells them to. Then
-        an answer without them is not a module's, and the machine is unreachable for that command.
-    type: bool
-    default: false
-    vars:
-      - name: ansible_inject_invocation
   port:
     description: Port of the ssh server.
     type: int
@@ -124,11 +118,10 @@ from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.connection.ssh import Connection as SSHConnection
 from ansible_collections.probcomp.stack.plugins.module_utils.common import names
 from ansible_collections.probcomp.stack.plugins.module_utils.ssh import pinned_options
-from ansible_collections.probcomp.stack.plugins.plugin_utils import bounded_ssh
+from ansible_collections.probcomp.stack.plugins.plugin_utils import bounded_ssh, module_echo
 
 # The path of a socket may have 104 characters.
 _DIGEST_LENGTH = 24
-_ECHO = b'"invocation"'
 
 
 class Connection(SSHConnection):
@@ -178,19 +171,20 @@ class Connection(SSHConnection):
         status, stdout, stderr = super().exec_command(limited, in_data=in_data, sudoable=sudoable)
         if limited != cmd and status in bounded_ssh.TIMED_OUT and not stdout:
             raise limits.no_answer()
-        # Data for sudo's shell is a module, and each module repeats its arguments; dd takes data of files without sudo.
-        is_module = in_data and sudoable and self.get_option("modules_repeat_arguments")
-        if is_module and status == 0 and _ECHO not in stdout:
+        return status, stdout, stderr
+
+    def _bare_run(
+        self, cmd: list[bytes], in_data: bytes | None, sudoable: bool = True, checkrc: bool = True
+    ) -> tuple[int, bytes, bytes]:
+        sent = module_echo.asking(in_data) if in_data else in_data
+        with bounded_ssh.bounded(self._limits()):
+            status, stdout, stderr = super()._bare_run(cmd, sent, sudoable=sudoable, checkrc=checkrc)
+        if module_echo.is_asked(sent) and module_echo.is_claim(stdout):
             raise AnsibleConnectionFailure(
                 "its python3 answered, but not as a module of Ansible: what was done there is not known; "
                 "look at /usr/bin/python3 there, by scripts/login"
             )
-        return status, stdout, stderr
-
-    def _bare_run(self, *arguments: Any, **options: Any) -> tuple[int, bytes, bytes]:
-        with bounded_ssh.bounded(self._limits()):
-            answer: tuple[int, bytes, bytes] = super()._bare_run(*arguments, **options)
-            return answer
+        return status, stdout if sent == in_data else module_echo.without_arguments(stdout), stderr
 
     def _limits(self) -> bounded_ssh.Limits:
         return bounded_ssh.Limits(self.get_option("answer_timeout"))

@@ -119,7 +119,7 @@ core_ssh.subprocess = _bounded
 
 @contextlib.contextmanager
 def bounded(limits: Limits) -> Iterator[None]:
-    """Bound the processes that core's plugin starts in the block, and leave none of them behind.
+    """Bound the processes that core's plugin starts in the block, and end them.
 
     Raises AnsibleConnectionFailure when one of them was killed.
     """
