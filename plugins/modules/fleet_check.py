@@ -52,8 +52,8 @@ options:
     type: float
     default: 120
   last_step:
-    description: C(refuse) ends after nobody got in without the password, C(login) after the user did, C(kernel) after
-      all, O(machines[].ssh) included.
+    description: "C(refuse): only see that strangers and a wrong password are refused, without reading the password
+      files; C(login): also log in; C(kernel): everything, O(machines[].ssh) included."
     type: str
     choices: [refuse, login, kernel]
     default: kernel
@@ -233,10 +233,11 @@ def readable(parameters: dict[str, Any], notes: list[str]) -> tuple[list[Machine
     decrypt = vault_decrypter()
     machines, unreadable = [], {}
     length, own = parameters["minimum_length"], parameters["password_directory"]
+    needed = parameters["last_step"] != "refuse"
     for item in parameters["machines"]:
         user, url = item["user"], item["url"]
         try:
-            password = read_password(item["password_file"], length, notes, decrypt=decrypt, own=own)
+            password = read_password(item["password_file"], length, notes, decrypt=decrypt, own=own) if needed else ""
         except PasswordFileError as error:
             unreadable[user] = Result(user, url, False, 0.0, "password_file", str(error))
         else:
@@ -260,8 +261,7 @@ def main() -> None:
     machines, found = readable(parameters, notes)
     has_all = parameters["last_step"] == "kernel"
     last_step = "login" if has_all and module.check_mode else parameters["last_step"]
-    seconds = (parameters[name] for name in ("connect_timeout", "kernel_timeout", "wait_seconds"))
-    limits = Limits(*seconds, last_step=last_step)
+    limits = Limits(parameters["connect_timeout"], parameters["kernel_timeout"], parameters["wait_seconds"], last_step)
     check = check_all(machines, limits, parameters["ca_bundle"], parameters["concurrency"], names)
     try:
         found |= {result.user: result for result in asyncio.run(check)}

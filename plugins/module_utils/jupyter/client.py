@@ -201,6 +201,7 @@ class _Student:
         return aiohttp.ClientSession(
             connector=self._connector,
             connector_owner=False,
+            cookie_jar=aiohttp.CookieJar(unsafe=True),  # Also of a machine that is asked by its address.
             # Jupyter accepts a websocket only after the kernel has started, so opening one gets the kernel's limit.
             timeout=aiohttp.ClientTimeout(total=self._limits.kernel),
             trust_env=not is_loopback_name(self._host),
