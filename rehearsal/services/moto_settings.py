@@ -5,6 +5,7 @@ would parse megabytes of JSON anew. Import this module before any of moto's.
 """
 
 import os
+import re
 from functools import cache
 from typing import Any
 
@@ -24,13 +25,15 @@ os.environ.update(
 )
 
 _read_model = cache(JSONFileLoader().load_file)
+_CHANGED = re.compile("/s3(control)?/")
 _exists = cache(JSONFileLoader().exists)
 
 
 class KeptModels(JSONFileLoader):
-    """Read each file of botocore's data once in a process, but for S3's.
+    """Read each file of botocore's data once in a process, with two exceptions.
 
-    A client of S3 takes the bucket out of the paths in its own model, which moto needs as they are.
+    The clients of S3 and S3 Control take bucket and account out of the paths in their own models, which moto needs as
+    they are.
     """
 
     def exists(self, file_path: str) -> bool:
@@ -42,7 +45,7 @@ class KeptModels(JSONFileLoader):
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, named without its ending, or None."""
-        return super().load_file(file_path) if "/s3/" in file_path else _read_model(file_path)
+        return super().load_file(file_path) if _CHANGED.search(file_path) else _read_model(file_path)
 
 
 Loader.FILE_LOADER_CLASS = KeptModels
