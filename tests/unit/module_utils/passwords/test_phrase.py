@@ -127,7 +127,7 @@ def test_every_module_decrypts_with_the_vault_passwords_of_the_run(tmp_path: Pat
     path.write_bytes(pasted(PHRASE))
     settings = Settings("r", "example.org", "", "", "", "", str(tmp_path), 12, "")
     machine = {"user": "alice", "url": "https://alice.stack.example.org", "password_file": path}
-    checked = {"minimum_length": 12, "password_directory": tmp_path, "machines": [machine]}
+    checked = {"minimum_length": 12, "password_directory": tmp_path, "machines": [machine], "last_step": "login"}
 
     def problems() -> list[list[str]]:
         findings = Findings()
