@@ -229,10 +229,18 @@ def four(workshop: Workshop) -> Iterator[list[str]]:
     workshop.password_file("ws-4").unlink(missing_ok=True)
 
 
+@pytest.fixture(scope="module")
+def three(workshop: Workshop) -> Iterator[list[str]]:
+    """Make what a hostile machine refused, afterwards."""
+    users = ["ws-1", "ws-2", "ws-3"]
+    yield users
+    make_all(workshop, users)
+
+
 @pytest.mark.parametrize("fault", SLICE)
-def test_a_machine_harms_only_itself(workshop: Workshop, fault: str) -> None:
+def test_a_machine_harms_only_itself(workshop: Workshop, three: list[str], fault: str) -> None:
     with machine_fault(workshop, HOSTILE, fault):
-        row = run(workshop, ["ws-1", "ws-2", "ws-3"], fault, SLICE[fault])
+        row = run(workshop, three, fault, SLICE[fault])
     print(row)
     judge(row)
 
