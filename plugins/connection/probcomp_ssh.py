@@ -176,10 +176,11 @@ class Connection(SSHConnection):
     def _bare_run(
         self, cmd: list[bytes], in_data: bytes | None, sudoable: bool = True, checkrc: bool = True
     ) -> tuple[int, bytes, bytes]:
-        sent = module_echo.asking(in_data) if in_data else in_data
+        # Core never asks for sudo where it pipes a file there, which has to arrive as it is.
+        sent = module_echo.asking(in_data) if in_data and sudoable else in_data
         with bounded_ssh.bounded(self._limits()):
             status, stdout, stderr = super()._bare_run(cmd, sent, sudoable=sudoable, checkrc=checkrc)
-        if module_echo.is_asked(sent) and module_echo.is_claim(stdout):
+        if sudoable and module_echo.is_asked(sent) and module_echo.is_claim(stdout):
             raise AnsibleConnectionFailure(
                 "its python3 answered, but not as a module of Ansible: what was done there is not known; "
                 "look at /usr/bin/python3 there, by scripts/login"

@@ -36,6 +36,8 @@ with open(os.environ["SSH_CALLS"], "a") as calls:
 behaviour = os.environ.get("SSH_BEHAVIOUR", "")
 if not behaviour:
     sys.exit()
+if behaviour == "runs":
+    os.execvp("sh", ["sh", "-c", sys.argv[-1]])
 with open(os.environ["SSH_CALLS"] + ".pid", "w") as file:
     file.write(str(os.getpid()))
 if behaviour == "hangs":
@@ -258,6 +260,16 @@ def test_a_machine_that_hangs_or_floods_is_given_up(world: World, behaviour: str
     assert time.monotonic() - started < 60
     process = int((world.folder / "calls.pid").read_text())
     assert not Path(f"/proc/{process}").exists(), "ssh is left behind"
+
+
+def test_modules_are_asked_for_their_arguments_and_files_stay_as_they_are(world: World) -> None:
+    here, there = world.folder / "here", world.folder / "there"
+    here.write_text('"_ansible_inject_invocation": false')
+    tasks = [{"ansible.builtin.copy": {"src": str(here), "dest": str(there)}}, _MODULE]
+    done = world.play("-vvv", tasks=tasks, SSH_BEHAVIOUR="runs", ANSIBLE_SSH_TRANSFER_METHOD="piped")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert there.read_text() == here.read_text()
+    assert '"ping": "pong"' in done.stdout and '"invocation"' not in done.stdout
 
 
 def test_a_process_that_core_gave_up_on_is_ended() -> None:
